@@ -1,0 +1,165 @@
+"""
+What the clock shows: an instant in, a line out.
+
+An instant is a whole number of nanoseconds since 1970-01-01 00:00 UTC, as from
+C{time.time_ns}. It becomes a C{datetime} by way of UTC, so that both sides of a
+daylight-saving change come out right, and the fraction of a second is exact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone, tzinfo
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo, available_timezones
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def _rfc3339(moment: datetime) -> str:
+    """
+    Show what Go's C{time.RFC3339} shows: whole seconds, and C{Z} wherever the
+    offset is zero.
+    """
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _kitchen(moment: datetime) -> str:
+    """
+    Show what Go's C{time.Kitchen} shows: C{3:04PM}.
+    """
+    return f"{moment.hour % 12 or 12}:{moment:%M}{'AM' if moment.hour < 12 else 'PM'}"
+
+
+def _unix(moment: datetime) -> str:
+    """
+    Show the whole seconds since 1970.
+    """
+    return str((moment - _EPOCH) // timedelta(seconds=1))
+
+
+def _strftime(format: str) -> Callable[[datetime], str]:
+    """
+    Make a rendering from strftime text.
+
+    C{%s} is ours: the C library takes it to be local time, whatever the zone.
+    """
+
+    def render(moment: datetime) -> str:
+        def mend(directive: re.Match[str]) -> str:
+            return _unix(moment) if directive[0] == "%s" else directive[0]
+
+        return moment.strftime(re.sub("%.", mend, format))
+
+    return render
+
+
+#: The formats that have a name. All but C{unix} are layouts of Go's C{time}.
+WELL_KNOWN: dict[str, Callable[[datetime], str]] = {
+    "ansic": _strftime("%a %b %e %H:%M:%S %Y"),
+    "kitchen": _kitchen,
+    "rfc1123": _strftime("%a, %d %b %Y %H:%M:%S %Z"),
+    "rfc3339": _rfc3339,
+    "unix": _unix,
+}
+
+
+class Face:
+    """
+    The face of the clock: its format and its zone.
+
+    @ivar format: the strftime text or well-known name it was made from.
+    @ivar zone: the zone it shows, or C{None} for the system's local time.
+    """
+
+    def __init__(self, format: str = "%H:%M:%S", zone: tzinfo | None = None) -> None:
+        """
+        @param format: strftime text, or a name from L{WELL_KNOWN}.
+        @param zone: the zone to show; C{None} means the system's local time,
+            which the C{TZ} environment variable sets.
+
+        @raise ValueError: if the format shows nothing, more than one line, or
+            something that UTF-8 cannot encode. The message says which.
+        """
+        self.format = format
+        self.zone = zone
+        self._render = WELL_KNOWN.get(format.lower()) or _strftime(format)
+        self._tryOut()
+
+    def line(self, instant: int) -> bytes:
+        """
+        Show one instant.
+
+        @param instant: nanoseconds since 1970.
+
+        @return: the line, in UTF-8, with its newline.
+        """
+        return self._render(self.moment(instant)).encode() + b"\n"
+
+    def moment(self, instant: int) -> datetime:
+        """
+        Place one instant in the face's zone, to the microsecond.
+
+        @param instant: nanoseconds since 1970.
+
+        @return: an aware datetime.
+        """
+        return (_EPOCH + timedelta(microseconds=instant // 1000)).astimezone(self.zone)
+
+    def zoneName(self, instant: int) -> str:
+        """
+        Name the zone, for people.
+
+        @param instant: nanoseconds since 1970: local time has a name for summer
+            and another for winter.
+
+        @return: the zone's IANA name, or C{local time} and its abbreviation.
+        """
+        if self.zone is not None:
+            return str(self.zone)
+        return f"local time ({self.moment(instant).tzname()})"
+
+    def _tryOut(self) -> None:
+        """
+        Find out now, with the reason, whether the format makes lines at all.
+        """
+        try:
+            shown = self.line(0).decode().removesuffix("\n")
+        except UnicodeEncodeError:
+            raise ValueError("it cannot be encoded in UTF-8") from None
+        if not shown:
+            raise ValueError("it shows nothing")
+        if shown.splitlines() != [shown]:
+            raise ValueError("it holds a line break")
+
+
+def zoneNames() -> list[str]:
+    """
+    List the zones of the IANA time zone database.
+
+    @return: their names, in order; none where there is no database.
+    """
+    return sorted(available_timezones())
+
+
+def zoneNamed(name: str) -> tzinfo:
+    """
+    Look a zone up in the IANA time zone database.
+
+    @param name: a key of the database, such as C{Europe/London}.
+
+    @return: the zone.
+
+    @raise ValueError: if there is no such zone, or no database at all. The
+        message says which, and what would be right.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        known = zoneNames()
+    if not known:
+        raise ValueError("no time zone database here: install the package tzdata")
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "a name is like Europe/London"
+    raise ValueError(f"no such zone in the IANA database; {hint}")

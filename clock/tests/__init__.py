@@ -1,0 +1,3 @@
+"""
+Tests of the clock in memory, for trial: no sockets, no real time.
+"""

@@ -1,0 +1,238 @@
+"""
+Tests for L{clock.face}.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime, timezone
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock import face
+from clock.face import Face, zoneNamed, zoneNames
+
+SECOND = 1_000_000_000
+
+
+def utc(year: int, month: int, day: int, hour: int, minute: int = 0) -> int:
+    """
+    Make an instant from a date and a time in UTC.
+    """
+    moment = datetime(year, month, day, hour, minute, tzinfo=timezone.utc)
+    return int(moment.timestamp()) * SECOND
+
+
+class FaceTests(SynchronousTestCase):
+    """
+    What L{Face} shows, and what it refuses.
+    """
+
+    def test_default(self) -> None:
+        """
+        By default a line is hours, minutes and seconds, and a newline.
+        """
+        instant = 1_700_000_000 * SECOND
+        self.assertEqual(Face(zone=timezone.utc).line(instant), b"22:13:20\n")
+
+    def test_fraction(self) -> None:
+        """
+        C{%f} shows the microseconds exactly, and seconds are cut, not rounded.
+        """
+        shown = Face("%S.%f", timezone.utc).line(SECOND * 59 + 999_999_999)
+        self.assertEqual(shown, b"59.999999\n")
+
+    def test_unicode(self) -> None:
+        """
+        A format may hold any text; it is sent as UTF-8.
+        """
+        shown = Face("%H时%M分%S秒 🕰", timezone.utc).line(1_700_000_000 * SECOND)
+        self.assertEqual(shown.decode(), "22时13分20秒 🕰\n")
+
+    def test_literalPercent(self) -> None:
+        """
+        C{%%} shields what follows it: C{%%n} is no line break, C{%%s} no time.
+        """
+        shown = Face("%%n%%s%H", timezone.utc).line(1_700_000_000 * SECOND)
+        self.assertEqual(shown, b"%n%s22\n")
+
+    def test_epochSeconds(self) -> None:
+        """
+        C{%s} is the time since 1970 whatever the zone.
+        """
+        shown = Face("%s", zoneNamed("Australia/Lord_Howe")).line(
+            1_700_000_000 * SECOND
+        )
+        self.assertEqual(shown, b"1700000000\n")
+
+    def test_goLayouts(self) -> None:
+        """
+        The well-known names show what the layouts of Go's C{time} package show
+        (the expected lines were printed by Go 1.19).
+        """
+        names = ["ansic", "rfc1123", "rfc3339", "kitchen", "unix"]
+        expected = {
+            "America/New_York": [
+                "Fri May 31 20:05:00 2024",
+                "Fri, 31 May 2024 20:05:00 EDT",
+                "2024-05-31T20:05:00-04:00",
+                "8:05PM",
+                "1717200300",
+            ],
+            "Australia/Lord_Howe": [
+                "Sat Jun  1 10:35:00 2024",
+                "Sat, 01 Jun 2024 10:35:00 +1030",
+                "2024-06-01T10:35:00+10:30",
+                "10:35AM",
+                "1717200300",
+            ],
+            "UTC": [
+                "Sat Jun  1 00:05:00 2024",
+                "Sat, 01 Jun 2024 00:05:00 UTC",
+                "2024-06-01T00:05:00Z",
+                "12:05AM",
+                "1717200300",
+            ],
+        }
+        for zone, lines in expected.items():
+            shown = [
+                Face(name, zoneNamed(zone)).line(1_717_200_300 * SECOND).decode()
+                for name in names
+            ]
+            self.assertEqual(shown, [f"{line}\n" for line in lines], zone)
+
+    def test_winterInLondon(self) -> None:
+        """
+        As in Go, C{rfc3339} shows C{Z} in any zone while its offset is zero.
+        """
+        shown = Face("rfc3339", zoneNamed("Europe/London")).line(1_700_000_000 * SECOND)
+        self.assertEqual(shown, b"2023-11-14T22:13:20Z\n")
+
+    def test_nameInCapitals(self) -> None:
+        """
+        The well-known names may be written as Go writes them.
+        """
+        shown = Face("RFC3339", timezone.utc).line(0)
+        self.assertEqual(shown, b"1970-01-01T00:00:00Z\n")
+
+    def test_badFormats(self) -> None:
+        """
+        A format that makes no line, or more than one, or bytes that are not
+        UTF-8, is refused with the reason.
+        """
+        for format, reason in [
+            ("", "it shows nothing"),
+            ("%H%n%M", "it holds a line break"),
+            ("%H\n", "it holds a line break"),
+            ("%H\r%M", "it holds a line break"),
+            ("%H\u2028", "it holds a line break"),
+            ("%H\udcff", "it cannot be encoded in UTF-8"),
+        ]:
+            error = self.assertRaises(ValueError, Face, format)
+            self.assertEqual(str(error), reason, ascii(format))
+
+
+class SummerTimeTests(SynchronousTestCase):
+    """
+    Both sides of both changes between winter and summer time.
+    """
+
+    def assertChange(self, zone: str, change: int, before: str, after: str) -> None:
+        """
+        Assert what is shown one second before an instant, and at it.
+        """
+        shown = Face("%H:%M:%S %z", zoneNamed(zone))
+        self.assertEqual(shown.line(change - SECOND).decode(), f"{before}\n")
+        self.assertEqual(shown.line(change).decode(), f"{after}\n")
+
+    def test_newYork(self) -> None:
+        """
+        New York leaves out the hour from 2 and repeats the hour from 1.
+        """
+        zone = "America/New_York"
+        spring, autumn = utc(2024, 3, 10, 7), utc(2024, 11, 3, 6)
+        self.assertChange(zone, spring, "01:59:59 -0500", "03:00:00 -0400")
+        self.assertChange(zone, autumn, "01:59:59 -0400", "01:00:00 -0500")
+
+    def test_lordHowe(self) -> None:
+        """
+        Lord Howe Island changes by half an hour.
+        """
+        zone = "Australia/Lord_Howe"
+        autumn, spring = utc(2024, 4, 6, 15), utc(2024, 10, 5, 15, 30)
+        self.assertChange(zone, autumn, "01:59:59 +1100", "01:30:00 +1030")
+        self.assertChange(zone, spring, "01:59:59 +1030", "02:30:00 +1100")
+
+    def test_utc(self) -> None:
+        """
+        UTC knows no change, when New York has one or at any time.
+        """
+        change = utc(2024, 3, 10, 7)
+        self.assertChange("UTC", change, "06:59:59 +0000", "07:00:00 +0000")
+
+
+class LocalTimeTests(SynchronousTestCase):
+    """
+    The system's local time, which the C{TZ} variable sets.
+    """
+
+    def test_tzVariable(self) -> None:
+        """
+        Without a zone, C{TZ} counts, and each side of a change is right.
+        """
+        self.addCleanup(time.tzset)
+        with mock.patch.dict(os.environ, TZ="EST5EDT,M3.2.0,M11.1.0"):
+            time.tzset()
+            shown = Face("%H:%M:%S %Z")
+            change = utc(2024, 3, 10, 7)
+            self.assertEqual(shown.line(change - SECOND), b"01:59:59 EST\n")
+            self.assertEqual(shown.line(change), b"03:00:00 EDT\n")
+            self.assertEqual(shown.zoneName(change), "local time (EDT)")
+
+
+class ZoneTests(SynchronousTestCase):
+    """
+    L{zoneNamed}, and what it says of names it does not know.
+    """
+
+    def test_known(self) -> None:
+        """
+        A zone of the database is found, and listed, by its name.
+        """
+        zone = zoneNamed("Asia/Tokyo")
+        self.assertEqual(Face(zone=zone).zoneName(0), "Asia/Tokyo")
+        self.assertIn("Asia/Tokyo", zoneNames())
+
+    def test_unknown(self) -> None:
+        """
+        A name that is not in the database is refused, with the nearest one.
+        """
+        for name, hint in [
+            ("Asia/Tokio", "did you mean Asia/Tokyo?"),
+            ("", "a name is like Europe/London"),
+            ("/etc/passwd", "a name is like Europe/London"),
+            ("../../etc/passwd", "a name is like Europe/London"),
+            ("America/New York", "did you mean America/New_York?"),
+            ("\udcff", "a name is like Europe/London"),
+        ]:
+            error = self.assertRaises(ValueError, zoneNamed, name)
+            said = f"no such zone in the IANA database; {hint}"
+            self.assertEqual(str(error), said, ascii(name))
+
+    def test_folder(self) -> None:
+        """
+        A folder of the database is no zone.
+        """
+        error = self.assertRaises(ValueError, zoneNamed, "America")
+        self.assertTrue(str(error).startswith("no such zone"), error)
+
+    def test_noDatabase(self) -> None:
+        """
+        Where there is no database, the package that brings it is named.
+        """
+        self.patch(face, "zoneNames", lambda: [])
+        error = self.assertRaises(ValueError, zoneNamed, "No/Where")
+        expected = "no time zone database here: install the package tzdata"
+        self.assertEqual(str(error), expected)
