@@ -1,0 +1,171 @@
+"""
+From start to stop: listening ports that open or say why not, and a clean end.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Mapping
+from typing import cast
+
+from twisted.application.internet import StreamServerEndpointService
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.logger import Logger
+
+from clock.protocol import ClockFactory
+from clock.wording import addressText, commandName, oneLine
+
+#: How long the end waits for clients to take what was sent to them, in seconds.
+#: Who has not by then is cut off.
+GRACE = 0.5
+
+#: What to try when listening fails for one of the usual reasons.
+_ADVICE: dict[int | None, str] = {
+    errno.EACCES: "a port below 1024 needs root, which twistd --uid then sheds",
+    errno.EADDRINUSE: "stop who listens there, or take another port",
+    errno.EADDRNOTAVAIL: "it must be an address of this machine",
+}
+
+
+class StartError(SystemExit, Exception):
+    """
+    The program cannot start, and has said why.
+
+    It ends the process with exit status 1, as a C{SystemExit}; and it is an
+    C{Exception}, because those alone make C{twistd} remove its pidfile and,
+    daemonised, tell the parent process, which would otherwise wait for ever.
+    """
+
+    def __init__(self, message: str) -> None:
+        """
+        @param message: one line, the most telling part first: the parent of a
+            daemon shows no more than the first 75 bytes or so.
+        """
+        super().__init__(message)
+        self.code = 1
+
+
+class ListeningService(StreamServerEndpointService):
+    """
+    Listen on one endpoint, or fail at the start.
+
+    @ivar name: the endpoint, as the user would know it.
+    @ivar port: the listening port, once there is one.
+    """
+
+    _log = Logger()
+
+    # The base class would log the failure and go on, serving nothing. This is
+    # how strports.service makes it raise instead.
+    _raiseSynchronously = True
+
+    port: IListeningPort | None = None
+
+    def __init__(
+        self, name: str, endpoint: IStreamServerEndpoint, factory: ClockFactory
+    ) -> None:
+        """
+        @param name: the endpoint, as the user would know it.
+        @param endpoint: where to listen.
+        @param factory: whom to serve.
+        """
+        super().__init__(endpoint, factory)
+        self.name = name
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, while the process still has the rights it was started with.
+
+        @raise StartError: if that fails; one line on standard error and in the
+            log has said why.
+        """
+        try:
+            super().privilegedStartService()
+        except Exception as error:
+            message = f"{self.name}: {self._why(error)}"
+            # Under twistd, sys.stderr is the log by now.
+            print(f"{commandName()}: {message}", file=sys.__stderr__)
+            self._log.error("Cannot listen on {message}", message=message)
+            raise StartError(message) from None
+        listening = cast("Deferred[IListeningPort]", self._waitingForPort)
+        listening.addCallback(self._listening)
+
+    def _listening(self, port: IListeningPort) -> IListeningPort:
+        self.port = port
+        return port
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, CannotListenError):
+            error = error.socketError
+        advice = _ADVICE.get(getattr(error, "errno", None))
+        return f"{oneLine(error)}; {advice}" if advice else oneLine(error)
+
+
+class ClockService(MultiService):
+    """
+    A clock, listening on its endpoints.
+
+    @ivar factory: the one factory of them all.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        factory: ClockFactory,
+        endpoints: Mapping[str, IStreamServerEndpoint],
+    ) -> None:
+        """
+        @param factory: whom to serve, and how.
+        @param endpoints: where to listen, each by the name the user knows.
+        """
+        super().__init__()
+        self.factory = factory
+        self.listeners = [
+            ListeningService(name, endpoint, factory)
+            for name, endpoint in endpoints.items()
+        ]
+        for listener in self.listeners:
+            listener.setServiceParent(self)
+
+    def startService(self) -> None:
+        """
+        Start, and log what is served where.
+
+        @raise StartError: if an endpoint cannot be listened on.
+        """
+        super().startService()
+        face = self.factory.face
+        self._log.info(
+            "Telling {zone} as {shape}, every {interval:g} s, {mode}, on {addresses}",
+            zone=face.zoneName(self.factory.now()),
+            shape=face.format,
+            interval=self.factory.interval,
+            mode="to one client at a time"
+            if self.factory.sequential
+            else "to all clients at once",
+            addresses=", ".join(
+                addressText(listener.port.getHost())
+                for listener in self.listeners
+                if listener.port is not None
+            ),
+        )
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening, then let every client go.
+
+        @return: fires when the last has gone, L{GRACE} seconds later at most.
+        """
+        stopped: Deferred[object] = super().stopService()
+        return stopped.addCallback(self._letGo).addCallback(self._sayEnd)
+
+    def _letGo(self, _: object) -> Deferred[None]:
+        return self.factory.disconnectAll(GRACE)
+
+    def _sayEnd(self, _: object) -> None:
+        self._log.info("The clock has stopped")

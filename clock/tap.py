@@ -1,0 +1,290 @@
+"""
+The C{twistd clock} command: its options, and the service they make.
+
+A mistake of the user's ends the program with one line on standard error and
+exit status 1.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import cast
+
+from twisted.copyright import version as twistedVersion
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.endpoints import (
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    serverFromString,
+)
+from twisted.internet.interfaces import (
+    IReactorCore,
+    IReactorTime,
+    IStreamServerEndpoint,
+)
+from twisted.python import usage
+
+import clock
+from clock.face import WELL_KNOWN, Face, zoneNamed, zoneNames
+from clock.protocol import ClockFactory
+from clock.service import ClockService
+from clock.wording import commandName, oneLine
+
+DEFAULT_PORT = 8080
+DEFAULT_INTERFACE = "localhost"
+
+
+def _port(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and int(value) <= 65535):
+        raise usage.UsageError(
+            f"--port {value!r} is not a port: a whole number from 0 to 65535"
+        )
+    return int(value)
+
+
+def _interface(value: str) -> str:
+    if not value:
+        raise usage.UsageError(
+            "--interface '' is not an address: try localhost, 0.0.0.0 or ::"
+        )
+    return value
+
+
+def _interval(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not 0.01 <= seconds <= 86_400:
+        raise usage.UsageError(
+            f"--interval {value!r} is not a number of seconds from 0.01 to 86,400"
+        )
+    return seconds
+
+
+class Options(usage.Options):
+    """
+    The options of C{twistd clock}.
+
+    @ivar face: the L{Face} that C{--format} and C{--tz} ask for.
+    @ivar endpoints: where to listen, each by the text that asks for it.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Tells every client that connects the time, one line a second, for as "
+        "long as it stays. Nothing a client sends is read. The first line comes "
+        "at once. With --sequential one client is served at a time, while the "
+        "others wait in the order they came."
+    )
+    examples = (
+        ("clock --port 8080", "then: nc localhost 8080"),
+        ("clock --sequential --tz Asia/Tokyo", "one client at a time"),
+        ("clock -l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
+    )
+
+    optFlags = [
+        ["sequential", "s", "Serve one client at a time; the others wait."],
+        ["verbose", "v", "Log each client's coming and going."],
+    ]
+    optParameters = [
+        [
+            "port",
+            "p",
+            None,
+            "TCP port to listen on, 0 to 65535; 0 takes any free one, and the log "
+            "tells which. [default: 8080]",
+            _port,
+        ],
+        [
+            "interface",
+            "i",
+            None,
+            "Address to listen on: localhost, 0.0.0.0, ::, or one of this "
+            "machine's. [default: localhost]",
+            _interface,
+        ],
+        [
+            "interval",
+            None,
+            1.0,
+            "Seconds between two lines, 0.01 to 86400.",
+            _interval,
+        ],
+        [
+            "tz",
+            "z",
+            None,
+            "Time zone by its IANA name, such as Europe/London. Without it the "
+            "system's local time is shown; the TZ variable counts.",
+        ],
+        [
+            "format",
+            "f",
+            "%H:%M:%S",
+            "What a line looks like: strftime text, or one of "
+            f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970).",
+        ],
+    ]
+    compData = usage.Completions(
+        multiUse=["listen"],
+        mutuallyExclusive=[("listen", "port"), ("listen", "interface")],
+        optActions={
+            "port": usage.Completer(descr="TCP port"),
+            "interface": usage.CompleteList(["localhost", "0.0.0.0", "::", "::1"]),
+            "listen": usage.Completer(descr="Twisted endpoint string"),
+            "interval": usage.Completer(descr="seconds"),
+            "tz": lambda: usage.CompleteList(zoneNames(), descr="time zone"),
+            "format": usage.CompleteList([*sorted(WELL_KNOWN), "%H:%M:%S"]),
+        },
+    )
+
+    def __init__(self, reactor: IReactorCore | None = None) -> None:
+        """
+        @param reactor: what the endpoints are for; by default the global one.
+        """
+        super().__init__()
+        self._reactor = reactor
+        self["listen"] = []
+        self.docs["listen"] = oneLine(self.docs["listen"])
+
+    def opt_listen(self, endpoint: str) -> None:
+        """
+        Listen on a Twisted endpoint, such as tcp:8080 (every address),
+        tcp6:8080, unix:/tmp/clock, ssl:8443:privateKey=server.pem,
+        systemd:domain=INET:index=0 or haproxy:tcp:8080. May be repeated; takes
+        the place of --port and --interface.
+        """
+        self["listen"].append(endpoint)
+
+    opt_l = opt_listen
+
+    def opt_version(self) -> None:
+        """
+        Print the versions of the clock and of Twisted, and exit.
+        """
+        print(f"clock {clock.__version__}, Twisted {twistedVersion}")
+        sys.exit(0)
+
+    @property
+    def reactor(self) -> IReactorCore:
+        """
+        The reactor, imported as late as this so that C{--reactor} can choose.
+        """
+        if self._reactor is None:
+            from twisted.internet import reactor
+
+            self._reactor = cast(IReactorCore, reactor)
+        return self._reactor
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse the command line.
+
+        @raise SystemExit: with one line for standard error, if it is wrong.
+            (C{twistd} would print all of the help, to standard output.)
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"{commandName()}: {oneLine(error)}") from None
+
+    def parseArgs(self, *args: str) -> None:
+        """
+        Refuse whatever is not an option.
+        """
+        if args:
+            raise usage.UsageError(
+                f"{args[0]!r} is not an option; a port is given as --port N"
+            )
+
+    def postOptions(self) -> None:
+        """
+        Check what the options mean, and make what they ask for.
+
+        @raise usage.UsageError: names the value, and what would be right.
+        """
+        self.face = self._makeFace()
+        self.endpoints = self._makeEndpoints()
+
+    def getUsage(self, width: int | None = None) -> str:
+        """
+        Add the examples, which C{longdesc} would run into one paragraph.
+        """
+        column = max(len(command) for command, _ in self.examples) + 2
+        tool = "twist" if commandName().startswith("twist ") else "twistd -n"
+        lines = [
+            f"  {tool} {command:{column}}# {says}\n" for command, says in self.examples
+        ]
+        return super().getUsage(width) + "\nExamples:\n" + "".join(lines)
+
+    def _makeFace(self) -> Face:
+        zone = None
+        if self["tz"] is not None:
+            try:
+                zone = zoneNamed(self["tz"])
+            except ValueError as error:
+                raise usage.UsageError(f"--tz {self['tz']!r}: {error}") from None
+        try:
+            return Face(self["format"], zone)
+        except ValueError as error:
+            raise usage.UsageError(
+                f"--format {self['format']!r}: {oneLine(error)}; it takes one line "
+                f"of strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
+            ) from None
+
+    def _makeEndpoints(self) -> dict[str, IStreamServerEndpoint]:
+        if not self["listen"]:
+            return self._portEndpoint(
+                DEFAULT_PORT if self["port"] is None else self["port"],
+                self["interface"] or DEFAULT_INTERFACE,
+            )
+        for other in ("port", "interface"):
+            if self[other] is not None:
+                raise usage.UsageError(
+                    f"--listen {self['listen'][0]!r} takes the place of --{other} "
+                    f"{self[other]}: give one or the other"
+                )
+        return {text: self._endpoint(text) for text in self["listen"]}
+
+    def _portEndpoint(
+        self, port: int, interface: str
+    ) -> dict[str, IStreamServerEndpoint]:
+        if isIPv6Address(interface):
+            tcp6 = TCP6ServerEndpoint(self.reactor, port, interface=interface)
+            return {f"[{interface}]:{port}": tcp6}
+        tcp4 = TCP4ServerEndpoint(self.reactor, port, interface=interface)
+        return {f"{interface}:{port}": tcp4}
+
+    def _endpoint(self, text: str) -> IStreamServerEndpoint:
+        # The parsers of the endpoints raise whatever they happen on: ValueError,
+        # TypeError, KeyError, OSError for a missing file, OpenSSL's own errors.
+        try:
+            endpoint: IStreamServerEndpoint = serverFromString(self.reactor, text)
+        except Exception as error:
+            raise usage.UsageError(
+                f"--listen {text!r} is not an endpoint "
+                f"({type(error).__name__}: {oneLine(error)}); try tcp:8080, "
+                "tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock"
+            ) from None
+        return endpoint
+
+
+def makeService(options: Options) -> ClockService:
+    """
+    Make the service that C{twistd} runs.
+
+    @param options: parsed.
+
+    @return: it listens, and serves, from its start to its stop.
+    """
+    factory = ClockFactory(
+        options.face,
+        interval=options["interval"],
+        sequential=bool(options["sequential"]),
+        verbose=bool(options["verbose"]),
+        clock=cast(IReactorTime, options.reactor),
+    )
+    return ClockService(factory, options.endpoints)

@@ -1,0 +1,242 @@
+"""
+Tests for L{clock.service} and L{clock.wording}.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from io import StringIO
+
+from twisted.internet.address import (
+    HostnameAddress,
+    IPv4Address,
+    IPv6Address,
+    UNIXAddress,
+)
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from clock.service import GRACE, ClockService, StartError
+from clock.tests.fixture import House, caughtEvents
+from clock.wording import addressText, commandName, oneLine
+
+
+@implementer(IListeningPort)
+class Port:
+    """
+    A listening port that notes when it stops.
+    """
+
+    stopped = False
+
+    def startListening(self) -> None:
+        """
+        Do nothing: it listens from the start.
+        """
+
+    def stopListening(self) -> None:
+        """
+        Note the end.
+        """
+        self.stopped = True
+
+    def getHost(self) -> IPv4Address:
+        """
+        Listen on a fixed address.
+        """
+        return IPv4Address("TCP", "127.0.0.1", 8080)
+
+
+@implementer(IStreamServerEndpoint)
+class Endpoint:
+    """
+    An endpoint with the outcome of listening built in.
+    """
+
+    def __init__(self, outcome: Port | Exception) -> None:
+        self.outcome = outcome
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """
+        Listen, or fail to.
+        """
+        if isinstance(self.outcome, Exception):
+            return fail(self.outcome)
+        return succeed(self.outcome)
+
+
+class StartTests(SynchronousTestCase):
+    """
+    Listening, or failing at the start.
+    """
+
+    def setUp(self) -> None:
+        """
+        Type C{twistd}, and catch what it says.
+        """
+        self.patch(sys, "argv", ["twistd"])
+        self.stderr = StringIO()
+        self.patch(sys, "__stderr__", self.stderr)
+
+    def test_log(self) -> None:
+        """
+        The start is logged in one line: what is told, to whom, where.
+        """
+        service = ClockService(House.new().factory, {"x": Endpoint(Port())})
+        observer = caughtEvents(self)
+        service.startService()
+        (event,) = observer
+        expected = {
+            "zone": "UTC",
+            "shape": "%H:%M:%S",
+            "interval": 1.0,
+            "mode": "to all clients at once",
+            "addresses": "127.0.0.1:8080",
+        }
+        self.assertEqual({name: event[name] for name in expected}, expected)
+
+    def test_logSequential(self) -> None:
+        """
+        The sequential mode is named as such.
+        """
+        factory = House.new(sequential=True).factory
+        service = ClockService(factory, {"x": Endpoint(Port())})
+        observer = caughtEvents(self)
+        service.startService()
+        self.assertEqual(observer[0]["mode"], "to one client at a time")
+
+    def assertStartError(self, error: Exception, message: str) -> None:
+        """
+        Assert what is said when listening on C{localhost:13} fails.
+        """
+        service = ClockService(House.new().factory, {"localhost:13": Endpoint(error)})
+        raised = self.assertRaises(StartError, service.privilegedStartService)
+        self.assertIsInstance(raised, SystemExit)
+        self.assertIsInstance(raised, Exception)
+        self.assertEqual(raised.code, 1)
+        self.assertEqual(str(raised), f"localhost:13: {message}")
+        expected = f"twistd clock: localhost:13: {message}\n"
+        self.assertEqual(self.stderr.getvalue(), expected)
+
+    def test_portInUse(self) -> None:
+        """
+        A port in use is named, with what to do about it.
+        """
+        error = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        self.assertStartError(
+            CannotListenError("localhost", 13, error),
+            "Address already in use; stop who listens there, or take another port",
+        )
+
+    def test_otherSystemError(self) -> None:
+        """
+        Any other error of the system is given in its words.
+        """
+        error = OSError(errno.EIO, os.strerror(errno.EIO))
+        message = "Input/output error"
+        self.assertStartError(CannotListenError("localhost", 13, error), message)
+
+    def test_otherError(self) -> None:
+        """
+        Any other error is put on one line.
+        """
+        self.assertStartError(ValueError("no\n  way"), "no way")
+
+    def test_realEndpoint(self) -> None:
+        """
+        A mistake that only the reactor finds ends the start, too.
+        """
+        reactor = MemoryReactorClock()
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OverflowError("bind(): port must be 0-65535.")
+
+        self.patch(reactor, "listenTCP", refuse)
+        endpoint = TCP4ServerEndpoint(reactor, 99_999)
+        service = ClockService(House.new().factory, {"tcp:99999": endpoint})
+        raised = self.assertRaises(StartError, service.startService)
+        self.assertEqual(str(raised), "tcp:99999: bind(): port must be 0-65535.")
+
+
+class StopTests(SynchronousTestCase):
+    """
+    The clean end.
+    """
+
+    def test_order(self) -> None:
+        """
+        The ports stop, then the clients go, and only then is the end reached.
+        """
+        house = House.new()
+        port = Port()
+        service = ClockService(house.factory, {"x": Endpoint(port)})
+        service.startService()
+        client = house.connect()
+        stopped = service.stopService()
+        self.assertTrue(port.stopped and client.dropped)
+        self.assertNoResult(stopped)
+        client.leave()
+        self.assertIsNone(self.successResultOf(stopped))
+        self.assertEqual(house.timers(), 0)
+
+    def test_stuckClient(self) -> None:
+        """
+        A client that does not go holds the end up for no longer than the grace.
+        """
+        house = House.new()
+        service = ClockService(house.factory, {"x": Endpoint(Port())})
+        service.startService()
+        client = house.connect()
+        service.stopService()
+        house.clock.advance(GRACE)
+        self.assertTrue(client.transport.aborted)
+        self.assertLess(GRACE, 1)
+
+
+class WordingTests(SynchronousTestCase):
+    """
+    What people read.
+    """
+
+    def test_addresses(self) -> None:
+        """
+        Addresses are written as they would be typed.
+        """
+        for address, text in [
+            (IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),
+            (IPv6Address("TCP", "::1", 80), "[::1]:80"),
+            (UNIXAddress("/tmp/clock"), "unix:/tmp/clock"),
+            (UNIXAddress(None), "unix:"),
+            (
+                HostnameAddress(b"example.com", 80),
+                str(HostnameAddress(b"example.com", 80)),
+            ),
+        ]:
+            self.assertEqual(addressText(address), text)
+
+    def test_oneLine(self) -> None:
+        """
+        An error is its system's words, or its text in one line.
+        """
+        refused = OSError(errno.ECONNREFUSED, "Connection refused")
+        self.assertEqual(oneLine(refused), "Connection refused")
+        self.assertEqual(oneLine(OSError("by\nhand")), "by hand")
+        self.assertEqual(oneLine(ValueError(" two\n  lines ")), "two lines")
+
+    def test_commandName(self) -> None:
+        """
+        The command is the tool as it was typed, and the plugin.
+        """
+        self.patch(sys, "argv", ["/usr/bin/twist"])
+        self.assertEqual(commandName(), "twist clock")

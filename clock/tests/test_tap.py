@@ -1,0 +1,306 @@
+"""
+Tests for L{clock.tap}.
+"""
+
+from __future__ import annotations
+
+import sys
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
+
+from twisted.application.service import IServiceMaker
+from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.plugin import getPlugins
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock import __version__
+from clock.tap import Options, makeService
+
+DEFAULTS: dict[str, object] = {
+    "port": None,
+    "interface": None,
+    "listen": [],
+    "interval": 1.0,
+    "tz": None,
+    "format": "%H:%M:%S",
+    "sequential": 0,
+    "verbose": 0,
+}
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    The command line of C{twistd clock}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Type C{twistd}, on a fake reactor.
+        """
+        self.patch(sys, "argv", ["/somewhere/bin/twistd"])
+        self.reactor = MemoryReactorClock()
+
+    def parse(self, *arguments: str) -> Options:
+        """
+        Parse a command line.
+        """
+        options = Options(self.reactor)
+        options.parseOptions(arguments)
+        return options
+
+    def assertRefused(self, arguments: list[str], message: str) -> None:
+        """
+        Assert that a command line ends the program with this one line.
+        """
+        error = self.assertRaises(SystemExit, self.parse, *arguments)
+        self.assertEqual(str(error), f"twistd clock: {message}")
+
+    def test_defaults(self) -> None:
+        """
+        Without options there is a whole set of values.
+        """
+        options = self.parse()
+        self.assertEqual(options, DEFAULTS)
+        self.assertEqual(list(options.endpoints), ["localhost:8080"])
+
+    def test_everything(self) -> None:
+        """
+        Every option has a long form, and those used most a short one.
+        """
+        long = (
+            "--port 0 --interface ::1 --sequential --interval 0.1 --tz UTC "
+            "--format unix --verbose"
+        )
+        expected = {
+            "port": 0,
+            "interface": "::1",
+            "listen": [],
+            "interval": 0.1,
+            "tz": "UTC",
+            "format": "unix",
+            "sequential": 1,
+            "verbose": 1,
+        }
+        options = self.parse(*long.split())
+        self.assertEqual(options, expected)
+        self.assertEqual(list(options.endpoints), ["[::1]:0"])
+        short = "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v"
+        self.assertEqual(self.parse(*short.split()), expected)
+
+    def test_listen(self) -> None:
+        """
+        C{--listen} takes any endpoint, and may be repeated.
+        """
+        options = self.parse("--listen", "tcp:1", "-l", "unix:/tmp/clock")
+        listen = ["tcp:1", "unix:/tmp/clock"]
+        self.assertEqual(options, {**DEFAULTS, "listen": listen})
+        self.assertEqual(list(options.endpoints), listen)
+        tcp, unix = options.endpoints.values()
+        self.assertIsInstance(tcp, TCP4ServerEndpoint)
+        self.assertIsInstance(unix, UNIXServerEndpoint)
+
+    def test_listenIsNotShared(self) -> None:
+        """
+        One command line's endpoints are not another's.
+        """
+        self.parse("--listen", "tcp:1")
+        self.assertEqual(self.parse()["listen"], [])
+
+    def test_globalReactor(self) -> None:
+        """
+        C{twistd} makes the options with no argument; the reactor is its own.
+        """
+        from twisted.internet import reactor
+
+        self.assertIs(Options().reactor, reactor)
+
+    def test_badPort(self) -> None:
+        """
+        A port is a whole number from 0 to 65535, in ASCII digits.
+        """
+        for value in ["x", "-1", "65536", "8080.0", "", "8_0", "８０"]:
+            self.assertRefused(
+                ["--port", value],
+                f"--port {value!r} is not a port: a whole number from 0 to 65535",
+            )
+
+    def test_badInterval(self) -> None:
+        """
+        An interval is a number from 0.01 to 86,400.
+        """
+        for value in ["x", "0", "-1", "0.009", "86401", "nan", "inf", ""]:
+            self.assertRefused(
+                ["--interval", value],
+                f"--interval {value!r} is not a number of seconds from 0.01 to 86,400",
+            )
+
+    def test_intervalLimits(self) -> None:
+        """
+        Both ends of the range are in it.
+        """
+        self.assertEqual(self.parse("--interval", "0.01")["interval"], 0.01)
+        self.assertEqual(self.parse("--interval", "86400")["interval"], 86400)
+
+    def test_emptyInterface(self) -> None:
+        """
+        Every address is asked for by name, never by leaving the name out.
+        """
+        message = "--interface '' is not an address: try localhost, 0.0.0.0 or ::"
+        self.assertRefused(["--interface", ""], message)
+
+    def test_badZone(self) -> None:
+        """
+        An unknown zone is refused, with the nearest there is.
+        """
+        self.assertRefused(
+            ["--tz", "Europe/Lundon"],
+            "--tz 'Europe/Lundon': no such zone in the IANA database; did you mean "
+            "Europe/London?",
+        )
+
+    def test_badFormat(self) -> None:
+        """
+        A format that does not make one line is refused.
+        """
+        self.assertRefused(
+            ["--format", "%H%n"],
+            "--format '%H%n': it holds a line break; it takes one line of strftime "
+            "text, or one of ansic, kitchen, rfc1123, rfc3339, unix",
+        )
+
+    def test_badEndpoints(self) -> None:
+        """
+        What makes no endpoint is refused, whatever its parser raises.
+        """
+        for value, why in [
+            ("carrier-pigeon:1", "ValueError: Unknown endpoint type: 'carrier-pigeon'"),
+            ("tcp:http", "ValueError: invalid literal for int() with base 10: 'http'"),
+            ("systemd:domain=INET:name=x", "KeyError: 'x'"),
+        ]:
+            self.assertRefused(
+                ["--listen", value],
+                f"--listen {value!r} is not an endpoint ({why}); try tcp:8080, "
+                r"tcp6:8080:interface=\:\:1 or unix:/tmp/clock",
+            )
+
+    def test_listenAndPort(self) -> None:
+        """
+        C{--listen} goes with neither C{--port} nor C{--interface}.
+        """
+        for option, value in [("--port", "8080"), ("--interface", "localhost")]:
+            self.assertRefused(
+                ["--listen", "tcp:1", option, value],
+                f"--listen 'tcp:1' takes the place of {option} {value}: give one or "
+                "the other",
+            )
+
+    def test_argument(self) -> None:
+        """
+        There are options only.
+        """
+        message = "'8080' is not an option; a port is given as --port N"
+        self.assertRefused(["8080"], message)
+
+    def test_unknownOption(self) -> None:
+        """
+        An option that does not exist is refused in one line, too.
+        """
+        message = "option --colour not recognized"
+        self.assertRefused(["--colour", "red"], message)
+
+    def test_help(self) -> None:
+        """
+        The help names every option, and shows three examples on their lines.
+        """
+        text = str(self.parse())
+        for name in DEFAULTS:
+            self.assertIn(f"--{name}", text)
+        examples = text.partition("\nExamples:\n")[2].splitlines()
+        self.assertEqual(len(examples), 3)
+        for example in examples:
+            command = example.partition("#")[0].split()
+            self.assertEqual(command[:3], ["twistd", "-n", "clock"])
+            self.parse(*command[3:])
+
+    def test_helpForTwist(self) -> None:
+        """
+        Under C{twist} the examples are for it.
+        """
+        self.patch(sys, "argv", ["twist"])
+        self.assertIn("\n  twist clock --port 8080 ", str(self.parse()))
+
+    def test_version(self) -> None:
+        """
+        C{--version} is that of the clock, beside Twisted's.
+        """
+        stdout = StringIO()
+        self.patch(sys, "stdout", stdout)
+        error = self.assertRaises(SystemExit, self.parse, "--version")
+        self.assertEqual(error.code, 0)
+        start = f"clock {__version__}, Twisted "
+        self.assertEqual(stdout.getvalue()[: len(start)], start)
+
+    def test_completion(self) -> None:
+        """
+        zsh is told of every option, and of the zones.
+        """
+        stdout = TextIOWrapper(BytesIO())
+        self.patch(Options, "_shellCompFile", stdout)
+        arguments = ["", "--_shell-completion", "zsh:2"]
+        self.assertRaises(SystemExit, self.parse, *arguments)
+        stdout.seek(0)
+        completion = stdout.read()
+        for name in DEFAULTS:
+            self.assertIn(f"--{name}", completion)
+        self.assertIn("Asia/Tokyo", completion)
+
+
+class MakeServiceTests(SynchronousTestCase):
+    """
+    From the options to a service.
+    """
+
+    def test_factory(self) -> None:
+        """
+        The factory is as the options say.
+        """
+        options = Options(MemoryReactorClock())
+        options.parseOptions(
+            ["-s", "-v", "--interval", "5", "-z", "UTC", "-f", "kitchen"]
+        )
+        factory = makeService(options).factory
+        self.assertEqual(factory.sequential, True)
+        self.assertEqual(factory.verbose, True)
+        self.assertEqual(factory.interval, 5)
+        self.assertEqual(factory.face.line(0), b"12:00AM\n")
+
+    def test_listens(self) -> None:
+        """
+        The service listens where the options say.
+        """
+        reactor = MemoryReactorClock()
+        options = Options(reactor)
+        options.parseOptions(["--port", "1234"])
+        service = makeService(options)
+        service.startService()
+        port, factory, _, interface = reactor.tcpServers[0]
+        self.assertEqual((port, interface), (1234, "localhost"))
+        self.assertIs(factory, service.factory)
+
+    def test_plugin(self) -> None:
+        """
+        Twisted finds the plugin, and makes the options and the service by it.
+        """
+        (plugin,) = (p for p in getPlugins(IServiceMaker) if p.tapname == "clock")
+        self.assertIs(plugin.makeService, makeService)
+        self.assertIs(plugin.options, Options)
+
+    def test_pluginIsOneObject(self) -> None:
+        """
+        The plugin's file says what to import, and holds no logic.
+        """
+        import twisted.plugins.clock_plugin as module
+
+        assert module.__file__ is not None
+        self.assertEqual(Path(module.__file__).read_text().count("import"), 1)

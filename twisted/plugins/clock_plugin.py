@@ -1,0 +1,12 @@
+"""
+Make C{twistd clock} and C{twist clock} known to Twisted.
+"""
+
+from twisted.application.service import ServiceMaker
+
+clock = ServiceMaker(
+    "Clock",
+    "clock.tap",
+    "A clock server: tells each client the time, one line a second",
+    "clock",
+)
