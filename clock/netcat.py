@@ -1,0 +1,179 @@
+"""
+C{clock-netcat}: connect, and copy what arrives to standard output.
+
+It is C{netcat1} of I{The Go Programming Language}: it reads until the server
+closes, and does nothing to the bytes. Writing blocks, on purpose: while standard
+output takes nothing, nothing more is read, and the server can tell.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    clientFromString,
+    connectProtocol,
+)
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IStreamClientEndpoint, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.task import react
+from twisted.python.failure import Failure
+
+from clock.wording import oneLine
+
+USAGE = """\
+Usage: clock-netcat [HOST]:PORT | ENDPOINT
+
+Connects, and copies what arrives to standard output until the server closes.
+
+  clock-netcat                     localhost:8080
+  clock-netcat :8000               localhost:8000
+  clock-netcat [::1]:8080          an IPv6 address, in brackets
+  clock-netcat unix:/tmp/clock     any Twisted client endpoint
+"""
+
+#: What a shell reports of a command that Ctrl-C ended: 128 and SIGINT's number.
+INTERRUPTED = 130
+
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>\d+)")
+
+
+def endpointFromText(reactor: Any, text: str) -> IStreamClientEndpoint:
+    """
+    Find out where to connect.
+
+    @param reactor: what the endpoint is for.
+    @param text: C{host:port}, C{:port} for this machine, C{[address]:port} for
+        IPv6, or the string of a Twisted client endpoint.
+
+    @return: the endpoint.
+
+    @raise ValueError: if it is none of these.
+    """
+    address = _ADDRESS.fullmatch(text)
+    if address is None:
+        # The parsers raise whatever they happen on.
+        try:
+            endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
+        except Exception as error:
+            raise ValueError(
+                f"neither HOST:PORT nor a Twisted client endpoint ({oneLine(error)})"
+            ) from None
+        return endpoint
+    port = int(address["port"])
+    if not 1 <= port <= 65535:
+        raise ValueError("a port is a whole number from 1 to 65535")
+    return HostnameEndpoint(
+        reactor, address["ipv6"] or address["host"] or "localhost", port
+    )
+
+
+class CopyProtocol(Protocol):
+    """
+    Hand on all that arrives.
+
+    @ivar done: fires when the connection has ended, with C{None} if the server
+        closed it or nobody takes the output any more, else with the reason.
+    """
+
+    transport: ITCPTransport
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        """
+        @param write: takes all bytes it is given; may raise C{OSError}.
+        """
+        self.done: Deferred[None] = Deferred()
+        self._write = write
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Hand bytes on, unchanged, and stop where they can go no further.
+        """
+        try:
+            self._write(data)
+        except BrokenPipeError:
+            self._finish(None)
+        except OSError as error:
+            self._finish(Failure(error))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Tell that the connection has ended.
+        """
+        self._finish(None if reason.check(ConnectionDone) else reason)
+
+    def _finish(self, result: Failure | None) -> None:
+        if not self.done.called:
+            self.done.callback(result)
+            self.transport.abortConnection()
+
+
+def writeAll(data: bytes) -> None:
+    """
+    Write to standard output at once, and wait until all is written.
+
+    @param data: any bytes.
+
+    @raise OSError: if standard output takes no more.
+    """
+    while data:
+        data = data[os.write(1, data) :]
+
+
+async def copy(
+    reactor: Any, text: str, write: Callable[[bytes], object] = writeAll
+) -> None:
+    """
+    Connect, and copy until the end.
+
+    @param reactor: what to connect with.
+    @param text: where to, as L{endpointFromText} takes it.
+    @param write: what to do with the bytes.
+
+    @raise SystemExit: with one line that says what went wrong.
+    """
+    try:
+        endpoint = endpointFromText(reactor, text)
+        connection = await connectProtocol(endpoint, CopyProtocol(write))
+        await connection.done
+    except Exception as error:
+        raise SystemExit(f"clock-netcat: {text}: {oneLine(error)}") from None
+
+
+def interrupt(*_: object) -> None:
+    """
+    End at once: a write that waits for its reader would keep an exception, or
+    the reactor's end, waiting too.
+    """
+    os._exit(INTERRUPTED)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """
+    Run the command.
+
+    @param arguments: the command line, less the command; by default the real one.
+
+    @raise SystemExit: always: 0 when the server has closed or nobody reads the
+        output any more, 1 with a line on standard error for every failure.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(USAGE, end="")
+        raise SystemExit(0)
+    if len(arguments) > 1 or (arguments[:1] and arguments[0].startswith("-")):
+        raise SystemExit("clock-netcat: one address at most; see clock-netcat --help")
+    signal.signal(signal.SIGINT, interrupt)
+    react(copy, [*arguments] or ["localhost:8080"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,262 @@
+"""
+Tests for L{clock.netcat}.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from io import StringIO
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    UNIXClientEndpoint,
+)
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+)
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock import netcat
+from clock.netcat import CopyProtocol, copy, endpointFromText, interrupt, main, writeAll
+
+
+class EndpointTests(SynchronousTestCase):
+    """
+    Where to connect.
+    """
+
+    def test_hostAndPort(self) -> None:
+        """
+        C{host:port} is split at the right colon; no host is this machine.
+        """
+        for text, shown in [
+            ("example.com:80", "example.com:80"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            (":8080", "localhost:8080"),
+            ("[::1]:8080", "[::1]:8080"),
+            ("tcp:8080", "tcp:8080"),
+        ]:
+            endpoint = endpointFromText(MemoryReactorClock(), text)
+            self.assertIsInstance(endpoint, HostnameEndpoint)
+            self.assertIn(f"HostnameEndpoint {shown}>", repr(endpoint))
+
+    def test_endpointStrings(self) -> None:
+        """
+        Everything else is a Twisted endpoint.
+        """
+        reactor = MemoryReactorClock()
+        for text, kind in [
+            ("unix:/tmp/clock", UNIXClientEndpoint),
+            ("tcp:localhost:8080", TCP4ClientEndpoint),
+        ]:
+            self.assertIsInstance(endpointFromText(reactor, text), kind)
+
+    def test_refused(self) -> None:
+        """
+        What is no address is refused with the reason.
+        """
+        port = "a port is a whole number from 1 to 65535"
+        neither = "neither HOST:PORT nor a Twisted client endpoint"
+        for text, reason in [
+            (":0", port),
+            ("localhost:65536", port),
+            ("localhost", f"{neither} (Unknown endpoint type: 'localhost')"),
+            ("::1:80", f"{neither} (Unknown endpoint type: '')"),
+        ]:
+            error = self.assertRaises(
+                ValueError, endpointFromText, MemoryReactorClock(), text
+            )
+            self.assertEqual(str(error), reason)
+
+
+class CopyTests(SynchronousTestCase):
+    """
+    Connecting and copying, on a fake reactor.
+    """
+
+    def connect(self, write: object = None) -> tuple[Deferred[None], Protocol]:
+        """
+        Start a copy, and connect it.
+        """
+        self.reactor = MemoryReactorClock()
+        self.copied: list[bytes] = []
+        finished = Deferred.fromCoroutine(
+            copy(self.reactor, "unix:/x", write or self.copied.append)  # type: ignore[arg-type]
+        )
+        factory = self.reactor.unixClients[0][1]
+        protocol = factory.buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        return finished, protocol
+
+    def assertEnds(self, finished: Deferred[None], message: str) -> None:
+        """
+        Assert that the program ends with one line.
+        """
+        ended = self.failureResultOf(finished, SystemExit)
+        self.assertEqual(str(ended.value), f"clock-netcat: unix:/x: {message}")
+
+    def test_untilTheEnd(self) -> None:
+        """
+        All bytes pass unchanged, piece by piece, until the server closes.
+        """
+        finished, protocol = self.connect()
+        protocol.dataReceived(b"\x00\xff\r\n")
+        protocol.dataReceived(b"half a li")
+        self.assertEqual(self.copied, [b"\x00\xff\r\n", b"half a li"])
+        self.assertNoResult(finished)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertIsNone(self.successResultOf(finished))
+
+    def test_reset(self) -> None:
+        """
+        A connection that breaks is an error.
+        """
+        finished, protocol = self.connect()
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertEnds(
+            finished, "Connection to the other side was lost in a non-clean fashion."
+        )
+
+    def test_readerGone(self) -> None:
+        """
+        When nobody reads the output any more, that is a quiet end.
+        """
+
+        def write(data: bytes) -> None:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        finished, protocol = self.connect(write)
+        protocol.dataReceived(b"x")
+        self.assertIsNone(self.successResultOf(finished))
+        self.assertTrue(protocol.transport.disconnected)  # type: ignore[union-attr]
+        protocol.connectionLost(Failure(ConnectionLost()))
+
+    def test_outputFull(self) -> None:
+        """
+        Output that cannot be written is an error.
+        """
+
+        def write(data: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        finished, protocol = self.connect(write)
+        protocol.dataReceived(b"x")
+        self.assertEnds(finished, "No space left on device")
+
+    def test_cannotConnect(self) -> None:
+        """
+        A connection that cannot be made is an error.
+        """
+        reactor = MemoryReactorClock()
+        finished = Deferred.fromCoroutine(copy(reactor, "unix:/x"))
+        refused = ConnectionRefusedError(errno.ECONNREFUSED, "no")
+        reactor.unixClients[0][1].clientConnectionFailed(None, Failure(refused))
+        self.assertEnds(finished, str(refused))
+
+    def test_badAddress(self) -> None:
+        """
+        An address that is none ends the program before anything is tried.
+        """
+        finished = Deferred.fromCoroutine(copy(MemoryReactorClock(), ":0"))
+        ended = self.failureResultOf(finished, SystemExit)
+        expected = "clock-netcat: :0: a port is a whole number from 1 to 65535"
+        self.assertEqual(str(ended.value), expected)
+
+    def test_writeAll(self) -> None:
+        """
+        A write that takes a part is followed by one for the rest.
+        """
+        written = []
+
+        def write(descriptor: int, data: bytes) -> int:
+            written.append((descriptor, data))
+            return 4
+
+        self.patch(os, "write", write)
+        writeAll(b"12345678")
+        self.assertEqual(written, [(1, b"12345678"), (1, b"5678")])
+
+
+class MainTests(SynchronousTestCase):
+    """
+    The command.
+    """
+
+    def setUp(self) -> None:
+        """
+        Note what would be run, and leave the process's signals alone.
+        """
+        self.run_: list[object] = []
+        self.patch(netcat, "react", lambda *call: self.run_.append(call))
+        self.patch(signal, "signal", lambda *call: self.run_.append(call))
+
+    def test_default(self) -> None:
+        """
+        Without an argument it connects to the clock's usual place.
+        """
+        self.patch(sys, "argv", ["clock-netcat"])
+        main()
+        interruption = (signal.SIGINT, interrupt)
+        self.assertEqual(self.run_, [interruption, (copy, ["localhost:8080"])])
+
+    def test_address(self) -> None:
+        """
+        The argument is where to connect.
+        """
+        main([":8000"])
+        self.assertEqual(self.run_[1], (copy, [":8000"]))
+
+    def test_tooMany(self) -> None:
+        """
+        Two addresses, or an option, are refused in one line.
+        """
+        for arguments in [["a:1", "b:2"], ["-p"]]:
+            error = self.assertRaises(SystemExit, main, arguments)
+            expected = "clock-netcat: one address at most; see clock-netcat --help"
+            self.assertEqual(str(error), expected)
+        self.assertEqual(self.run_, [])
+
+    def test_help(self) -> None:
+        """
+        The help says how to call it.
+        """
+        stdout = StringIO()
+        self.patch(sys, "stdout", stdout)
+        error = self.assertRaises(SystemExit, main, ["--help"])
+        self.assertEqual(error.code, 0)
+        self.assertIn("clock-netcat [HOST]:PORT | ENDPOINT", stdout.getvalue())
+
+    def test_interrupt(self) -> None:
+        """
+        Ctrl-C ends the process at once with what a shell would report.
+        """
+        statuses: list[int] = []
+        self.patch(os, "_exit", statuses.append)
+        interrupt(signal.SIGINT, None)
+        self.assertEqual(statuses, [130])
+
+
+class ProtocolTests(SynchronousTestCase):
+    """
+    The protocol by itself.
+    """
+
+    def test_endsOnce(self) -> None:
+        """
+        The first end counts.
+        """
+        protocol = CopyProtocol(lambda _: None)
+        protocol.makeConnection(StringTransport())
+        protocol.connectionLost(Failure(ConnectionDone()))
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertIsNone(self.successResultOf(protocol.done))
