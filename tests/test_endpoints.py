@@ -1,0 +1,157 @@
+"""
+Each kind of endpoint that C{--listen} takes, with a real client.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from world import BIN, DEADLINE, LINE, Client, Program, Server, command, need
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """
+    Make a key and a certificate in one file.
+    """
+    pem = tmp_path / "server.pem"
+    made = f"req -x509 -newkey rsa:2048 -nodes -keyout {pem} -subj /CN=localhost"
+    openssl = subprocess.run(
+        [need("openssl"), *made.split()], check=True, capture_output=True
+    )
+    with pem.open("ab") as both:
+        both.write(openssl.stdout)
+    return pem
+
+
+def test_tcp6() -> None:
+    """
+    C{tcp6:} serves IPv6.
+    """
+    listen = ["--listen", r"tcp6:0:interface=\:\:1"]
+    with Server("--interval", "0.1", listen=listen) as server:
+        connection = socket.create_connection(("::1", server.port), DEADLINE)
+        with Client(connection) as client:
+            assert LINE.fullmatch(client.line().text)
+
+
+def test_unix(tmp_path: Path) -> None:
+    """
+    C{unix:} serves a socket file, which is gone after the end.
+    """
+    path = tmp_path / "clock"
+    with Server("--interval", "0.1", listen=["-l", f"unix:{path}"]) as server:
+        with Program(
+            [need("socat"), "-", f"UNIX-CONNECT:{path}"], stdin=subprocess.PIPE
+        ) as client:
+            assert all(LINE.fullmatch(line) for line in client.lines(3))
+        server.interrupt()
+        server.end()
+        assert not path.exists()
+
+
+def test_tls(certificate: Path) -> None:
+    """
+    C{ssl:} serves TLS, and ends it in order.
+    """
+    pytest.importorskip("OpenSSL")
+    listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
+    with Server("--interval", "0.1", listen=listen) as server:
+        connect = f"s_client -quiet -connect 127.0.0.1:{server.port}"
+        with Program(
+            [need("openssl"), *connect.split()], stdin=subprocess.PIPE
+        ) as client:
+            assert all(LINE.fullmatch(line) for line in client.lines(3))
+            server.interrupt()
+            assert all(LINE.fullmatch(line) for line in client.rest())
+        server.end()
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_haproxy(version: int) -> None:
+    """
+    C{haproxy:} serves who comes by a proxy, and knows their own address.
+    """
+    header = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
+    if version == 2:
+        addresses = socket.inet_aton("192.0.2.7") + socket.inet_aton("192.0.2.8")
+        header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(
+            "!H8sHH", 12, addresses, 4711, 80
+        )
+    listen = ["-l", "haproxy:tcp:0:interface=127.0.0.1"]
+    with Server("--verbose", "--interval", "0.1", listen=listen) as server:
+        with server.connect() as client:
+            client.socket.sendall(header)
+            assert all(LINE.fullmatch(line) for line in client.lines(3))
+        server.find(r"192\.0\.2\.7:4711 left")
+
+
+ACTIVATION = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="x")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_systemd() -> None:
+    """
+    C{systemd:} serves on a listening socket that the process was started with.
+    """
+    listen = ["--listen", "systemd:domain=INET:index=0"]
+    twistd = [command("twistd"), "-n", "--pidfile=", "clock", *listen]
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        number = listening.fileno()
+        activated = [sys.executable, "-c", ACTIVATION, str(number), *twistd]
+        with Program(activated, pass_fds=[number]) as server:
+            server.find("Telling")
+            address = listening.getsockname()
+            with Client(socket.create_connection(address, DEADLINE)) as client:
+                assert LINE.fullmatch(client.line().text)
+
+
+def test_several_endpoints_share_one_turn(tmp_path: Path) -> None:
+    """
+    In sequential mode the turn is one for all endpoints.
+    """
+    path = tmp_path / "clock"
+    listen = ["-l", f"unix:{path}", "-l", "tcp:0:interface=127.0.0.1"]
+    with Server("--sequential", "--interval", "0.1", listen=listen) as server:
+        first = server.connect()
+        first.line()
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(path))
+        with Client(connection) as second:
+            assert second.silent(0.3)
+            first.close()
+            assert LINE.fullmatch(second.line().text)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can shed root's rights")
+def test_uid() -> None:
+    """
+    A port below 1024 is bound first, then the rights are shed.
+    """
+    nobody = pwd.getpwnam("nobody").pw_uid
+    tool = ["twistd", "-n", "--pidfile=", f"--uid={nobody}"]
+    with Server(tool=tool, listen=["--port", "13"]) as server:
+        assert LINE.fullmatch(server.connect().line().text)
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        uids = f"\t{nobody}" * 4
+        assert f"\nUid:{uids}\n" in status
+
+
+def test_the_commands_are_those_of_this_installation() -> None:
+    """
+    What is tested is what is installed beside this Python.
+    """
+    assert (BIN / "twistd").exists()
+    assert (BIN / "clock-netcat").exists()

@@ -1,0 +1,129 @@
+"""
+The mistakes a person makes: one line each, exit status 1, and nothing left.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from world import LINE, Program, Server, command
+
+TOOLS = {"twistd": ["twistd", "-n"], "twist": ["twist"]}
+
+MISTAKES = [
+    (["--port", "http"], "--port 'http' is not a port"),
+    (["--port", "65536"], "--port '65536' is not a port"),
+    (["--interface", ""], "--interface '' is not an address"),
+    (["--interface", "192.0.2.1"], "192.0.2.1:8080: Cannot assign requested address"),
+    (["--interface", "nohost.invalid"], "nohost.invalid:8080: "),
+    (["--tz", "Mars/Phobos"], "--tz 'Mars/Phobos': no such zone"),
+    (["--format", ""], "--format '': it shows nothing"),
+    (["--format", "%H%n%M"], "--format '%H%n%M': it holds a line break"),
+    (["--format", os.fsdecode(b"\xff")], "cannot be encoded in UTF-8"),
+    (["--interval", "0"], "--interval '0' is not a number of seconds from 0.01 to"),
+    (["--interval", "soon"], "--interval 'soon' is not a number of seconds"),
+    (["--listen", "pigeon:1"], "--listen 'pigeon:1' is not an endpoint"),
+    (["--listen", "tcp:"], "--listen 'tcp:' is not an endpoint"),
+    (["--listen", "tcp:99999"], "tcp:99999: "),
+    (["--listen", "ssl:0:privateKey=/nowhere"], "--listen 'ssl:0:privateKey=/nowhere'"),
+    (["--listen", "unix:/nowhere/clock"], "unix:/nowhere/clock: "),
+    (
+        ["--listen", "tcp:0", "--port", "0"],
+        "takes the place of --port",
+    ),
+    (["8080"], "'8080' is not an option"),
+    (["--colour"], "option --colour not recognized"),
+]
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """
+    Hold a port that is in use.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+def fails(tool: str, options: list[str], where: Path) -> str:
+    """
+    Run a command that cannot start, and give the one line that says so.
+    """
+    name, *arguments = TOOLS[tool]
+    line = [command(name), *arguments, "clock", *options]
+    with Program(line, cwd=where) as program:
+        assert program.end() == 1
+        (message,) = program.errors().splitlines()
+        assert message.startswith(f"{name} clock: ")
+        assert b"Traceback" not in b"".join(program.rest())
+    assert list(where.glob("*.pid")) == []
+    return message
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(("options", "says"), MISTAKES, ids=lambda x: ascii(x))
+def test_mistakes(tool: str, options: list[str], says: str, tmp_path: Path) -> None:
+    """
+    Each is told in one line that names the value.
+    """
+    assert says in fails(tool, options, tmp_path)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_port_in_use(tool: str, taken: int, tmp_path: Path) -> None:
+    """
+    So is a port that somebody else has.
+    """
+    message = fails(tool, ["--port", str(taken)], tmp_path)
+    assert f": localhost:{taken}: Address already in use" in message
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_no_permission(tool: str, tmp_path: Path) -> None:
+    """
+    So is a socket file in a folder where nobody may write, even root.
+    """
+    message = fails(tool, ["--listen", "unix:/proc/self/clock"], tmp_path)
+    assert ": unix:/proc/self/clock: " in message
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_second_endpoint_fails(tool: str, taken: int, tmp_path: Path) -> None:
+    """
+    One endpoint that cannot be had is enough, and the others are free again.
+    """
+    path = tmp_path / "clock"
+    first = ["--listen", f"unix:{path}"]
+    second = ["--listen", f"tcp:{taken}:interface=127.0.0.1"]
+    fails(tool, [*first, *second], tmp_path)
+    with Server(listen=first):
+        assert path.exists()
+
+
+def test_daemonised(taken: int, tmp_path: Path) -> None:
+    """
+    Daemonised, the parent's status and output tell of the failure, and the log.
+    """
+    with Program(
+        [command("twistd"), "clock", "--port", str(taken)], cwd=tmp_path
+    ) as program:
+        assert program.end() == 1
+        assert f"localhost:{taken}: Address already in use" in program.errors()
+    assert list(tmp_path.glob("*.pid")) == []
+    log = (tmp_path / "twistd.log").read_text()
+    assert f"Cannot listen on localhost:{taken}: Address already in use" in log
+    assert "Traceback" not in log
+
+
+def test_a_running_server_is_not_disturbed(tmp_path: Path) -> None:
+    """
+    A second server on the same port fails, and the first serves on.
+    """
+    with Server("--interval", "0.1") as server, server.connect() as client:
+        client.line()
+        fails("twistd", ["--port", str(server.port)], tmp_path)
+        assert LINE.fullmatch(client.line().text)

@@ -1,0 +1,63 @@
+"""
+Every way to install the clock gives C{twistd clock} and C{twist clock}.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from world import DEADLINE, LINE, Program
+
+SOURCE = Path(__file__).parent.parent
+
+
+def run(*arguments: str | Path, cwd: Path) -> str:
+    """
+    Run a command that must succeed, and give its output.
+    """
+    done = subprocess.run(
+        arguments,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=20 * DEADLINE,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("way", ["folder", "editable", "wheel"])
+def test_plugin_is_there(way: str, tmp_path: Path) -> None:
+    """
+    In a fresh environment, from a copy of the source, both tools know the clock
+    and serve it, the client is there, and the unit tests pass from anywhere.
+    """
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    source = tmp_path / "source"
+    shutil.copytree(SOURCE, source, ignore=ignored)
+    run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
+    bin = tmp_path / "venv" / "bin"
+    pip: list[str | Path] = [bin / "python", "-m", "pip"]
+    if way == "editable":
+        run(*pip, "install", "-e", source, cwd=tmp_path)
+    elif way == "wheel":
+        run(*pip, "wheel", "--no-deps", "-w", "dist", source, cwd=tmp_path)
+        run(*pip, "install", *tmp_path.glob("dist/*.whl"), cwd=tmp_path)
+    else:
+        run(*pip, "install", source, cwd=tmp_path)
+    if way != "editable":
+        shutil.rmtree(source)
+    for tool in ("twistd", "twist"):
+        assert "A clock server" in run(bin / tool, "--help", cwd=tmp_path)
+        assert "--sequential" in run(bin / tool, "clock", "--help", cwd=tmp_path)
+    twist = [str(bin / "twist"), "--log-format=text", "clock", "--port=0"]
+    with Program(twist, cwd=tmp_path) as server:
+        port = server.find(r"Telling .* on 127\.0\.0\.1:(\d+)$")[1]
+        with Program([str(bin / "clock-netcat"), f":{port}"]) as client:
+            assert LINE.fullmatch(client.line().text)
+    assert "PASSED" in run(bin / "trial", "clock.tests", cwd=tmp_path)

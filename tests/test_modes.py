@@ -1,0 +1,160 @@
+"""
+Both modes, on real sockets, with the client of the original.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+
+from world import DEADLINE, LINE, UNIT, Program, Server, command
+
+
+def netcat(server: Server) -> Program:
+    """
+    Run our client.
+    """
+    return Program([command("clock-netcat"), f"127.0.0.1:{server.port}"])
+
+
+def test_concurrent_clients_are_served_side_by_side() -> None:
+    """
+    Two clients of a concurrent server both see the time, second by second.
+    """
+    with Server() as server, netcat(server) as first, netcat(server) as second:
+        for client in (first, second):
+            start = client.line()
+            assert LINE.fullmatch(start.text)
+            assert abs(client.line().at - start.at - 1) < 0.3 * UNIT
+
+
+def test_sequential_clients_are_served_one_after_the_other() -> None:
+    """
+    The second client waits in silence until the first is gone.
+    """
+    with Server("--sequential") as server, netcat(server) as first:
+        first.line()
+        with netcat(server) as second:
+            assert second.silent(1.5)
+            first.interrupt(signal.SIGINT)
+            assert first.end() == 130
+            assert LINE.fullmatch(second.line().text)
+
+
+def test_the_turn_is_handed_over_at_once() -> None:
+    """
+    Less than 50 ms pass between one client's leaving and the next one's line.
+    """
+    with Server("--sequential") as server:
+        clients = [server.connect() for _ in range(5)]
+        clients[0].line()
+        for leaving, following in pairwise(clients):
+            left = time.monotonic()
+            leaving.close()
+            assert following.line().at - left < 0.05 * UNIT
+
+
+def test_half_closed_clients_are_served_on() -> None:
+    """
+    A client that closes its sending half goes on reading the time.
+    """
+    with Server("--interval", "0.1") as server, server.connect() as client:
+        client.half_close()
+        assert len(client.lines(5)) == 5
+
+
+def test_a_half_closed_client_yields_to_one_who_comes() -> None:
+    """
+    In sequential mode it keeps its turn only while nobody waits.
+    """
+    with (
+        Server("--sequential", "--interval", "0.1") as server,
+        server.connect() as first,
+    ):
+        first.half_close()
+        first.lines(3)
+        with server.connect() as second:
+            second.line()
+            first.rest()
+
+
+def test_sigterm_ends_every_connection_cleanly() -> None:
+    """
+    On SIGTERM everyone gets FIN, who waited gets no line, and none is cut.
+    """
+    with Server("--sequential", "--interval", "0.1") as server:
+        clients = [server.connect() for _ in range(20)]
+        clients[0].lines(2)
+        server.interrupt()
+        asked = time.monotonic()
+        received = [client.rest() for client in clients]
+        assert time.monotonic() - asked < 1 * UNIT
+        assert all(LINE.fullmatch(line) for line in received[0].splitlines(True))
+        assert received[1:] == [b""] * 19
+        assert "The clock has stopped" in b"".join(server.rest()).decode()
+        # As any other twistd it ends by the signal that it was sent.
+        assert server.end() == -signal.SIGTERM
+        assert server.errors() == ""
+
+
+def test_a_stuck_client_does_not_hold_up_the_end() -> None:
+    """
+    A client whose window is full is cut off, and the program gone in a second.
+    """
+    with Server("--format", "x" * 60_000, "--interval", "0.01") as server:
+        stuck, other = server.connect(), server.connect()
+        stuck.line()
+        # Far more than the sockets hold: 12 MB, read by the other alone.
+        other.lines(200)
+        server.interrupt()
+        asked = time.monotonic()
+        server.end()
+        assert time.monotonic() - asked < 1.5 * UNIT
+
+
+def test_verbose_log() -> None:
+    """
+    With C{--verbose} the log has a line for each coming and going.
+    """
+    with Server("--verbose", "--interval", "0.1") as server:
+        with server.connect() as client:
+            server.find("A client came: 1 served, 0 waiting")
+            client.lines(3)
+            host, port = client.socket.getsockname()
+        server.find(rf"{host}:{port} left after 0\.\d s and \d lines: \w")
+
+
+LIBRARY = """
+from twisted.internet import endpoints, reactor
+from clock import ClockFactory
+
+def listening(port):
+    print(port.getHost().port, flush=True)
+
+endpoints.serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(
+    ClockFactory()
+).addCallback(listening)
+reactor.run()
+"""
+
+
+def test_as_a_library() -> None:
+    """
+    C{ClockFactory()} serves on any endpoint with no argument more.
+    """
+    with Program([sys.executable, "-c", LIBRARY]) as program:
+        port = int(program.line().text)
+        address = f"127.0.0.1:{port}"
+        with Program([command("clock-netcat"), address]) as client:
+            assert LINE.fullmatch(client.line().text)
+
+
+def test_importing_installs_no_reactor() -> None:
+    """
+    A program that imports the clock may still choose its reactor.
+    """
+    check = "import clock, sys; sys.exit('twisted.internet.reactor' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True, timeout=DEADLINE)
