@@ -43,14 +43,15 @@ def _strftime(format: str) -> Callable[[datetime], str]:
     """
     Make a rendering from strftime text.
 
-    C{%s} is ours: the C library takes it to be local time, whatever the zone.
+    C{%s} is ours, whatever flags and width it has: the C library takes the time
+    to be local, whatever the zone.
     """
 
     def render(moment: datetime) -> str:
         def mend(directive: re.Match[str]) -> str:
-            return _unix(moment) if directive[0] == "%s" else directive[0]
+            return "%%" if directive[0] == "%%" else _unix(moment)
 
-        return moment.strftime(re.sub("%.", mend, format))
+        return moment.strftime(re.sub("%%|%[-_0^#EO+]*[0-9]*s", mend, format))
 
     return render
 

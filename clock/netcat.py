@@ -43,7 +43,7 @@ Connects, and copies what arrives to standard output until the server closes.
 #: What a shell reports of a command that Ctrl-C ended: 128 and SIGINT's number.
 INTERRUPTED = 130
 
-_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>\d+)")
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]+)")
 
 
 def endpointFromText(reactor: Any, text: str) -> IStreamClientEndpoint:
@@ -140,12 +140,15 @@ async def copy(
 
     @raise SystemExit: with one line that says what went wrong.
     """
+    # The reactor's own handler would close the connection and blame the server.
+    reactor.callWhenRunning(signal.signal, signal.SIGTERM, signal.SIG_DFL)
     try:
         endpoint = endpointFromText(reactor, text)
         connection = await connectProtocol(endpoint, CopyProtocol(write))
         await connection.done
     except Exception as error:
-        raise SystemExit(f"clock-netcat: {text}: {oneLine(error)}") from None
+        where = oneLine(text)
+        raise SystemExit(f"clock-netcat: {where}: {oneLine(error)}") from None
 
 
 def interrupt(*_: object) -> None:
@@ -171,6 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(0)
     if len(arguments) > 1 or (arguments[:1] and arguments[0].startswith("-")):
         raise SystemExit("clock-netcat: one address at most; see clock-netcat --help")
+    if sys.stdout is None:
+        raise SystemExit("clock-netcat: standard output is closed")
     signal.signal(signal.SIGINT, interrupt)
     react(copy, [*arguments] or ["localhost:8080"])
 

@@ -5,40 +5,46 @@ Every client is accepted. In concurrent mode each is served from the start. In
 sequential mode one is served; the others wait, connected and silent, in the
 order they came. Whoever is served has a C{LoopingCall} that sends it the time.
 
-A client may close its sending half and go on reading, as C{nc -N} and C{socat -}
-do, so the end of what it sends is not the end of the connection: a write that
-fails is. On the wire, though, "I send no more" and "I am gone" look the same, so
-in sequential mode the benefit of that doubt ends where somebody else waits.
+A client may close its sending half and go on reading, as C{nc -N} and C{ncat} do,
+so the end of what it sends is not the end of the connection: a write that fails
+is. On the wire, though, "I send no more" and "I am gone" look the same, so in
+sequential mode the benefit of that doubt ends where somebody else waits.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import (
+    IConsumer,
+    IDelayedCall,
     IHalfCloseableProtocol,
+    IPushProducer,
     IReactorTime,
     ITCPTransport,
 )
 from twisted.internet.protocol import Protocol, ServerFactory, connectionDone
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from clock.face import Face
+from clock.loop import LeanLoopingCall
+from clock.ticker import Ticker
 from clock.wording import addressText
 
+#: How long a client that is let go has to take what was sent to it before it is
+#: cut off, in seconds.
+GRACE = 0.5
 
-@implementer(IHalfCloseableProtocol)
+
+@implementer(IHalfCloseableProtocol, IPushProducer)
 class ClockProtocol(Protocol):
     """
     Tell one client the time, from the start of its turn until it has gone.
 
-    Nothing that the client says is read for meaning.
+    What the client says is ignored.
 
     @ivar lines: how many lines were handed to the transport.
     @ivar halfClosed: whether the client has closed its sending half.
@@ -50,30 +56,37 @@ class ClockProtocol(Protocol):
     transport: ITCPTransport
     lines = 0
     halfClosed = False
-    _loop: LoopingCall | None = None
+    _paused = False
+    _loop: LeanLoopingCall | None = None
+    _cutOff: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """
         Ask the factory for a turn; it calls L{serve} at once or later.
         """
-        self._since = self.factory.clock.seconds()
+        self._since = self.factory.ticker.reactor.seconds()
+        cast(IConsumer, self.transport).registerProducer(self, True)
         self.factory.arrived(self)
 
     def serve(self) -> None:
         """
-        Begin this client's turn: send the time now, and then every interval.
+        Begin this client's turn: send the time now, and then at every tick.
         """
-        self._loop = LoopingCall(self._sendTime)
-        self._loop.clock = self.factory.clock
-        self._loop.start(self.factory.interval).addErrback(self._broken)
+        self._loop = LeanLoopingCall(self._sendTime)
+        self._loop.clock = self.factory.ticker
+        self._loop.start(1).addErrback(self._broken)
 
     def letGo(self) -> None:
         """
-        End this client's turn, and close the connection once what was sent
-        has been taken.
+        Send no more, and close the connection once what was sent has been taken,
+        or L{GRACE} is over.
         """
         self._stop()
+        # Over TLS, loseConnection waits until no producer is registered.
+        cast(IConsumer, self.transport).unregisterProducer()
         self.transport.loseConnection()
+        reactor = self.factory.ticker.reactor
+        self._cutOff = reactor.callLater(GRACE, self.transport.abortConnection)
 
     def readConnectionLost(self) -> None:
         """
@@ -92,15 +105,42 @@ class ClockProtocol(Protocol):
         Stop sending, and give the turn, or the place in the queue, back.
         """
         self._stop()
-        seconds = self.factory.clock.seconds() - self._since
+        if self._cutOff is not None and self._cutOff.active():
+            self._cutOff.cancel()
+        seconds = self.factory.ticker.reactor.seconds() - self._since
         self.factory.left(self, seconds, reason)
+
+    def pauseProducing(self) -> None:
+        """
+        Let ticks go by: the client has not taken what was sent, and what it
+        takes later should be the time of then.
+        """
+        self._paused = True
+
+    def resumeProducing(self) -> None:
+        """
+        Send the time again, from the next tick on.
+        """
+        self._paused = False
+
+    def stopProducing(self) -> None:
+        """
+        Send no more: the connection is being lost.
+        """
+        self._stop()
 
     def _stop(self) -> None:
         if self._loop is not None and self._loop.running:
             self._loop.stop()
 
     def _sendTime(self) -> None:
-        self.transport.write(self.factory.line())
+        """
+        Send the present time the first time, and the tick's ever after.
+        """
+        if self._paused:
+            return
+        factory = self.factory
+        self.transport.write(factory.tickLine() if self.lines else factory.line())
         self.lines += 1
 
     def _broken(self, failure: Failure) -> None:
@@ -117,14 +157,14 @@ class ClockFactory(ServerFactory):
 
     One factory may serve any number of endpoints; the turn is one for all.
 
-    @ivar clock: what the clients' loops run on.
     @ivar face: what the lines look like.
-    @ivar interval: the time between two lines, in seconds.
+    @ivar ticker: what the clients' loops run on.
     @ivar sequential: whether only one client is served at a time.
     @ivar verbose: whether each client's coming and going is logged.
     @ivar serving: who is served, in the order their turns began.
-    @ivar waiting: who waits, in the order they came. Both are dictionaries of
-        nothing because a set keeps no order and a list is slow to leave.
+    @ivar waiting: who waits, in the order they came.
+    @ivar leaving: who was let go and has not gone yet. All three are dictionaries
+        of nothing, because a set keeps no order and a list is slow to leave.
     """
 
     _log = Logger()
@@ -136,53 +176,59 @@ class ClockFactory(ServerFactory):
         self,
         face: Face | None = None,
         *,
-        interval: float = 1.0,
+        ticker: Ticker | None = None,
         sequential: bool = False,
         verbose: bool = False,
-        clock: IReactorTime | None = None,
-        wallClock: Callable[[], int] = time.time_ns,
     ) -> None:
         """
         @param face: what the lines look like; by default C{HH:MM:SS} in local
             time.
-        @param interval: the time between two lines, in seconds.
+        @param ticker: when the lines are due; by default every second, on the
+            global reactor, which is installed if there is none yet.
         @param sequential: serve one client at a time, and let the others wait.
         @param verbose: log each client's coming and going.
-        @param clock: what to wait on; by default the global reactor, which is
-            installed if there is none yet.
-        @param wallClock: tells the time, in nanoseconds since 1970.
         """
-        if clock is None:
+        if ticker is None:
             from twisted.internet import reactor
 
-            clock = cast(IReactorTime, reactor)
-        self.clock = clock
+            ticker = Ticker(cast(IReactorTime, reactor))
+        self.ticker = ticker
         self.face = face or Face()
-        self.interval = interval
         self.sequential = sequential
         self.verbose = verbose
         self.serving: dict[ClockProtocol, None] = {}
         self.waiting: dict[ClockProtocol, None] = {}
-        self._wallClock = wallClock
+        self.leaving: dict[ClockProtocol, None] = {}
+        self._tick = -1
+        self._tickLine = b""
         self._handingOn = False
         self._closing = False
         self._whenGone: list[Deferred[None]] = []
 
-    def now(self) -> int:
+    def startFactory(self) -> None:
         """
-        Read the wall clock.
-
-        @return: nanoseconds since 1970.
+        Welcome clients, after L{disconnectAll} too: a port listens again.
         """
-        return self._wallClock()
+        self._closing = False
 
     def line(self) -> bytes:
         """
-        Render the line to send now.
+        Render the present time.
 
         @return: UTF-8, with its newline.
         """
-        return self.face.line(self.now())
+        return self.face.line(self.ticker.now())
+
+    def tickLine(self) -> bytes:
+        """
+        Render the current tick, once for all clients.
+
+        @return: UTF-8, with its newline.
+        """
+        if self._tick != self.ticker.tick:
+            self._tick = self.ticker.tick
+            self._tickLine = self.face.line(self.ticker.instant())
+        return self._tickLine
 
     def arrived(self, client: ClockProtocol) -> None:
         """
@@ -191,18 +237,18 @@ class ClockFactory(ServerFactory):
         @param client: one that has just connected.
         """
         self.waiting[client] = None
+        if self._closing:
+            self._letGo(client)
         self._handOn()
+        if client in self.waiting:
+            for active in [*self.serving]:
+                self.halfClosed(active)
         if self.verbose:
             self._log.info(
                 "A client came: {serving} served, {waiting} waiting",
                 serving=len(self.serving),
                 waiting=len(self.waiting),
             )
-        if self._closing:
-            client.letGo()
-        elif client in self.waiting:
-            for active in [*self.serving]:
-                self.halfClosed(active)
 
     def halfClosed(self, client: ClockProtocol) -> None:
         """
@@ -212,7 +258,8 @@ class ClockFactory(ServerFactory):
         @param client: one that is connected, half-closed or not.
         """
         if client.halfClosed and self.waiting:
-            client.letGo()
+            self._letGo(client)
+            self._handOn()
 
     def left(self, client: ClockProtocol, seconds: float, reason: Failure) -> None:
         """
@@ -222,8 +269,8 @@ class ClockFactory(ServerFactory):
         @param seconds: how long it was connected.
         @param reason: why the connection was lost.
         """
-        self.waiting.pop(client, None)
-        self.serving.pop(client, None)
+        for clients in (self.serving, self.waiting, self.leaving):
+            clients.pop(client, None)
         if self.verbose:
             self._log.info(
                 "{peer} left after {seconds:.1f} s and {lines} lines: {reason}",
@@ -233,39 +280,38 @@ class ClockFactory(ServerFactory):
                 reason=reason.getErrorMessage(),
             )
         self._handOn()
-        if self._whenGone and not (self.waiting or self.serving):
-            if self._cutOffCall.active():
-                self._cutOffCall.cancel()
+        if not (self.serving or self.waiting or self.leaving):
             whenGone, self._whenGone = self._whenGone, []
             for gone in whenGone:
                 gone.callback(None)
 
-    def disconnectAll(self, grace: float) -> Deferred[None]:
+    def disconnectAll(self) -> Deferred[None]:
         """
-        Close every connection, those of who waits first, and hand no turn on.
+        Let every client go, those who wait first, and hand no turn on.
 
         What was sent before arrives, in whole lines, where the client takes it
-        within the grace. Whoever connects from now on is let go at once.
-
-        @param grace: how long to wait, in seconds, before cutting off.
+        within L{GRACE}. Whoever connects from now on is let go at once.
 
         @return: fires when all have gone.
         """
         self._closing = True
-        everyone = [*self.waiting, *self.serving]
-        if not everyone:
+        for client in [*self.waiting, *self.serving]:
+            self._letGo(client)
+        if not self.leaving:
             return succeed(None)
-        if not self._whenGone:
-            self._cutOffCall = self.clock.callLater(grace, self._cutOff)
         gone: Deferred[None] = Deferred()
         self._whenGone.append(gone)
-        for client in everyone:
-            client.letGo()
         return gone
 
-    def _cutOff(self) -> None:
-        for client in [*self.waiting, *self.serving]:
-            client.transport.abortConnection()
+    def _letGo(self, client: ClockProtocol) -> None:
+        """
+        End a turn, or a wait, from our side.
+        """
+        self.waiting.pop(client, None)
+        self.serving.pop(client, None)
+        if client not in self.leaving:
+            self.leaving[client] = None
+            client.letGo()
 
     def _handOn(self) -> None:
         """
@@ -278,17 +324,10 @@ class ClockFactory(ServerFactory):
             return
         self._handingOn = True
         try:
-            while self._turnIsFree():
+            while self.waiting and not (self.sequential and self.serving):
                 client = next(iter(self.waiting))
                 del self.waiting[client]
                 self.serving[client] = None
                 client.serve()
         finally:
             self._handingOn = False
-
-    def _turnIsFree(self) -> bool:
-        """
-        Tell whether somebody waits whose turn could begin.
-        """
-        busy = self._closing or (self.sequential and self.serving)
-        return bool(self.waiting) and not busy

@@ -6,22 +6,20 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import cast
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
+from twisted.internet import tcp
 from twisted.internet.defer import Deferred
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from clock.protocol import ClockFactory
-from clock.wording import addressText, commandName, oneLine
-
-#: How long the end waits for clients to take what was sent to them, in seconds.
-#: Who has not by then is cut off.
-GRACE = 0.5
+from clock.wording import addressText, commandName, oneLine, shorten
 
 #: What to try when listening fails for one of the usual reasons.
 _ADVICE: dict[int | None, str] = {
@@ -42,8 +40,8 @@ class StartError(SystemExit, Exception):
 
     def __init__(self, message: str) -> None:
         """
-        @param message: one line, the most telling part first: the parent of a
-            daemon shows no more than the first 75 bytes or so.
+        @param message: one line, and a short one: the parent of a daemon shows
+            no more than its first 70 bytes or so.
         """
         super().__init__(message)
         self.code = 1
@@ -86,13 +84,21 @@ class ListeningService(StreamServerEndpointService):
         try:
             super().privilegedStartService()
         except Exception as error:
-            message = f"{self.name}: {self._why(error)}"
+            name, why = oneLine(self.name), self._why(error)
             # Under twistd, sys.stderr is the log by now.
-            print(f"{commandName()}: {message}", file=sys.__stderr__)
-            self._log.error("Cannot listen on {message}", message=message)
-            raise StartError(message) from None
+            print(f"{commandName()}: {name}: {why}", file=sys.__stderr__)
+            self._log.error("Cannot listen on {name}: {why}", name=name, why=why)
+            raise StartError(f"{shorten(name)}: {why}") from None
         listening = cast("Deferred[IListeningPort]", self._waitingForPort)
         listening.addCallback(self._listening)
+
+    def abandon(self) -> None:
+        """
+        Close the port at once: C{stopListening} would need the reactor to run,
+        and it will not.
+        """
+        if isinstance(self.port, tcp.Port):
+            self.port.connectionLost(Failure(ConnectionDone()))
 
     def _listening(self, port: IListeningPort) -> IListeningPort:
         self.port = port
@@ -117,34 +123,49 @@ class ClockService(MultiService):
     def __init__(
         self,
         factory: ClockFactory,
-        endpoints: Mapping[str, IStreamServerEndpoint],
+        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
     ) -> None:
         """
         @param factory: whom to serve, and how.
-        @param endpoints: where to listen, each by the name the user knows.
+        @param endpoints: where to listen, each with the name the user knows.
         """
         super().__init__()
         self.factory = factory
         self.listeners = [
-            ListeningService(name, endpoint, factory)
-            for name, endpoint in endpoints.items()
+            ListeningService(name, endpoint, factory) for name, endpoint in endpoints
         ]
         for listener in self.listeners:
             listener.setServiceParent(self)
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen on every endpoint.
+
+        @raise StartError: if one cannot be listened on; then none is.
+        """
+        try:
+            super().privilegedStartService()
+        except StartError:
+            for listener in self.listeners:
+                listener.abandon()
+            raise
 
     def startService(self) -> None:
         """
         Start, and log what is served where.
 
-        @raise StartError: if an endpoint cannot be listened on.
+        @raise StartError: if an endpoint cannot be listened on; then none is.
         """
+        if all(listener.port is None for listener in self.listeners):
+            # Unlike twistd, twist has no privileged start.
+            self.privilegedStartService()
         super().startService()
         face = self.factory.face
         self._log.info(
             "Telling {zone} as {shape}, every {interval:g} s, {mode}, on {addresses}",
-            zone=face.zoneName(self.factory.now()),
+            zone=face.zoneName(self.factory.ticker.now()),
             shape=face.format,
-            interval=self.factory.interval,
+            interval=self.factory.ticker.interval,
             mode="to one client at a time"
             if self.factory.sequential
             else "to all clients at once",
@@ -159,13 +180,14 @@ class ClockService(MultiService):
         """
         Stop listening, then let every client go.
 
-        @return: fires when the last has gone, L{GRACE} seconds later at most.
+        @return: fires when the last has gone, L{clock.protocol.GRACE} seconds
+            later at most.
         """
         stopped: Deferred[object] = super().stopService()
         return stopped.addCallback(self._letGo).addCallback(self._sayEnd)
 
     def _letGo(self, _: object) -> Deferred[None]:
-        return self.factory.disconnectAll(GRACE)
+        return self.factory.disconnectAll()
 
     def _sayEnd(self, _: object) -> None:
         self._log.info("The clock has stopped")

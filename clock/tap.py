@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Sequence
 from typing import cast
 
@@ -30,10 +31,16 @@ import clock
 from clock.face import WELL_KNOWN, Face, zoneNamed, zoneNames
 from clock.protocol import ClockFactory
 from clock.service import ClockService
+from clock.ticker import Ticker
+from clock.transport import PromptEndpoint
 from clock.wording import commandName, oneLine
 
 DEFAULT_PORT = 8080
 DEFAULT_INTERFACE = "localhost"
+
+#: How many clients may be about to be accepted. Twisted's 50 are too few for a
+#: crowd that comes at once: the kernel drops the rest, and they try a second later.
+BACKLOG = 4096
 
 
 def _port(value: str) -> int:
@@ -54,12 +61,13 @@ def _interface(value: str) -> str:
 
 def _interval(value: str) -> float:
     try:
-        seconds = float(value)
+        # float() takes 1_0 for 10.
+        seconds = math.nan if "_" in value else float(value)
     except ValueError:
         seconds = math.nan
     if not 0.01 <= seconds <= 86_400:
         raise usage.UsageError(
-            f"--interval {value!r} is not a number of seconds from 0.01 to 86,400"
+            f"--interval {value!r} is not a number of seconds from 0.01 to 86400"
         )
     return seconds
 
@@ -69,15 +77,14 @@ class Options(usage.Options):
     The options of C{twistd clock}.
 
     @ivar face: the L{Face} that C{--format} and C{--tz} ask for.
-    @ivar endpoints: where to listen, each by the text that asks for it.
+    @ivar endpoints: where to listen, each with the text that asks for it.
     """
 
     synopsis = "[options]"
     longdesc = (
         "Tells every client that connects the time, one line a second, for as "
-        "long as it stays. Nothing a client sends is read. The first line comes "
-        "at once. With --sequential one client is served at a time, while the "
-        "others wait in the order they came."
+        "long as it stays; what a client sends is ignored. With --sequential one "
+        "client is served at a time, while the others wait in the order they came."
     )
     examples = (
         ("clock --port 8080", "then: nc localhost 8080"),
@@ -176,6 +183,9 @@ class Options(usage.Options):
         if self._reactor is None:
             from twisted.internet import reactor
 
+            # Else whoever sets the system's clock back freezes every timer:
+            # https://github.com/twisted/twisted/issues/2424
+            reactor.seconds = time.monotonic  # type: ignore[method-assign]
             self._reactor = cast(IReactorCore, reactor)
         return self._reactor
 
@@ -235,34 +245,37 @@ class Options(usage.Options):
                 f"of strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
             ) from None
 
-    def _makeEndpoints(self) -> dict[str, IStreamServerEndpoint]:
+    def _makeEndpoints(self) -> list[tuple[str, IStreamServerEndpoint]]:
         if not self["listen"]:
-            return self._portEndpoint(
-                DEFAULT_PORT if self["port"] is None else self["port"],
-                self["interface"] or DEFAULT_INTERFACE,
-            )
+            port = DEFAULT_PORT if self["port"] is None else self["port"]
+            return [self._portEndpoint(port, self["interface"] or DEFAULT_INTERFACE)]
         for other in ("port", "interface"):
             if self[other] is not None:
                 raise usage.UsageError(
                     f"--listen {self['listen'][0]!r} takes the place of --{other} "
                     f"{self[other]}: give one or the other"
                 )
-        return {text: self._endpoint(text) for text in self["listen"]}
+        return [(text, self._endpoint(text)) for text in self["listen"]]
 
     def _portEndpoint(
         self, port: int, interface: str
-    ) -> dict[str, IStreamServerEndpoint]:
+    ) -> tuple[str, IStreamServerEndpoint]:
         if isIPv6Address(interface):
-            tcp6 = TCP6ServerEndpoint(self.reactor, port, interface=interface)
-            return {f"[{interface}]:{port}": tcp6}
-        tcp4 = TCP4ServerEndpoint(self.reactor, port, interface=interface)
-        return {f"{interface}:{port}": tcp4}
+            tcp6 = TCP6ServerEndpoint(self.reactor, port, BACKLOG, interface)
+            return f"[{interface}]:{port}", tcp6
+        tcp4 = TCP4ServerEndpoint(self.reactor, port, BACKLOG, interface)
+        return f"{interface}:{port}", tcp4
 
     def _endpoint(self, text: str) -> IStreamServerEndpoint:
         # The parsers of the endpoints raise whatever they happen on: ValueError,
         # TypeError, KeyError, OSError for a missing file, OpenSSL's own errors.
         try:
             endpoint: IStreamServerEndpoint = serverFromString(self.reactor, text)
+        except ImportError as error:
+            raise usage.UsageError(
+                f"--listen {text!r} needs {error.name or oneLine(error)}: "
+                "pip install 'clock[tls]'"
+            ) from None
         except Exception as error:
             raise usage.UsageError(
                 f"--listen {text!r} is not an endpoint "
@@ -282,9 +295,11 @@ def makeService(options: Options) -> ClockService:
     """
     factory = ClockFactory(
         options.face,
-        interval=options["interval"],
+        ticker=Ticker(cast(IReactorTime, options.reactor), options["interval"]),
         sequential=bool(options["sequential"]),
         verbose=bool(options["verbose"]),
-        clock=cast(IReactorTime, options.reactor),
     )
-    return ClockService(factory, options.endpoints)
+    return ClockService(
+        factory,
+        [(name, PromptEndpoint(endpoint)) for name, endpoint in options.endpoints],
+    )

@@ -44,9 +44,28 @@ def oneLine(error: object) -> str:
 
     @param error: the exception, or its text.
 
-    @return: the system's own words for an C{OSError} that has them, else the
-        text, with each run of white space made one space.
+    @return: the system's own words for an C{OSError} that has them, with the
+        file's name if there is one, else the text; each run of white space made
+        one space, and what does not print escaped: it may come from anywhere,
+        and go to a terminal.
     """
+    text = str(error)
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return " ".join(str(error).split())
+        text = error.strerror
+        if error.filename is not None:
+            text += f": {os.fsdecode(error.filename)}"
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in " ".join(text.split())
+    )
+
+
+def shorten(text: str) -> str:
+    """
+    Cut a name that is too long to stand before what there is to say of it.
+
+    @param text: any text.
+
+    @return: no more than 30 characters of it.
+    """
+    return text if len(text) <= 30 else f"{text[:27]}..."

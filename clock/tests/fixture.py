@@ -17,6 +17,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import ClockFactory, ClockProtocol, Face
+from clock.ticker import Ticker
 
 #: Where the fake wall clock starts: 2023-11-14, 22:13:20 UTC.
 START = 1_700_000_000
@@ -110,11 +111,9 @@ class House:
         clock.advance(START)
         factory = ClockFactory(
             Face(format, timezone.utc),
-            interval=interval,
+            ticker=Ticker(clock, interval, lambda: round(clock.seconds() * 1e9)),
             sequential=sequential,
             verbose=verbose,
-            clock=clock,
-            wallClock=lambda: round(clock.seconds() * 1e9),
         )
         return cls(clock, factory)
 

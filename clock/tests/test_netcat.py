@@ -226,6 +226,14 @@ class MainTests(SynchronousTestCase):
             self.assertEqual(str(error), expected)
         self.assertEqual(self.run_, [])
 
+    def test_noOutput(self) -> None:
+        """
+        Without a standard output there is nothing to copy to.
+        """
+        self.patch(sys, "stdout", None)
+        error = self.assertRaises(SystemExit, main, [])
+        self.assertEqual(str(error), "clock-netcat: standard output is closed")
+
     def test_help(self) -> None:
         """
         The help says how to call it.

@@ -4,11 +4,18 @@ Tests for L{clock.protocol}.
 
 from __future__ import annotations
 
-from twisted.internet.interfaces import IHalfCloseableProtocol, IProtocolFactory
+from unittest import mock
+
+from twisted.internet.interfaces import (
+    IHalfCloseableProtocol,
+    IProtocolFactory,
+    IPushProducer,
+)
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from clock import ClockFactory
+from clock.protocol import GRACE
 from clock.tests.fixture import House, caughtEvents
 
 
@@ -82,6 +89,31 @@ class ConcurrentTests(SynchronousTestCase):
         house.clock.advance(1)
         self.assertEqual(client.received, b"22:13:20\n22:13:21\n")
 
+    def test_stuck(self) -> None:
+        """
+        A client that takes nothing is told nothing, and the present time as soon
+        as it has taken what there was.
+        """
+        house = House.new()
+        client = house.connect()
+        client.protocol.pauseProducing()
+        for _ in range(10):
+            house.clock.advance(1)
+        self.assertEqual(client.received, b"22:13:20\n")
+        client.protocol.resumeProducing()
+        house.clock.advance(1)
+        self.assertEqual(client.received, b"22:13:20\n22:13:31\n")
+
+    def test_stopped(self) -> None:
+        """
+        A transport that is being lost may stop its producer before it says so.
+        """
+        house = House.new()
+        client = house.connect()
+        client.protocol.stopProducing()
+        client.leave()
+        self.assertEqual(house.timers(), 0)
+
     def test_brokenLoop(self) -> None:
         """
         Where the time cannot be told, that is logged and the connection cut.
@@ -89,10 +121,10 @@ class ConcurrentTests(SynchronousTestCase):
         house = House.new()
         client = house.connect()
 
-        def fail() -> bytes:
+        def fail(instant: int) -> bytes:
             raise ZeroDivisionError
 
-        self.patch(house.factory, "line", fail)
+        self.patch(house.factory.face, "line", fail)
         house.clock.advance(1)
         self.assertTrue(client.transport.aborted)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
@@ -101,11 +133,12 @@ class ConcurrentTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         """
-        The protocol can be half-closed, and the factory is a factory.
+        The protocol can be half-closed and paused, and the factory is a factory.
         """
         house = House.new()
         protocol = house.connect().protocol
         verifyObject(IHalfCloseableProtocol, protocol)
+        verifyObject(IPushProducer, protocol)
         verifyObject(IProtocolFactory, house.factory)
         protocol.writeConnectionLost()
 
@@ -122,7 +155,7 @@ class LibraryTests(SynchronousTestCase):
         from twisted.internet import reactor
 
         factory = ClockFactory()
-        self.assertIs(factory.clock, reactor)
+        self.assertIs(factory.ticker.reactor, reactor)
         self.assertRegex(factory.line(), rb"\A[0-2]\d:[0-5]\d:[0-6]\d\n\Z")
 
 
@@ -198,6 +231,17 @@ class SequentialTests(SynchronousTestCase):
         active.leave()
         self.assertEqual(last.received, b"22:13:20\n")
 
+    def test_turnThatFailsToBegin(self) -> None:
+        """
+        An error as a turn begins does not keep the others from theirs.
+        """
+        house = House.new(sequential=True)
+        first, second, third = (house.connect() for _ in range(3))
+        with mock.patch.object(second.protocol, "serve", side_effect=RuntimeError):
+            self.assertRaises(RuntimeError, first.leave)
+        second.leave()
+        self.assertEqual(third.received, b"22:13:20\n")
+
     def test_halfClosedAlone(self) -> None:
         """
         A half-closed client keeps its turn while nobody waits.
@@ -218,8 +262,6 @@ class SequentialTests(SynchronousTestCase):
         first.halfClose()
         second = house.connect()
         self.assertTrue(first.dropped)
-        self.assertEqual(second.received, b"")
-        first.leave()
         self.assertEqual(second.received, b"22:13:20\n")
 
     def test_halfClosedWhileAnotherWaits(self) -> None:
@@ -231,16 +273,34 @@ class SequentialTests(SynchronousTestCase):
         first.halfClose()
         self.assertTrue(first.dropped)
         self.assertFalse(second.dropped)
+        self.assertEqual(second.received, b"22:13:20\n")
 
     def test_halfClosedWhileWaiting(self) -> None:
         """
         A client that half-closes while it waits has left.
         """
         house = House.new(sequential=True)
-        first, second = house.connect(), house.connect()
+        first, second, third = (house.connect() for _ in range(3))
         second.halfClose()
         self.assertTrue(second.dropped)
         self.assertFalse(first.dropped)
+        # Its turn would come before the connection is closed.
+        first.leave()
+        self.assertEqual(second.received, b"")
+        self.assertEqual(third.received, b"22:13:20\n")
+
+    def test_letGoOnce(self) -> None:
+        """
+        A client is let go once, and cut off when it does not take what was sent.
+        """
+        house = House.new(sequential=True)
+        first, second = house.connect(), house.connect()
+        first.halfClose()
+        house.connect()
+        house.factory.halfClosed(first.protocol)
+        house.clock.advance(GRACE)
+        self.assertTrue(first.transport.aborted)
+        self.assertFalse(second.dropped)
 
 
 class DisconnectAllTests(SynchronousTestCase):
@@ -253,7 +313,7 @@ class DisconnectAllTests(SynchronousTestCase):
         Without clients there is nothing to wait for.
         """
         house = House.new()
-        self.assertIsNone(self.successResultOf(house.factory.disconnectAll(0.5)))
+        self.assertIsNone(self.successResultOf(house.factory.disconnectAll()))
         self.assertEqual(house.timers(), 0)
 
     def test_noTurnIsHandedOn(self) -> None:
@@ -262,7 +322,7 @@ class DisconnectAllTests(SynchronousTestCase):
         """
         house = House.new(sequential=True)
         clients = [house.connect() for _ in range(3)]
-        gone = house.factory.disconnectAll(0.5)
+        gone = house.factory.disconnectAll()
         self.assertEqual([each.dropped for each in clients], [True] * 3)
         for client in clients:
             self.assertNoResult(gone)
@@ -278,8 +338,8 @@ class DisconnectAllTests(SynchronousTestCase):
         """
         house = House.new(sequential=True)
         active, waiting = house.connect(), house.connect()
-        gone = house.factory.disconnectAll(0.5)
-        house.clock.advance(0.4)
+        gone = house.factory.disconnectAll()
+        house.clock.advance(GRACE - 0.1)
         self.assertFalse(active.transport.aborted or waiting.transport.aborted)
         house.clock.advance(0.1)
         self.assertTrue(active.transport.aborted and waiting.transport.aborted)
@@ -292,7 +352,7 @@ class DisconnectAllTests(SynchronousTestCase):
         Who connects after that is let go at once, in silence.
         """
         house = House.new()
-        house.factory.disconnectAll(0.5)
+        house.factory.disconnectAll()
         late = house.connect()
         self.assertTrue(late.dropped)
         self.assertEqual(late.received, b"")

@@ -9,6 +9,7 @@ import os
 import sys
 from io import StringIO
 
+from twisted.internet import tcp
 from twisted.internet.address import (
     HostnameAddress,
     IPv4Address,
@@ -27,9 +28,10 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from clock.service import GRACE, ClockService, StartError
+from clock.protocol import GRACE
+from clock.service import ClockService, StartError
 from clock.tests.fixture import House, caughtEvents
-from clock.wording import addressText, commandName, oneLine
+from clock.wording import addressText, commandName, oneLine, shorten
 
 
 @implementer(IListeningPort)
@@ -64,7 +66,7 @@ class Endpoint:
     An endpoint with the outcome of listening built in.
     """
 
-    def __init__(self, outcome: Port | Exception) -> None:
+    def __init__(self, outcome: Port | tcp.Port | Exception) -> None:
         self.outcome = outcome
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -93,7 +95,7 @@ class StartTests(SynchronousTestCase):
         """
         The start is logged in one line: what is told, to whom, where.
         """
-        service = ClockService(House.new().factory, {"x": Endpoint(Port())})
+        service = ClockService(House.new().factory, [("x", Endpoint(Port()))])
         observer = caughtEvents(self)
         service.startService()
         (event,) = observer
@@ -111,7 +113,7 @@ class StartTests(SynchronousTestCase):
         The sequential mode is named as such.
         """
         factory = House.new(sequential=True).factory
-        service = ClockService(factory, {"x": Endpoint(Port())})
+        service = ClockService(factory, [("x", Endpoint(Port()))])
         observer = caughtEvents(self)
         service.startService()
         self.assertEqual(observer[0]["mode"], "to one client at a time")
@@ -120,7 +122,7 @@ class StartTests(SynchronousTestCase):
         """
         Assert what is said when listening on C{localhost:13} fails.
         """
-        service = ClockService(House.new().factory, {"localhost:13": Endpoint(error)})
+        service = ClockService(House.new().factory, [("localhost:13", Endpoint(error))])
         raised = self.assertRaises(StartError, service.privilegedStartService)
         self.assertIsInstance(raised, SystemExit)
         self.assertIsInstance(raised, Exception)
@@ -153,6 +155,39 @@ class StartTests(SynchronousTestCase):
         """
         self.assertStartError(ValueError("no\n  way"), "no way")
 
+    def test_longName(self) -> None:
+        """
+        The parent of a daemon shows the beginning alone, so the reason comes
+        early however long the endpoint's name is.
+        """
+        endpoint = Endpoint(ValueError("no way"))
+        name = "unix:/" + "x" * 100
+        service = ClockService(House.new().factory, [(name, endpoint)])
+        raised = self.assertRaises(StartError, service.privilegedStartService)
+        self.assertLess(str(raised).index("no way"), 40)
+        self.assertIn(name, self.stderr.getvalue())
+
+    def test_otherPortsAreClosed(self) -> None:
+        """
+        When one endpoint fails, those that were open are closed at once.
+        """
+        reactor = MemoryReactorClock()
+        closed = []
+
+        class RealPort(tcp.Port):
+            def connectionLost(self, reason: object) -> None:
+                closed.append(reason)
+
+        port = RealPort(0, House.new().factory, reactor=reactor)
+        endpoints = [
+            ("real", Endpoint(port)),
+            ("other", Endpoint(Port())),
+            ("bad", Endpoint(ValueError("no"))),
+        ]
+        service = ClockService(House.new().factory, endpoints)
+        self.assertRaises(StartError, service.startService)
+        self.assertEqual(len(closed), 1)
+
     def test_realEndpoint(self) -> None:
         """
         A mistake that only the reactor finds ends the start, too.
@@ -164,7 +199,7 @@ class StartTests(SynchronousTestCase):
 
         self.patch(reactor, "listenTCP", refuse)
         endpoint = TCP4ServerEndpoint(reactor, 99_999)
-        service = ClockService(House.new().factory, {"tcp:99999": endpoint})
+        service = ClockService(House.new().factory, [("tcp:99999", endpoint)])
         raised = self.assertRaises(StartError, service.startService)
         self.assertEqual(str(raised), "tcp:99999: bind(): port must be 0-65535.")
 
@@ -180,7 +215,7 @@ class StopTests(SynchronousTestCase):
         """
         house = House.new()
         port = Port()
-        service = ClockService(house.factory, {"x": Endpoint(port)})
+        service = ClockService(house.factory, [("x", Endpoint(port))])
         service.startService()
         client = house.connect()
         stopped = service.stopService()
@@ -190,12 +225,24 @@ class StopTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(stopped))
         self.assertEqual(house.timers(), 0)
 
+    def test_again(self) -> None:
+        """
+        A service that was stopped may start once more, and serves.
+        """
+        house = House.new()
+        service = ClockService(house.factory, [("x", Endpoint(Port()))])
+        service.startService()
+        service.stopService()
+        house.factory.doStart()
+        service.startService()
+        self.assertEqual(house.connect().received, b"22:13:20\n")
+
     def test_stuckClient(self) -> None:
         """
         A client that does not go holds the end up for no longer than the grace.
         """
         house = House.new()
-        service = ClockService(house.factory, {"x": Endpoint(Port())})
+        service = ClockService(house.factory, [("x", Endpoint(Port()))])
         service.startService()
         client = house.connect()
         service.stopService()
@@ -233,6 +280,26 @@ class WordingTests(SynchronousTestCase):
         self.assertEqual(oneLine(refused), "Connection refused")
         self.assertEqual(oneLine(OSError("by\nhand")), "by hand")
         self.assertEqual(oneLine(ValueError(" two\n  lines ")), "two lines")
+
+    def test_control(self) -> None:
+        """
+        What would move the cursor or colour the terminal is shown escaped.
+        """
+        self.assertEqual(oneLine("a\x1b[31mb\udcff\x07"), r"a\x1b[31mb\udcff\x07")
+
+    def test_fileName(self) -> None:
+        """
+        An error about a file names it.
+        """
+        error = FileNotFoundError(errno.ENOENT, "No such file", "server.pem")
+        self.assertEqual(oneLine(error), "No such file: server.pem")
+
+    def test_shorten(self) -> None:
+        """
+        A long name is cut, a short one is not.
+        """
+        self.assertEqual(shorten("x" * 30), "x" * 30)
+        self.assertEqual(shorten("x" * 31), "x" * 27 + "...")
 
     def test_commandName(self) -> None:
         """

@@ -5,6 +5,7 @@ Tests for L{clock.tap}.
 from __future__ import annotations
 
 import sys
+import time
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock import __version__
+from clock import __version__, tap
 from clock.tap import Options, makeService
 
 DEFAULTS: dict[str, object] = {
@@ -62,7 +63,7 @@ class OptionsTests(SynchronousTestCase):
         """
         options = self.parse()
         self.assertEqual(options, DEFAULTS)
-        self.assertEqual(list(options.endpoints), ["localhost:8080"])
+        self.assertEqual([name for name, _ in options.endpoints], ["localhost:8080"])
 
     def test_everything(self) -> None:
         """
@@ -84,7 +85,7 @@ class OptionsTests(SynchronousTestCase):
         }
         options = self.parse(*long.split())
         self.assertEqual(options, expected)
-        self.assertEqual(list(options.endpoints), ["[::1]:0"])
+        self.assertEqual([name for name, _ in options.endpoints], ["[::1]:0"])
         short = "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v"
         self.assertEqual(self.parse(*short.split()), expected)
 
@@ -95,8 +96,8 @@ class OptionsTests(SynchronousTestCase):
         options = self.parse("--listen", "tcp:1", "-l", "unix:/tmp/clock")
         listen = ["tcp:1", "unix:/tmp/clock"]
         self.assertEqual(options, {**DEFAULTS, "listen": listen})
-        self.assertEqual(list(options.endpoints), listen)
-        tcp, unix = options.endpoints.values()
+        self.assertEqual([name for name, _ in options.endpoints], listen)
+        tcp, unix = (endpoint for _, endpoint in options.endpoints)
         self.assertIsInstance(tcp, TCP4ServerEndpoint)
         self.assertIsInstance(unix, UNIXServerEndpoint)
 
@@ -113,7 +114,12 @@ class OptionsTests(SynchronousTestCase):
         """
         from twisted.internet import reactor
 
-        self.assertIs(Options().reactor, reactor)
+        self.patch(reactor, "seconds", reactor.seconds)
+        options = Options()
+        self.assertIs(options.reactor, reactor)
+        # Its time is steady from then on.
+        self.assertIs(reactor.seconds, time.monotonic)
+        self.assertIs(options.reactor, reactor)
 
     def test_badPort(self) -> None:
         """
@@ -129,10 +135,10 @@ class OptionsTests(SynchronousTestCase):
         """
         An interval is a number from 0.01 to 86,400.
         """
-        for value in ["x", "0", "-1", "0.009", "86401", "nan", "inf", ""]:
+        for value in ["x", "0", "-1", "0.009", "86401", "1_0", "nan", "inf", ""]:
             self.assertRefused(
                 ["--interval", value],
-                f"--interval {value!r} is not a number of seconds from 0.01 to 86,400",
+                f"--interval {value!r} is not a number of seconds from 0.01 to 86400",
             )
 
     def test_intervalLimits(self) -> None:
@@ -183,6 +189,25 @@ class OptionsTests(SynchronousTestCase):
                 f"--listen {value!r} is not an endpoint ({why}); try tcp:8080, "
                 r"tcp6:8080:interface=\:\:1 or unix:/tmp/clock",
             )
+
+    def test_twice(self) -> None:
+        """
+        Each C{--listen} is an endpoint of its own, though they be alike.
+        """
+        options = self.parse("--listen", "tcp:0", "--listen", "tcp:0")
+        self.assertEqual(len(options.endpoints), 2)
+
+    def test_missingPackage(self) -> None:
+        """
+        An endpoint that wants for a package says how to get it.
+        """
+
+        def fail(*_: object) -> None:
+            raise ImportError("no", name="OpenSSL")
+
+        self.patch(tap, "serverFromString", fail)
+        message = "--listen 'ssl:1' needs OpenSSL: pip install 'clock[tls]'"
+        self.assertRefused(["--listen", "ssl:1"], message)
 
     def test_listenAndPort(self) -> None:
         """
@@ -272,7 +297,7 @@ class MakeServiceTests(SynchronousTestCase):
         factory = makeService(options).factory
         self.assertEqual(factory.sequential, True)
         self.assertEqual(factory.verbose, True)
-        self.assertEqual(factory.interval, 5)
+        self.assertEqual(factory.ticker.interval, 5)
         self.assertEqual(factory.face.line(0), b"12:00AM\n")
 
     def test_listens(self) -> None:
