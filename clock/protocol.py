@@ -16,9 +16,11 @@ from __future__ import annotations
 from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
+    IFileDescriptor,
     IHalfCloseableProtocol,
     IPushProducer,
     IReactorTime,
@@ -30,9 +32,13 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from clock.face import Face
+from clock.limits import ClientLimit
 from clock.loop import LeanLoopingCall
 from clock.ticker import Ticker
 from clock.wording import addressText
+
+#: How long nothing is read from a client that has said something, in seconds.
+READ_EVERY = 1.0
 
 #: How long a client that is let go has to take what was sent to it before it is
 #: cut off, in seconds.
@@ -59,6 +65,7 @@ class ClockProtocol(Protocol):
     _paused = False
     _loop: LeanLoopingCall | None = None
     _cutOff: IDelayedCall | None = None
+    _readOn: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """
@@ -88,11 +95,33 @@ class ClockProtocol(Protocol):
         reactor = self.factory.ticker.reactor
         self._cutOff = reactor.callLater(GRACE, self.transport.abortConnection)
 
+    def dismiss(self) -> None:
+        """
+        Close the connection now, to make room for another: only for a client
+        that is half-closed, whose transport is then the socket's own.
+        """
+        transport = cast(IFileDescriptor, self.transport)
+        transport.connectionLost(Failure(ConnectionDone()))
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Ignore what the client says, and hear no more of it for L{READ_EVERY}:
+        who talks on fills the kernel's buffers, not our time.
+        """
+        if self._readOn is not None and self._readOn.active():
+            # TLS hands out what it had read before it was paused.
+            return
+        transport = cast(IPushProducer, self.transport)
+        transport.pauseProducing()
+        reactor = self.factory.ticker.reactor
+        self._readOn = reactor.callLater(READ_EVERY, transport.resumeProducing)
+
     def readConnectionLost(self) -> None:
         """
         Note that the client sends no more; it may well go on reading.
         """
         self.halfClosed = True
+        self.factory.limit.halfClosed(self)
         self.factory.halfClosed(self)
 
     def writeConnectionLost(self) -> None:
@@ -105,8 +134,9 @@ class ClockProtocol(Protocol):
         Stop sending, and give the turn, or the place in the queue, back.
         """
         self._stop()
-        if self._cutOff is not None and self._cutOff.active():
-            self._cutOff.cancel()
+        for call in (self._cutOff, self._readOn):
+            if call is not None and call.active():
+                call.cancel()
         seconds = self.factory.ticker.reactor.seconds() - self._since
         self.factory.left(self, seconds, reason)
 
@@ -159,6 +189,7 @@ class ClockFactory(ServerFactory):
 
     @ivar face: what the lines look like.
     @ivar ticker: what the clients' loops run on.
+    @ivar limit: how many clients there may be.
     @ivar sequential: whether only one client is served at a time.
     @ivar verbose: whether each client's coming and going is logged.
     @ivar serving: who is served, in the order their turns began.
@@ -177,6 +208,7 @@ class ClockFactory(ServerFactory):
         face: Face | None = None,
         *,
         ticker: Ticker | None = None,
+        limit: ClientLimit | None = None,
         sequential: bool = False,
         verbose: bool = False,
     ) -> None:
@@ -185,6 +217,8 @@ class ClockFactory(ServerFactory):
             time.
         @param ticker: when the lines are due; by default every second, on the
             global reactor, which is installed if there is none yet.
+        @param limit: counts the clients, and may dismiss one; whoever listens
+            asks it before a client is let in. By default there is none.
         @param sequential: serve one client at a time, and let the others wait.
         @param verbose: log each client's coming and going.
         """
@@ -194,6 +228,7 @@ class ClockFactory(ServerFactory):
             ticker = Ticker(cast(IReactorTime, reactor))
         self.ticker = ticker
         self.face = face or Face()
+        self.limit = limit or ClientLimit(None, ticker.reactor.seconds)
         self.sequential = sequential
         self.verbose = verbose
         self.serving: dict[ClockProtocol, None] = {}
@@ -236,6 +271,7 @@ class ClockFactory(ServerFactory):
 
         @param client: one that has just connected.
         """
+        self.limit.came()
         self.waiting[client] = None
         if self._closing:
             self._letGo(client)
@@ -269,6 +305,7 @@ class ClockFactory(ServerFactory):
         @param seconds: how long it was connected.
         @param reason: why the connection was lost.
         """
+        self.limit.left(client)
         for clients in (self.serving, self.waiting, self.leaving):
             clients.pop(client, None)
         if self.verbose:
@@ -295,6 +332,7 @@ class ClockFactory(ServerFactory):
         @return: fires when all have gone.
         """
         self._closing = True
+        self.limit.report()
         for client in [*self.waiting, *self.serving]:
             self._letGo(client)
         if not self.leaving:

@@ -51,7 +51,7 @@ class ListeningService(StreamServerEndpointService):
     """
     Listen on one endpoint, or fail at the start.
 
-    @ivar name: the endpoint, as the user would know it.
+    @ivar where: the endpoint, as the user would know it.
     @ivar port: the listening port, once there is one.
     """
 
@@ -64,15 +64,15 @@ class ListeningService(StreamServerEndpointService):
     port: IListeningPort | None = None
 
     def __init__(
-        self, name: str, endpoint: IStreamServerEndpoint, factory: ClockFactory
+        self, where: str, endpoint: IStreamServerEndpoint, factory: ClockFactory
     ) -> None:
         """
-        @param name: the endpoint, as the user would know it.
+        @param where: the endpoint, as the user would know it.
         @param endpoint: where to listen.
         @param factory: whom to serve.
         """
         super().__init__(endpoint, factory)
-        self.name = name
+        self.where = where
 
     def privilegedStartService(self) -> None:
         """
@@ -84,7 +84,7 @@ class ListeningService(StreamServerEndpointService):
         try:
             super().privilegedStartService()
         except Exception as error:
-            name, why = oneLine(self.name), self._why(error)
+            name, why = oneLine(self.where), self._why(error)
             # Under twistd, sys.stderr is the log by now.
             print(f"{commandName()}: {name}: {why}", file=sys.__stderr__)
             self._log.error("Cannot listen on {name}: {why}", name=name, why=why)

@@ -8,14 +8,17 @@ exit status 1.
 from __future__ import annotations
 
 import math
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 from twisted.copyright import version as twistedVersion
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.endpoints import (
+    StandardIOEndpoint,
     TCP4ServerEndpoint,
     TCP6ServerEndpoint,
     serverFromString,
@@ -29,10 +32,11 @@ from twisted.python import usage
 
 import clock
 from clock.face import WELL_KNOWN, Face, zoneNamed, zoneNames
+from clock.limits import MOST, RESERVE, ClientLimit, openFiles
 from clock.protocol import ClockFactory
 from clock.service import ClockService
 from clock.ticker import Ticker
-from clock.transport import PromptEndpoint
+from clock.transport import PromptEndpoint, stallOptions
 from clock.wording import commandName, oneLine
 
 DEFAULT_PORT = 8080
@@ -43,14 +47,6 @@ DEFAULT_INTERFACE = "localhost"
 BACKLOG = 4096
 
 
-def _port(value: str) -> int:
-    if not (value.isascii() and value.isdigit() and int(value) <= 65535):
-        raise usage.UsageError(
-            f"--port {value!r} is not a port: a whole number from 0 to 65535"
-        )
-    return int(value)
-
-
 def _interface(value: str) -> str:
     if not value:
         raise usage.UsageError(
@@ -59,17 +55,41 @@ def _interface(value: str) -> str:
     return value
 
 
-def _interval(value: str) -> float:
-    try:
-        # float() takes 1_0 for 10.
-        seconds = math.nan if "_" in value else float(value)
-    except ValueError:
-        seconds = math.nan
-    if not 0.01 <= seconds <= 86_400:
-        raise usage.UsageError(
-            f"--interval {value!r} is not a number of seconds from 0.01 to 86400"
-        )
-    return seconds
+def _whole(option: str, least: int, most: int) -> Callable[[str], int]:
+    """
+    Make what reads a whole number from the command line.
+    """
+
+    def coerce(value: str) -> int:
+        if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise usage.UsageError(
+                f"{option} {value!r} is not a whole number from {least} to {most}"
+            )
+        return int(value)
+
+    return coerce
+
+
+def _seconds(option: str, least: float, never: str = "") -> Callable[[str], float]:
+    """
+    Make what reads a time from the command line: a day at most, or 0 if that is
+    said to mean never.
+    """
+
+    def coerce(value: str) -> float:
+        try:
+            # float() takes 1_0 for 10.
+            seconds = math.nan if "_" in value else float(value)
+        except ValueError:
+            seconds = math.nan
+        if not (least <= seconds <= 86_400 or (never and seconds == 0)):
+            raise usage.UsageError(
+                f"{option} {value!r} is not a number of seconds from {least:g} to "
+                f"86400{never}"
+            )
+        return seconds
+
+    return coerce
 
 
 class Options(usage.Options):
@@ -77,6 +97,7 @@ class Options(usage.Options):
     The options of C{twistd clock}.
 
     @ivar face: the L{Face} that C{--format} and C{--tz} ask for.
+    @ivar mostClients: how many clients there may be.
     @ivar endpoints: where to listen, each with the text that asks for it.
     """
 
@@ -103,7 +124,7 @@ class Options(usage.Options):
             None,
             "TCP port to listen on, 0 to 65535; 0 takes any free one, and the log "
             "tells which. [default: 8080]",
-            _port,
+            _whole("--port", 0, 65535),
         ],
         [
             "interface",
@@ -118,7 +139,7 @@ class Options(usage.Options):
             None,
             1.0,
             "Seconds between two lines, 0.01 to 86400.",
-            _interval,
+            _seconds("--interval", 0.01),
         ],
         [
             "tz",
@@ -134,6 +155,23 @@ class Options(usage.Options):
             "What a line looks like: strftime text, or one of "
             f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970).",
         ],
+        [
+            "max-clients",
+            None,
+            None,
+            "How many clients there may be in all, served or waiting; one more is "
+            "turned away, unless one that has closed its sending half can make "
+            "room. [default: what the limit of open files allows]",
+            _whole("--max-clients", 1, MOST),
+        ],
+        [
+            "stall-timeout",
+            None,
+            30.0,
+            "Seconds after which a client is dropped that acknowledges nothing, 1 "
+            "to 86400; 0 means never. (TCP only.)",
+            _seconds("--stall-timeout", 1, ", or 0 for never"),
+        ],
     ]
     compData = usage.Completions(
         multiUse=["listen"],
@@ -143,6 +181,8 @@ class Options(usage.Options):
             "interface": usage.CompleteList(["localhost", "0.0.0.0", "::", "::1"]),
             "listen": usage.Completer(descr="Twisted endpoint string"),
             "interval": usage.Completer(descr="seconds"),
+            "max-clients": usage.Completer(descr="number of clients"),
+            "stall-timeout": usage.Completer(descr="seconds"),
             "tz": lambda: usage.CompleteList(zoneNames(), descr="time zone"),
             "format": usage.CompleteList([*sorted(WELL_KNOWN), "%H:%M:%S"]),
         },
@@ -159,10 +199,10 @@ class Options(usage.Options):
 
     def opt_listen(self, endpoint: str) -> None:
         """
-        Listen on a Twisted endpoint, such as tcp:8080 (every address),
-        tcp6:8080, unix:/tmp/clock, ssl:8443:privateKey=server.pem,
-        systemd:domain=INET:index=0 or haproxy:tcp:8080. May be repeated; takes
-        the place of --port and --interface.
+        Listen on a Twisted endpoint, such as tcp:8080 (every IPv4 address),
+        tcp6:8080 (on Linux, of both kinds), unix:/tmp/clock,
+        ssl:8443:privateKey=server.pem, systemd:domain=INET:index=0 or
+        haproxy:tcp:8080. May be repeated; takes the place of --port and --interface.
         """
         self["listen"].append(endpoint)
 
@@ -217,6 +257,7 @@ class Options(usage.Options):
         @raise usage.UsageError: names the value, and what would be right.
         """
         self.face = self._makeFace()
+        self.mostClients = self._mostClients()
         self.endpoints = self._makeEndpoints()
 
     def getUsage(self, width: int | None = None) -> str:
@@ -244,6 +285,16 @@ class Options(usage.Options):
                 f"--format {self['format']!r}: {oneLine(error)}; it takes one line "
                 f"of strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
             ) from None
+
+    def _mostClients(self) -> int:
+        allowed = openFiles(type(self.reactor).__name__) - RESERVE
+        asked: int = self["max-clients"] or allowed
+        if asked > allowed:
+            raise usage.UsageError(
+                f"--max-clients {asked} is more than the limit of open files leaves "
+                f"room for: {allowed} (ulimit -Hn)"
+            )
+        return asked
 
     def _makeEndpoints(self) -> list[tuple[str, IStreamServerEndpoint]]:
         if not self["listen"]:
@@ -282,6 +333,10 @@ class Options(usage.Options):
                 f"({type(error).__name__}: {oneLine(error)}); try tcp:8080, "
                 "tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock"
             ) from None
+        if isinstance(endpoint, StandardIOEndpoint):
+            raise usage.UsageError(
+                f"--listen {text!r} is no place to listen: try tcp:8080"
+            )
         return endpoint
 
 
@@ -293,13 +348,20 @@ def makeService(options: Options) -> ClockService:
 
     @return: it listens, and serves, from its start to its stop.
     """
+    reactor = cast(IReactorTime, options.reactor)
+    limit = ClientLimit(options.mostClients, reactor.seconds)
     factory = ClockFactory(
         options.face,
-        ticker=Ticker(cast(IReactorTime, options.reactor), options["interval"]),
+        ticker=Ticker(reactor, options["interval"]),
+        limit=limit,
         sequential=bool(options["sequential"]),
         verbose=bool(options["verbose"]),
     )
+    adapted = partial(
+        PromptEndpoint,
+        socketOptions=stallOptions(options["stall-timeout"]),
+        admit=limit.admit,
+    )
     return ClockService(
-        factory,
-        [(name, PromptEndpoint(endpoint)) for name, endpoint in options.endpoints],
+        factory, [(name, adapted(endpoint)) for name, endpoint in options.endpoints]
     )

@@ -290,9 +290,11 @@ class Ticker:
         self._waiting = None
         self._read()
         self._calling = True
-        for tick in sorted(tick for tick in self._due if tick <= self.tick):
-            self._makeCalls(tick, self._due.pop(tick))
-        self._calling = False
+        try:
+            for tick in sorted(tick for tick in self._due if tick <= self.tick):
+                self._makeCalls(tick, self._due.pop(tick))
+        finally:
+            self._calling = False
         if self._coming:
             self._wait()
 

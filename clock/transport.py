@@ -9,21 +9,34 @@ straight away takes 7 of 22 microseconds off each line.
 
 What is new here is only the case in which nothing is held back. All the rest is
 the transport's own: what the kernel does not take, and what fails.
+
+A peer whose host or link has died says nothing, and TCP by itself takes a quarter
+of an hour to notice. C{TCP_USER_TIMEOUT} (tcp(7)) ends a connection on which
+nothing was acknowledged for so long, and keepalive asks those who have nothing to
+acknowledge.
 """
 
 from __future__ import annotations
 
-from functools import cache
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
+    IAddress,
     IListeningPort,
+    IProtocol,
     IProtocolFactory,
     IStreamServerEndpoint,
 )
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
 from zope.interface import implementer
+
+_log = Logger()
 
 
 class PromptWrites:
@@ -34,8 +47,22 @@ class PromptWrites:
     rather than after 64 KiB: whoever tells the time has no use for a backlog.
     """
 
+    #: What to set on each TCP socket: level, option, value.
+    socketOptions: Sequence[tuple[int, int, int]] = ()
+
     # Descriptors that are to go with the next bytes: a UNIX transport has some.
     _sendmsgQueue: Any = ()
+
+    def __init__(self: Any, *arguments: Any) -> None:
+        """
+        Take a connection, as the transport's own constructor does.
+        """
+        super().__init__(*arguments)
+        if self.socket.family in (socket.AF_INET, socket.AF_INET6):
+            # A connection that is lost already is for the reactor to find.
+            with suppress(OSError):
+                for option in self.socketOptions:
+                    self.socket.setsockopt(*option)
 
     def write(self: Any, data: bytes) -> None:
         """
@@ -69,12 +96,55 @@ class PromptWrites:
         return bool(self.dataBuffer or self._tempDataBuffer)
 
 
-@cache
-def _prompt(transport: type) -> type:
+def stallOptions(seconds: float) -> Sequence[tuple[int, int, int]]:
     """
-    Derive from a port's class of transports the one that writes promptly.
+    Find the socket options that end a connection whose peer has stalled.
+
+    @param seconds: how long nothing may be acknowledged; 0 means for ever.
+
+    @return: level, option and value of each; those that this platform lacks are
+        left out, and if C{TCP_USER_TIMEOUT} is, the log says so.
     """
-    return type(f"Prompt{transport.__name__}", (PromptWrites, transport), {})
+    if not seconds:
+        return ()
+    tcpOptions = {
+        "TCP_USER_TIMEOUT": round(seconds * 1000),
+        "TCP_KEEPIDLE": max(1, min(10, round(seconds))),
+        "TCP_KEEPINTVL": max(1, min(5, round(seconds))),
+        "TCP_KEEPCNT": 3,
+    }
+    if not hasattr(socket, "TCP_USER_TIMEOUT"):
+        _log.warn("No TCP_USER_TIMEOUT here: who stalls is noticed late, if at all")
+    return [
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+        *(
+            (socket.IPPROTO_TCP, getattr(socket, name), value)
+            for name, value in tcpOptions.items()
+            if hasattr(socket, name)
+        ),
+    ]
+
+
+@implementer(IProtocolFactory)
+class _Gate:
+    """
+    A factory that refuses a connection before anything is made of it.
+    """
+
+    def __init__(self, factory: IProtocolFactory, admit: Callable[[], bool]) -> None:
+        self._factory = factory
+        self._admit = admit
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        # What the port gets for None it closes at once. The factories that wrap
+        # another, for TLS and the PROXY protocol, do not expect None of it.
+        return self._factory.buildProtocol(addr) if self._admit() else None
 
 
 @implementer(IStreamServerEndpoint)
@@ -87,11 +157,23 @@ class PromptEndpoint:
     port is left as it is.
     """
 
-    def __init__(self, endpoint: IStreamServerEndpoint) -> None:
+    def __init__(
+        self,
+        endpoint: IStreamServerEndpoint,
+        *,
+        socketOptions: Sequence[tuple[int, int, int]] = (),
+        admit: Callable[[], bool] = lambda: True,
+    ) -> None:
         """
         @param endpoint: where to listen.
+        @param socketOptions: what to set on each TCP connection, as from
+            L{stallOptions}.
+        @param admit: is asked before each connection is taken; where it says
+            C{False}, that is closed at once.
         """
         self._endpoint = endpoint
+        self._socketOptions = socketOptions
+        self._admit = admit
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """
@@ -106,7 +188,17 @@ class PromptEndpoint:
 
     def _adapt(self, port: IListeningPort) -> IListeningPort:
         # The class to make transports of is an attribute that tcp.Port invites
-        # to replace, and unix.Port is a tcp.Port.
+        # to replace, as is the factory; unix.Port is a tcp.Port.
         if isinstance(port, tcp.Port):
-            port.transport = cast("type[tcp.Server]", _prompt(port.transport))
+            port.transport = self._transport(port.transport)
+            factory = cast(IProtocolFactory, port.factory)
+            port.factory = cast(Factory, _Gate(factory, self._admit))
         return port
+
+    def _transport(self, transport: type[tcp.Server]) -> type[tcp.Server]:
+        """
+        Derive our transports from those that a port makes.
+        """
+        own = {"socketOptions": self._socketOptions}
+        name = f"Prompt{transport.__name__}"
+        return type(name, (PromptWrites, transport), own)

@@ -40,6 +40,15 @@ class ClientTransport(StringTransport):
     """
 
     aborted = False
+    lost = False
+    protocol: ClockProtocol
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Lose the connection now, as a socket's own transport can.
+        """
+        self.lost = True
+        self.protocol.connectionLost(reason)
 
     def abortConnection(self) -> None:
         """
@@ -125,6 +134,7 @@ class House:
         protocol = self.factory.buildProtocol(address)
         assert isinstance(protocol, ClockProtocol)
         client = Client(protocol, ClientTransport(peerAddress=address))
+        client.transport.protocol = protocol
         self.clients.append(client)
         protocol.makeConnection(client.transport)
         return client

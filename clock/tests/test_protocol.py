@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from clock import ClockFactory
-from clock.protocol import GRACE
+from clock.protocol import GRACE, READ_EVERY
 from clock.tests.fixture import House, caughtEvents
 
 
@@ -81,13 +81,26 @@ class ConcurrentTests(SynchronousTestCase):
 
     def test_inputIsIgnored(self) -> None:
         """
-        What a client says changes nothing.
+        What a client says changes nothing, and no more is read for a while.
         """
         house = House.new()
         client = house.connect()
         client.protocol.dataReceived(b"GET / HTTP/1.0\r\n\r\n")
-        house.clock.advance(1)
+        self.assertEqual(client.transport.producerState, "paused")
+        house.clock.advance(READ_EVERY)
+        self.assertEqual(client.transport.producerState, "producing")
         self.assertEqual(client.received, b"22:13:20\n22:13:21\n")
+
+    def test_leavesWhileNotReadFrom(self) -> None:
+        """
+        A client that is lost while nothing is read from it leaves no timer.
+        """
+        house = House.new()
+        client = house.connect()
+        client.protocol.dataReceived(b"x")
+        client.protocol.dataReceived(b"more that was read before")
+        client.leave()
+        self.assertEqual(house.timers(), 0)
 
     def test_stuck(self) -> None:
         """

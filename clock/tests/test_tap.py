@@ -16,6 +16,7 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import __version__, tap
+from clock.limits import RESERVE
 from clock.tap import Options, makeService
 
 DEFAULTS: dict[str, object] = {
@@ -23,6 +24,8 @@ DEFAULTS: dict[str, object] = {
     "interface": None,
     "listen": [],
     "interval": 1.0,
+    "max-clients": None,
+    "stall-timeout": 30.0,
     "tz": None,
     "format": "%H:%M:%S",
     "sequential": 0,
@@ -40,6 +43,7 @@ class OptionsTests(SynchronousTestCase):
         Type C{twistd}, on a fake reactor.
         """
         self.patch(sys, "argv", ["/somewhere/bin/twistd"])
+        self.patch(tap, "openFiles", lambda reactor: 1000)
         self.reactor = MemoryReactorClock()
 
     def parse(self, *arguments: str) -> Options:
@@ -71,13 +75,15 @@ class OptionsTests(SynchronousTestCase):
         """
         long = (
             "--port 0 --interface ::1 --sequential --interval 0.1 --tz UTC "
-            "--format unix --verbose"
+            "--format unix --verbose --max-clients 9 --stall-timeout 0"
         )
         expected = {
             "port": 0,
             "interface": "::1",
             "listen": [],
             "interval": 0.1,
+            "max-clients": 9,
+            "stall-timeout": 0.0,
             "tz": "UTC",
             "format": "unix",
             "sequential": 1,
@@ -86,7 +92,10 @@ class OptionsTests(SynchronousTestCase):
         options = self.parse(*long.split())
         self.assertEqual(options, expected)
         self.assertEqual([name for name, _ in options.endpoints], ["[::1]:0"])
-        short = "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v"
+        short = (
+            "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v --max-clients 9 "
+            "--stall-timeout 0"
+        )
         self.assertEqual(self.parse(*short.split()), expected)
 
     def test_listen(self) -> None:
@@ -128,7 +137,7 @@ class OptionsTests(SynchronousTestCase):
         for value in ["x", "-1", "65536", "8080.0", "", "8_0", "８０"]:
             self.assertRefused(
                 ["--port", value],
-                f"--port {value!r} is not a port: a whole number from 0 to 65535",
+                f"--port {value!r} is not a whole number from 0 to 65535",
             )
 
     def test_badInterval(self) -> None:
@@ -140,6 +149,39 @@ class OptionsTests(SynchronousTestCase):
                 ["--interval", value],
                 f"--interval {value!r} is not a number of seconds from 0.01 to 86400",
             )
+
+    def test_badStallTimeout(self) -> None:
+        """
+        A stall timeout is a number from 1 to 86400, or 0.
+        """
+        for value in ["x", "-1", "0.5", "86401", "1_0", "nan", ""]:
+            self.assertRefused(
+                ["--stall-timeout", value],
+                f"--stall-timeout {value!r} is not a number of seconds from 1 to "
+                "86400, or 0 for never",
+            )
+
+    def test_badMaxClients(self) -> None:
+        """
+        The number of clients is whole, and what the open files leave room for.
+        """
+        for value in ["x", "-1", "0", "1.5", ""]:
+            self.assertRefused(
+                ["--max-clients", value],
+                f"--max-clients {value!r} is not a whole number from 1 to 1048576",
+            )
+        self.assertRefused(
+            ["--max-clients", "969"],
+            "--max-clients 969 is more than the limit of open files leaves room for: "
+            "968 (ulimit -Hn)",
+        )
+
+    def test_mostClients(self) -> None:
+        """
+        By default there may be as many clients as the open files leave room for.
+        """
+        self.assertEqual(self.parse().mostClients, 1000 - RESERVE)
+        self.assertEqual(self.parse("--max-clients", "5").mostClients, 5)
 
     def test_intervalLimits(self) -> None:
         """
@@ -196,6 +238,7 @@ class OptionsTests(SynchronousTestCase):
         """
         options = self.parse("--listen", "tcp:0", "--listen", "tcp:0")
         self.assertEqual(len(options.endpoints), 2)
+        self.assertEqual(len(makeService(options).listeners), 2)
 
     def test_missingPackage(self) -> None:
         """
@@ -208,6 +251,13 @@ class OptionsTests(SynchronousTestCase):
         self.patch(tap, "serverFromString", fail)
         message = "--listen 'ssl:1' needs OpenSSL: pip install 'clock[tls]'"
         self.assertRefused(["--listen", "ssl:1"], message)
+
+    def test_standardOutput(self) -> None:
+        """
+        Standard input and output are an endpoint, but no place to listen.
+        """
+        message = "--listen 'stdio:' is no place to listen: try tcp:8080"
+        self.assertRefused(["--listen", "stdio:"], message)
 
     def test_listenAndPort(self) -> None:
         """
@@ -286,6 +336,12 @@ class MakeServiceTests(SynchronousTestCase):
     From the options to a service.
     """
 
+    def setUp(self) -> None:
+        """
+        Leave the limits of this process alone.
+        """
+        self.patch(tap, "openFiles", lambda reactor: 1000)
+
     def test_factory(self) -> None:
         """
         The factory is as the options say.
@@ -299,6 +355,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertEqual(factory.verbose, True)
         self.assertEqual(factory.ticker.interval, 5)
         self.assertEqual(factory.face.line(0), b"12:00AM\n")
+        self.assertEqual(factory.limit.most, 1000 - RESERVE)
 
     def test_listens(self) -> None:
         """

@@ -5,8 +5,12 @@ Tests for L{clock.transport}, without a socket; C{tests/} has those with one.
 from __future__ import annotations
 
 import errno
+import socket
+from types import SimpleNamespace
+from typing import Any
 
 from twisted.internet import tcp, unix
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import (
@@ -22,7 +26,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from clock.transport import PromptEndpoint, PromptWrites
+from clock import transport
+from clock.tests.fixture import caughtEvents
+from clock.transport import PromptEndpoint, PromptWrites, stallOptions
 
 
 class PromptServer(PromptWrites, tcp.Server):
@@ -42,6 +48,14 @@ class Socket:
         self.outcomes = list(outcomes)
         self.sent = b""
         self.fileno = lambda: 42
+        self.family = socket.AF_INET
+        self.options: list[tuple[int, int, int]] = []
+
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        """
+        Note an option.
+        """
+        self.options.append((level, option, value))
 
     def setblocking(self, _: bool) -> None:
         """
@@ -110,7 +124,7 @@ class PromptWritesTests(SynchronousTestCase):
         self.socket = Socket(*outcomes)
         port = tcp.Port(0, Factory(), reactor=self.reactor)
         peer = ("127.0.0.1", 1)
-        return PromptServer(self.socket, Protocol(), peer, port, 1, self.reactor)  # type: ignore[arg-type]
+        return PromptServer(self.socket, Protocol(), peer, port, 1, self.reactor)
 
     def assertHeld(self, transport: PromptServer, data: bytes) -> None:
         """
@@ -235,11 +249,11 @@ class PromptEndpointTests(SynchronousTestCase):
     Which ports are adapted.
     """
 
-    def listen(self, port: IListeningPort) -> IListeningPort:
+    def listen(self, port: IListeningPort, **keywords: Any) -> IListeningPort:
         """
         Listen on an endpoint that has this port.
         """
-        endpoint = PromptEndpoint(Endpoint(succeed(port)))
+        endpoint = PromptEndpoint(Endpoint(succeed(port)), **keywords)
         verifyObject(IStreamServerEndpoint, endpoint)
         self.assertIs(self.successResultOf(endpoint.listen(Factory())), port)
         return port
@@ -272,6 +286,44 @@ class PromptEndpointTests(SynchronousTestCase):
         self.listen(port)
         self.assertFalse(hasattr(port, "transport"))
 
+    def test_socketOptions(self) -> None:
+        """
+        The options are set on each TCP connection, and on no other.
+        """
+        port = tcp.Port(0, Factory(), reactor=MemoryReactorClock())
+        options = [(1, 2, 3), (4, 5, 6)]
+        self.listen(port, socketOptions=options)
+        for family, expected in [
+            (socket.AF_INET, options),
+            (socket.AF_INET6, options),
+            (socket.AF_UNIX, []),
+        ]:
+            skt = Socket()
+            skt.family = family
+            peer = ("127.0.0.1", 1)
+            port.transport(skt, Protocol(), peer, port, 1, port.reactor)  # type: ignore[arg-type]
+            self.assertEqual(skt.options, expected)
+
+    def test_admit(self) -> None:
+        """
+        Nothing is made of a connection that is not admitted, and the factory is
+        started and stopped as ever.
+        """
+        factory = Factory.forProtocol(Protocol)
+        factory.noisy = False
+        port = tcp.Port(0, factory, reactor=MemoryReactorClock())
+        answers = [True, False]
+        self.listen(port, admit=lambda: answers.pop(0))
+        gate = port.factory
+        assert gate is not None
+        address = IPv4Address("TCP", "127.0.0.1", 1)
+        self.assertIsInstance(gate.buildProtocol(address), Protocol)
+        self.assertIsNone(gate.buildProtocol(address))
+        gate.doStart()
+        self.assertEqual(factory.numPorts, 1)
+        gate.doStop()
+        self.assertEqual(factory.numPorts, 0)
+
     def test_failure(self) -> None:
         """
         A failure to listen is the endpoint's own.
@@ -280,3 +332,61 @@ class PromptEndpointTests(SynchronousTestCase):
         endpoint = PromptEndpoint(Endpoint(fail(error)))
         failure = self.failureResultOf(endpoint.listen(Factory()))
         self.assertIs(failure.value, error)
+
+
+class StallOptionsTests(SynchronousTestCase):
+    """
+    The socket options that end a stalled connection.
+    """
+
+    def options(self, seconds: float, *missing: str) -> list[tuple[str, int]]:
+        """
+        Find the options on a platform that lacks some.
+        """
+        names = [
+            "SO_KEEPALIVE",
+            "TCP_USER_TIMEOUT",
+            "TCP_KEEPIDLE",
+            "TCP_KEEPINTVL",
+            "TCP_KEEPCNT",
+        ]
+        known = {name: name for name in names if name not in missing}
+        platform = SimpleNamespace(SOL_SOCKET=1, IPPROTO_TCP=6, **known)
+        self.patch(transport, "socket", platform)
+        return [(str(option), value) for _, option, value in stallOptions(seconds)]
+
+    def test_all(self) -> None:
+        """
+        The timeout is in milliseconds, and keepalive asks well before its end.
+        """
+        expected = [
+            ("SO_KEEPALIVE", 1),
+            ("TCP_USER_TIMEOUT", 30_000),
+            ("TCP_KEEPIDLE", 10),
+            ("TCP_KEEPINTVL", 5),
+            ("TCP_KEEPCNT", 3),
+        ]
+        self.assertEqual(self.options(30), expected)
+
+    def test_short(self) -> None:
+        """
+        With a short timeout keepalive asks earlier.
+        """
+        options = dict(self.options(2))
+        self.assertEqual((options["TCP_KEEPIDLE"], options["TCP_KEEPINTVL"]), (2, 2))
+
+    def test_never(self) -> None:
+        """
+        Without a timeout nothing is set.
+        """
+        self.assertEqual(self.options(0), [])
+
+    def test_missing(self) -> None:
+        """
+        Where the platform lacks the timeout, the log says so, and the rest is set.
+        """
+        events = caughtEvents(self)
+        options = self.options(30, "TCP_USER_TIMEOUT", "TCP_KEEPIDLE")
+        expected = [("SO_KEEPALIVE", 1), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)]
+        self.assertEqual(options, expected)
+        self.assertEqual(len(events), 1)

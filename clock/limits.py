@@ -1,0 +1,135 @@
+"""
+How many clients there may be, and what happens to one too many.
+
+A process that has no file descriptor left for a connection can neither take it
+nor turn it away: the kernel goes on offering it. So it stops a little earlier, and
+turns away whoever comes then, at once, with FIN.
+
+A client that has closed its sending half may have gone altogether; it looks the
+same until a write fails. When the house is full, the one of these that closed its
+half first makes room: nobody is turned away because of those who have gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.logger import Logger
+
+#: The most clients that any process is thought to need.
+MOST = 2**20
+
+#: What a process needs for itself, in file descriptors: listening sockets, logs,
+#: the reactor's own, and one to turn a client away with.
+RESERVE = 32
+
+#: How often the number of those turned away is logged, in seconds.
+REPORT_EVERY = 60.0
+
+
+def openFiles(reactorName: str) -> int:
+    """
+    Raise the soft limit of open files to the hard one.
+
+    @param reactorName: the class of the reactor: C{select} can wait for no
+        descriptor past 1,023.
+
+    @return: how many files may be open, 2^20 at most.
+    """
+    try:
+        import resource
+    except ImportError:
+        # Windows has no such limit.
+        return MOST
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return min(allowed, 1024) if reactorName == "SelectReactor" else allowed
+
+
+class Dismissible(Protocol):
+    """
+    A client, as far as the limit is concerned.
+    """
+
+    def dismiss(self) -> None:
+        """
+        Close the connection now.
+        """
+
+
+class ClientLimit:
+    """
+    The clients of a whole process, whichever factory serves them.
+
+    @ivar most: how many there may be; C{None} for no limit.
+    @ivar count: how many there are.
+    @ivar refused: how many were turned away since that was logged last.
+    """
+
+    _log = Logger()
+
+    def __init__(self, most: int | None, now: Callable[[], float]) -> None:
+        """
+        @param most: how many clients there may be; C{None} for no limit.
+        @param now: tells steady time, in seconds.
+        """
+        self.most = most
+        self.count = 0
+        self.refused = 0
+        self._halfClosed: dict[Dismissible, None] = {}
+        self._now = now
+        self._reported: float | None = None
+
+    def admit(self) -> bool:
+        """
+        Decide on a client that is about to connect, and make room if that can be.
+
+        @return: whether it may.
+        """
+        if self.most is None or self.count < self.most:
+            return True
+        if self._halfClosed:
+            next(iter(self._halfClosed)).dismiss()
+            return True
+        self.refused += 1
+        if self._reported is None or self._now() - self._reported >= REPORT_EVERY:
+            self.report()
+        return False
+
+    def came(self) -> None:
+        """
+        Count one more client: it has connected.
+        """
+        self.count += 1
+
+    def halfClosed(self, client: Dismissible) -> None:
+        """
+        Note who is to make room.
+
+        @param client: one that has closed its sending half.
+        """
+        self._halfClosed[client] = None
+
+    def left(self, client: Dismissible) -> None:
+        """
+        Count a client no more.
+
+        @param client: one whose connection is lost.
+        """
+        self.count -= 1
+        self._halfClosed.pop(client, None)
+
+    def report(self) -> None:
+        """
+        Log how many were turned away since the last time, if any were.
+        """
+        if self.refused:
+            self._log.warn(
+                "Turned {refused} away: {most} clients are as many as may be",
+                refused=self.refused,
+                most=self.most,
+            )
+            self._reported, self.refused = self._now(), 0
