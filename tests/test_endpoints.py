@@ -10,25 +10,21 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from world import BIN, DEADLINE, LINE, Client, Program, Server, command, need
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    """
-    Make a key and a certificate in one file.
-    """
-    pem = tmp_path / "server.pem"
-    made = f"req -x509 -newkey rsa:2048 -nodes -keyout {pem} -subj /CN=localhost"
-    openssl = subprocess.run(
-        [need("openssl"), *made.split()], check=True, capture_output=True
-    )
-    with pem.open("ab") as both:
-        both.write(openssl.stdout)
-    return pem
+from world import (
+    BIN,
+    DEADLINE,
+    LINE,
+    UNIT,
+    Client,
+    Program,
+    Server,
+    command,
+    need,
+)
 
 
 def test_tcp6() -> None:
@@ -61,7 +57,6 @@ def test_tls(certificate: Path) -> None:
     """
     C{ssl:} serves TLS, and ends it in order.
     """
-    pytest.importorskip("OpenSSL")
     listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
     with Server("--interval", "0.1", listen=listen) as server:
         connect = f"s_client -quiet -connect 127.0.0.1:{server.port}"
@@ -116,6 +111,34 @@ def test_systemd() -> None:
             address = listening.getsockname()
             with Client(socket.create_connection(address, DEADLINE)) as client:
                 assert LINE.fullmatch(client.line().text)
+
+
+def test_tls_clients_that_say_nothing(certificate: Path) -> None:
+    """
+    Over TLS the end is as clean, with clients that never shook hands.
+    """
+    listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
+    with Server(listen=listen) as server:
+        mute = [server.connect() for _ in range(20)]
+        assert mute[-1].silent(0.3)
+        server.interrupt()
+        asked = time.monotonic()
+        server.end()
+        assert time.monotonic() - asked < 1.5 * UNIT
+
+
+def test_health_checks() -> None:
+    """
+    A proxy's health check that opens and closes keeps nobody waiting.
+    """
+    listen = ["-l", "haproxy:tcp:0:interface=127.0.0.1"]
+    header = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
+    with Server("--sequential", "--interval", "0.1", listen=listen) as server:
+        for _ in range(20):
+            server.connect().close()
+        client = server.connect()
+        client.socket.sendall(header)
+        assert client.line(1 * UNIT)
 
 
 def test_several_endpoints_share_one_turn(tmp_path: Path) -> None:

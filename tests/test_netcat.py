@@ -177,6 +177,27 @@ def test_time_out() -> None:
     assert "timeout" in line
 
 
+def test_terminated() -> None:
+    """
+    SIGTERM ends it as it ends any program, and blames nobody.
+    """
+    with accepted() as (connection, client):
+        connection.sendall(b"x\n")
+        client.line()
+        client.interrupt()
+        assert client.end() == -signal.SIGTERM
+        assert client.errors() == ""
+
+
+def test_no_output() -> None:
+    """
+    Without a standard output it has nothing to do.
+    """
+    with Program(["bash", "-c", f"exec {NETCAT[0]} :1 >&-"]) as client:
+        assert client.end() == 1
+        assert client.errors() == "clock-netcat: standard output is closed\n"
+
+
 def test_bad_address() -> None:
     """
     So is an address that is none.

@@ -4,9 +4,9 @@ Whose turn it is, however clients come and go: a Hypothesis state machine.
 
 from __future__ import annotations
 
-import pytest
+from world import need_module
 
-pytest.importorskip("hypothesis")
+need_module("hypothesis")
 
 from hypothesis import settings, strategies
 from hypothesis.stateful import (
@@ -43,9 +43,17 @@ class Turns(RuleBasedStateMachine):
 
     def served(self) -> list[Client]:
         """
-        Tell who should be served: everyone, or the one who came first.
+        Tell who should be served, of those who were not let go: everyone, or the
+        one who came first.
         """
-        return self.present[:1] if self.house.factory.sequential else self.present
+        welcome = [client for client in self.present if not client.dropped]
+        return welcome[:1] if self.house.factory.sequential else welcome
+
+    def greet(self) -> None:
+        """
+        Note that whoever's turn begins is owed the time at once.
+        """
+        self.owe([each for each in self.served() if not self.due[id(each)]])
 
     def owe(self, clients: list[Client]) -> None:
         """
@@ -62,8 +70,7 @@ class Turns(RuleBasedStateMachine):
         client = self.house.connect()
         self.due[id(client)] = 0
         self.present.append(client)
-        if client in self.served() and not self.stopping:
-            self.owe([client])
+        self.greet()
         return client
 
     @rule(client=consumes(clients))
@@ -71,26 +78,25 @@ class Turns(RuleBasedStateMachine):
         """
         Somebody leaves; a turn that ends is another's beginning.
         """
-        before = self.served()
         self.present.remove(client)
         client.leave()
-        if not self.stopping:
-            self.owe([each for each in self.served() if each not in before])
+        self.greet()
 
     @rule(client=clients)
     def half_close(self, client: Client) -> None:
         """
-        Somebody sends no more, which alone changes no turn.
+        Somebody sends no more, and yields to those who wait.
         """
         client.halfClose()
+        self.greet()
 
     @rule(ticks=strategies.integers(1, 5))
     def tick(self, ticks: int) -> None:
         """
-        Time passes: all who are served are told, unless they are let go.
+        Time passes: all who are served are told.
         """
         for _ in range(ticks):
-            self.owe([each for each in self.served() if not each.dropped])
+            self.owe(self.served())
             self.house.clock.advance(1)
 
     @rule()
@@ -99,7 +105,7 @@ class Turns(RuleBasedStateMachine):
         The server stops; nobody's turn begins any more.
         """
         self.stopping = True
-        self.house.factory.disconnectAll(1_000_000)
+        self.house.factory.disconnectAll()
 
     @invariant()
     def everyone_got_their_lines(self) -> None:
@@ -124,6 +130,15 @@ class Turns(RuleBasedStateMachine):
         """
         for client in self.present:
             assert client.dropped <= (self.stopping or client.protocol.halfClosed)
+
+    @invariant()
+    def nobody_stands_in_the_way(self) -> None:
+        """
+        While somebody waits, nobody who is half-closed is kept.
+        """
+        if self.house.factory.waiting:
+            kept = [client for client in self.present if not client.dropped]
+            assert not any(client.protocol.halfClosed for client in kept)
 
     @invariant()
     def no_timer_is_left(self) -> None:

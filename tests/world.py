@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import selectors
 import shutil
 import signal
 import socket
@@ -17,14 +18,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, TYPE_CHECKING, NoReturn, cast
 
 import pytest
-from typing_extensions import Self
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 #: The unit that all times in these tests are made of, in seconds. A machine
 #: that cannot keep up sets C{CLOCK_TEST_UNIT} higher.
@@ -46,17 +51,32 @@ def command(name: str) -> str:
     return str(BIN / name)
 
 
+def skip(message: str, what: str = "tools") -> NoReturn:
+    """
+    Skip a test, or a module, for want of something; fail where the variable
+    C{CLOCK_REQUIRE} says that there must be C{tools} or C{modules}.
+    """
+    if what in os.environ.get("CLOCK_REQUIRE", ""):
+        raise AssertionError(message)
+    pytest.skip(message, allow_module_level=True)
+
+
 def need(tool: str) -> str:
     """
-    Find a tool of the system, or skip the test; in CI, fail it.
+    Find a tool of the system, or skip.
     """
     path = shutil.which(tool)
     if path is None:
-        message = f"{tool} is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        skip(f"{tool} is not installed")
     return path
+
+
+def need_module(name: str) -> None:
+    """
+    See to it that there is a Python module, or skip.
+    """
+    if find_spec(name) is None:
+        skip(f"there is no module {name}: pip install 'clock[test]'", "modules")
 
 
 @dataclass
@@ -146,6 +166,15 @@ class Program:
         """
         return [self.line().text for _ in range(count)]
 
+    def look(self, pattern: str) -> re.Match[str] | None:
+        """
+        Look for a pattern in those lines that have come by now.
+        """
+        while not self._stdout.empty():
+            if match := re.search(pattern, self.line().text.decode()):
+                return match
+        return None
+
     def find(self, pattern: str) -> re.Match[str]:
         """
         Wait for a line of standard output that holds a pattern.
@@ -209,15 +238,19 @@ class Server(Program):
         listen: Sequence[str] = ("--port", "0"),
         environment: dict[str, str] | None = None,
         cwd: Path | None = None,
+        prefix: Sequence[str] = (),
+        logs: bool = True,
     ) -> None:
         super().__init__(
-            [command(tool[0]), *tool[1:], "clock", *listen, *options],
+            [*prefix, command(tool[0]), *tool[1:], "clock", *listen, *options],
             cwd=cwd,
             environment=environment,
         )
         self._clients: list[Client] = []
-        where = self.find(r"Telling .* on (?:.*:(\d+)|unix:\S+)$")
-        self.port = int(where[1] or 0)
+        self.port = 0
+        if logs:
+            where = self.find(r"Telling .* on (?:.*:(\d+)|unix:\S+)$")
+            self.port = int(where[1] or 0)
 
     def connect(self) -> Client:
         """
@@ -283,6 +316,14 @@ class Client:
             return not self._held
         return False
 
+    def hears(self) -> bool:
+        """
+        Tell whether a first line comes, or the server's FIN.
+        """
+        self.socket.settimeout(DEADLINE)
+        self._held += self.socket.recv(4096)
+        return bool(self._held)
+
     def rest(self) -> bytes:
         """
         Give all that comes before the server's FIN.
@@ -305,3 +346,67 @@ class Client:
         Leave.
         """
         self.socket.close()
+
+
+class Crowd:
+    """
+    Many clients at once, all read by one loop.
+
+    @ivar arrivals: by client, each line and when it arrived by the wall clock, in
+        seconds since 1970.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.arrivals: list[list[Arrival]] = []
+        self._address = ("127.0.0.1", port)
+        self._selector = selectors.DefaultSelector()
+        self._held: dict[int, bytes] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for key in [*self._selector.get_map().values()]:
+            cast("socket.socket", key.fileobj).close()
+        self._selector.close()
+
+    def connect(self) -> None:
+        """
+        Let one more come.
+        """
+        client = socket.create_connection(self._address, DEADLINE)
+        client.setblocking(False)
+        self._selector.register(client, selectors.EVENT_READ, len(self.arrivals))
+        self._held[len(self.arrivals)] = b""
+        self.arrivals.append([])
+
+    def read(self, seconds: float) -> None:
+        """
+        Read whatever arrives in so long.
+        """
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            for key, _ in self._selector.select(left):
+                data = cast("socket.socket", key.fileobj).recv(4096)
+                assert data, "the server closed"
+                now = time.time()
+                *lines, self._held[key.data] = (self._held[key.data] + data).split(
+                    b"\n"
+                )
+                self.arrivals[key.data] += [Arrival(line, now) for line in lines]
+
+
+def second_of_day(line: bytes) -> int:
+    """
+    Read a line, C{HH:MM:SS}.
+    """
+    hours, minutes, seconds = line.strip().split(b":")
+    return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+
+
+def steps(lines: Iterable[bytes]) -> list[int]:
+    """
+    Give the seconds from each line to the next: all 1, if all is well.
+    """
+    shown = [second_of_day(line) for line in lines]
+    return [(after - before) % 86_400 for before, after in pairwise(shown)]

@@ -1,0 +1,179 @@
+"""
+Each second once, and on time, whatever the clock and the process go through.
+"""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from glob import glob
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from world import UNIT, Crowd, Server, second_of_day, skip, steps
+
+from clock.loop import LeanLoopingCall
+from clock.ticker import SECOND, Ticker
+
+#: How old a second may be when it arrives, in seconds, on a machine that has
+#: other things to do. (What it is on a quiet one, the benchmark tells.)
+LATE = 0.3 * UNIT
+
+
+def age(line: bytes, now: float) -> float:
+    """
+    Tell how long ago the second that is shown has begun, in seconds.
+    """
+    local = now + time.localtime(now).tm_gmtoff
+    return (local - second_of_day(line) + 43_200) % 86_400 - 43_200
+
+
+def test_exactly_once() -> None:
+    """
+    Of 400 clients, half of whom connect within 15 ms of a boundary, none sees a
+    second twice or misses one, and each line is of the second it arrives in.
+    """
+    with Server() as server, Crowd(server.port) as crowd:
+        start = time.time()
+        while len(crowd.arrivals) < 400:
+            phase = (time.time() + 0.015) % 1
+            if phase < 0.030 or len(crowd.arrivals) < 200 * (time.time() - start):
+                crowd.connect()
+            crowd.read(0.0001)
+        crowd.read(8)
+    for arrivals in crowd.arrivals:
+        assert set(steps(arrival.text for arrival in arrivals)) == {1}
+        # The first line may come at any time of its second.
+        ages = [age(arrival.text, arrival.at) for arrival in arrivals[1:]]
+        assert min(ages) > -0.002
+        assert sorted(ages)[len(ages) // 2] < LATE
+
+
+def test_tenths() -> None:
+    """
+    With an interval of 0.1 s lines come on the tenths.
+    """
+    with Server("--interval", "0.1", "--format", "%S.%f") as server:
+        lines = server.connect().lines(12)
+    tenths = [round(float(line) * 1e6) for line in lines[1:]]
+    assert {each % 100_000 for each in tenths} == {0}
+    moves = {(b - a) % 60_000_000 for a, b in pairwise(tenths)}
+    assert moves == {100_000}
+
+
+def test_stopped_process() -> None:
+    """
+    A server that was stopped for seconds sends one line at most when it goes on,
+    then the boundaries: no burst, and no second twice.
+    """
+    with Server() as server:
+        client = server.connect()
+        client.lines(2)
+        server.interrupt(signal.SIGSTOP)
+        assert client.silent(3.5)
+        resumed = time.monotonic()
+        server.interrupt(signal.SIGCONT)
+        arrivals = [client.line() for _ in range(4)]
+    moves = steps(arrival.text for arrival in arrivals)
+    assert moves == [1, 1, 1]
+    assert arrivals[1].at - resumed > 0.05
+    assert arrivals[3].at - resumed > 2
+
+
+def test_nothing_happens_while_nobody_is_there() -> None:
+    """
+    Without a client the server does not wake up at all.
+    """
+
+    def wakes() -> int:
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        (line,) = (x for x in status.splitlines() if x.startswith("voluntary"))
+        return int(line.split()[1])
+
+    with Server("--interval", "0.1") as server:
+        with server.connect() as client:
+            client.lines(3)
+        # It has two ticks to notice that the client has gone.
+        assert server.silent(1)
+        before = wakes()
+        assert server.silent(2)
+        assert wakes() == before
+
+
+@pytest.mark.parametrize("reactor", ["epoll", "asyncio"])
+def test_clock_steps(reactor: str, tmp_path: Path) -> None:
+    """
+    While the wall clock of the running process is set back an hour, forth two
+    and back again, a line comes each second, and shows the new time at once.
+    """
+    library = [*glob("/usr/lib/*/faketime/libfaketime.so.1")]
+    if not library:
+        skip("libfaketime is not installed")
+    offset = tmp_path / "offset"
+    environment = {
+        "LD_PRELOAD": library[0],
+        "FAKETIME_TIMESTAMP_FILE": str(offset),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
+
+    def set_clock(hours: int) -> None:
+        written = tmp_path / "new"
+        written.write_text(f"{hours * 3600:+}s\n")
+        written.rename(offset)
+
+    set_clock(0)
+    tool = ["twistd", "-n", "--pidfile=", f"--reactor={reactor}"]
+    with Server(tool=tool, environment=environment) as server:
+        client = server.connect()
+        last = client.line()
+        for hours in (-1, 1, 2, 0):
+            set_clock(hours)
+            for number in range(3):
+                arrival = client.line()
+                assert arrival.at - last.at < 1 + LATE
+                last = arrival
+                if number:
+                    shown = age(arrival.text, time.time() + hours * 3600)
+                    assert abs(shown) < LATE
+
+
+def test_thirty_days_of_a_bad_clock() -> None:
+    """
+    On a wall clock that jitters by milliseconds and runs now fast, now slow, a
+    client that stays for 30 days sees each second once.
+    """
+    chance = random.Random(1)
+    waiting: list[tuple[float, object]] = []
+
+    class Steady:
+        """
+        Reactor time that jumps to the next call.
+        """
+
+        def callLater(self, delay: float, call: object) -> None:
+            waiting.append((delay, call))
+
+    wall = 1_700_000_000 * SECOND
+
+    def read() -> int:
+        return wall + chance.randrange(-2_000_000, 2_000_000)
+
+    told: list[int] = []
+    ticker = Ticker(Steady(), 1.0, read)  # type: ignore[arg-type]
+    told.append(ticker.now() // SECOND)
+    loop = LeanLoopingCall(lambda: told.append(ticker.instant() // SECOND))
+    loop.clock = ticker
+    loop.start(1, now=False)
+    rate = 1.0
+    days = 30 * 86_400
+    while len(told) < days:
+        delay, call = waiting.pop()
+        if len(told) % 1000 == 0:
+            rate = 1 + chance.uniform(-0.0005, 0.0005)
+        # The reactor is late by up to 2 ms.
+        wall += round((delay + chance.random() * 0.002) * rate * SECOND)
+        call()  # type: ignore[operator]
+    assert {b - a for a, b in pairwise(told)} == {1}
