@@ -1,0 +1,198 @@
+"""
+Compare the clock with its peers: C{python -m benchmarks --help}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks import report
+from benchmarks.servers import KINDS, Kind, MissingError, Server
+
+console = Console(width=160)
+
+
+@dataclass
+class Run:
+    """
+    What one server did under one load.
+
+    @ivar user: CPU time of the server for one line, in microseconds.
+    @ivar system: the kernel's part of it.
+    @ivar memory: resident memory for one client, in bytes.
+    @ivar first: quantiles of the time to the first line, in milliseconds.
+    @ivar ages: quantiles of the age on arrival, in milliseconds.
+    """
+
+    kind: str
+    clients: int
+    user: float
+    system: float
+    memory: float
+    lines: int
+    repeats: int
+    skips: int
+    lost: int
+    first: list[float]
+    ages: list[float]
+
+
+def cpu(pid: int) -> float:
+    """
+    Read the CPU clock of a process of ours, in seconds: clock_getcpuclockid(3).
+    """
+    return time.clock_gettime((~pid << 3) | 2)
+
+
+def measure(kind: Kind, clients: int, seconds: int, folder: Path) -> Run:
+    """
+    Start a server, load it, and look at it before and after.
+    """
+    server = Server.start(kind, folder)
+    try:
+        process = psutil.Process(server.process.pid)
+        empty = process.memory_info().rss
+        load = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.load"]
+            + [str(number) for number in (server.port, clients, seconds)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert load.stdout is not None
+        with load, load.stdout:
+            load.stdout.readline()
+            before, full = process.cpu_times(), process.memory_info().rss
+            start = cpu(process.pid)
+            load.stdout.readline()
+            used = cpu(process.pid) - start
+            after = process.cpu_times()
+            seen = json.loads(load.stdout.readline())
+    finally:
+        server.stop()
+    each = 1e6 * used / seen["lines"]
+    # The parts are known in hundredths of a second only.
+    user, system = after.user - before.user, after.system - before.system
+    part = user / ((user + system) or 1)
+    return Run(
+        kind=kind.name,
+        clients=clients,
+        user=each * part,
+        system=each * (1 - part),
+        memory=(full - empty) / clients,
+        **seen,
+    )
+
+
+def parse() -> argparse.Namespace:
+    """
+    Read the command line.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Compare the clock with its peers."
+    )
+    parser.add_argument(
+        "--clients",
+        type=lambda text: [int(part) for part in text.split(",")],
+        default=[10_000],
+        help="how many at a time; several numbers, with commas (10000)",
+    )
+    parser.add_argument(
+        "--seconds", type=int, default=10, help="how long to measure each (10)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often, in turn; medians count (3)"
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[kind.name for kind in KINDS],
+        help="leave the others out; may be repeated",
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        help="draw cost.svg and age.svg in this folder (more numbers of clients "
+        "make more of a line)",
+    )
+    parser.add_argument("--json", type=Path, help="write every run to this file")
+    return parser.parse_args()
+
+
+def roomy() -> None:
+    """
+    Allow as many open files as may be, here and in all that is started here.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def build(kinds: list[Kind], folder: Path) -> list[Kind]:
+    """
+    Build what has to be built, and leave out what cannot be.
+    """
+    there = []
+    for kind in kinds:
+        try:
+            kind.command(folder)
+        except MissingError as why:
+            console.print(f"{kind.title} is left out: {why}")
+        else:
+            there.append(kind)
+    return there
+
+
+def main() -> None:
+    """
+    Run all servers in turn, several times, and report.
+    """
+    arguments = parse()
+    roomy()
+    runs: list[Run] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kinds = [k for k in KINDS if k.name in (arguments.only or [k.name])]
+        kinds = build(kinds, folder)
+        columns = (
+            TextColumn("{task.description:<34}"),
+            BarColumn(),
+            TimeRemainingColumn(),
+        )
+        total = len(kinds) * len(arguments.clients) * arguments.rounds
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task("", total=total)
+            for _ in range(arguments.rounds):
+                for clients in arguments.clients:
+                    for kind in kinds:
+                        what = f"{kind.title}, {clients:,} clients"
+                        progress.update(task, description=what)
+                        runs.append(measure(kind, clients, arguments.seconds, folder))
+                        progress.advance(task)
+    console.print(
+        f"{time.strftime('%Y-%m-%d')}, {platform.platform()}, {psutil.cpu_count()} "
+        f"CPUs, Python {platform.python_version()}; {arguments.rounds} rounds of "
+        f"{arguments.seconds} s, medians"
+    )
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(run) for run in runs]))
+    console.print("; ".join(report.versions(kinds)))
+    for clients in arguments.clients:
+        console.print(report.table(kinds, runs, clients))
+    if arguments.plot:
+        report.plot(kinds, runs, arguments.plot)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""
+A clock server on asyncio streams; on uvloop, if its name is the argument.
+"""
+
+import asyncio
+import sys
+import time
+
+
+async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """
+    Tell one client the time until it has gone.
+    """
+    try:
+        while True:
+            writer.write(time.strftime("%H:%M:%S\n").encode())
+            await writer.drain()
+            await asyncio.sleep(1)
+    except ConnectionError:
+        writer.close()
+
+
+async def main() -> None:
+    """
+    Serve on a port of the system's choice.
+    """
+    server = await asyncio.start_server(tell, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if sys.argv[1:] == ["uvloop"]:
+    import uvloop
+
+    uvloop.run(main())
+else:
+    asyncio.run(main())

@@ -1,0 +1,144 @@
+"""
+What the runs amount to: a table and two plots.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from benchmarks.load import PER_MILLE
+from benchmarks.servers import Kind
+
+if TYPE_CHECKING:
+    from benchmarks.__main__ import Run
+
+
+def versions(kinds: list[Kind]) -> Iterator[str]:
+    """
+    Name the versions of what was compared.
+    """
+    for package in ("clock", "Twisted", "uvloop"):
+        try:
+            yield f"{package} {version(package)}"
+        except PackageNotFoundError:
+            continue
+    for command in (["go", "version"], ["cc", "--version"]):
+        if shutil.which(command[0]):
+            said = subprocess.run(command, capture_output=True, text=True).stdout
+            yield said.splitlines()[0]
+
+
+def of(runs: list[Run], kind: str, clients: int) -> list[Run]:
+    """
+    Pick the runs of one server under one load.
+    """
+    return [run for run in runs if (run.kind, run.clients) == (kind, clients)]
+
+
+def cost(run: Run) -> float:
+    """
+    Sum the CPU time of one line up, in microseconds.
+    """
+    return run.user + run.system
+
+
+def quantile(values: list[float], per_mille: int) -> float:
+    """
+    Read one quantile of a distribution.
+    """
+    return values[PER_MILLE.index(per_mille)]
+
+
+def ratio(runs: list[Run], kind: str, clients: int) -> float:
+    """
+    Compare our cost with a peer's, round by round.
+    """
+    pairs = zip(of(runs, "ours", clients), of(runs, kind, clients), strict=True)
+    return median(cost(our) / cost(their) for our, their in pairs)
+
+
+def table(kinds: list[Kind], runs: list[Run], clients: int) -> Table:
+    """
+    Put the medians of all rounds in a table.
+    """
+    shown = Table(title=f"{clients:,} clients")
+    shown.add_column("server")
+    for column in (
+        "CPU per line\nµs",
+        "user\nµs",
+        "system\nµs",
+        "ours\n/ its",
+        "memory per\nclient, KB",
+        "age p50\nms",
+        "age p99\nms",
+        "age max\nms",
+        "first line\np50, ms",
+        "repeats",
+        "skips",
+        "lines",
+    ):
+        shown.add_column(column, justify="right")
+    with_ours = any(kind.name == "ours" for kind in kinds)
+    for kind in kinds:
+        ran = of(runs, kind.name, clients)
+        shown.add_row(
+            kind.title,
+            f"{median(cost(run) for run in ran):.1f}",
+            f"{median(run.user for run in ran):.1f}",
+            f"{median(run.system for run in ran):.1f}",
+            f"{ratio(runs, kind.name, clients):.2f}" if with_ours else "",
+            f"{median(run.memory for run in ran) / 1000:.2f}",
+            *(
+                f"{median(quantile(run.ages, part) for run in ran):.1f}"
+                for part in (500, 990, 1000)
+            ),
+            f"{median(quantile(run.first, 500) for run in ran):.2f}",
+            f"{sum(run.repeats for run in ran):,}",
+            f"{sum(run.skips for run in ran):,}",
+            f"{sum(run.lines for run in ran):,}",
+        )
+    return shown
+
+
+def plot(kinds: list[Kind], runs: list[Run], folder: Path) -> None:
+    """
+    Draw cost against number of clients, and age on arrival as a distribution.
+    """
+    import matplotlib
+
+    matplotlib.use("svg")
+    # Without a fixed salt, every drawing of the same figures is another file.
+    matplotlib.rcParams["svg.hashsalt"] = "clock"
+    from matplotlib import pyplot
+
+    folder.mkdir(parents=True, exist_ok=True)
+    loads = sorted({run.clients for run in runs})
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    for kind in kinds:
+        costs = [median(map(cost, of(runs, kind.name, n))) for n in loads]
+        axes.plot(loads, costs, marker="o", label=kind.title)
+    axes.set(xscale="log", xlabel="clients", ylabel="CPU per line, µs", ylim=(0, None))
+    axes.set_title("What one line costs the server")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(folder / "cost.svg", metadata={"Date": None})
+
+    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    for kind in kinds:
+        ages = of(runs, kind.name, loads[-1])[-1].ages
+        axes.plot(ages, [part / 1000 for part in PER_MILLE], label=kind.title)
+    axes.set(xlabel="age of the second shown, on arrival, ms", ylabel="part of lines")
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_title(f"How late a line is, {loads[-1]:,} clients")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(folder / "age.svg", metadata={"Date": None})
