@@ -7,12 +7,11 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -20,41 +19,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks import report
+from benchmarks.process import cpu, roomy
+from benchmarks.report import Run
 from benchmarks.servers import KINDS, Kind, MissingError, Server
 
 console = Console(width=160)
-
-
-@dataclass
-class Run:
-    """
-    What one server did under one load.
-
-    @ivar user: CPU time of the server for one line, in microseconds.
-    @ivar system: the kernel's part of it.
-    @ivar memory: resident memory for one client, in bytes.
-    @ivar first: quantiles of the time to the first line, in milliseconds.
-    @ivar ages: quantiles of the age on arrival, in milliseconds.
-    """
-
-    kind: str
-    clients: int
-    user: float
-    system: float
-    memory: float
-    lines: int
-    repeats: int
-    skips: int
-    lost: int
-    first: list[float]
-    ages: list[float]
-
-
-def cpu(pid: int) -> float:
-    """
-    Read the CPU clock of a process of ours, in seconds: clock_getcpuclockid(3).
-    """
-    return time.clock_gettime((~pid << 3) | 2)
 
 
 def measure(kind: Kind, clients: int, seconds: int, folder: Path) -> Run:
@@ -129,14 +98,6 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="write every run to this file")
     return parser.parse_args()
-
-
-def roomy() -> None:
-    """
-    Allow as many open files as may be, here and in all that is started here.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def build(kinds: list[Kind], folder: Path) -> list[Kind]:

@@ -9,25 +9,25 @@ of 20,000 for the large ones.
 
 from __future__ import annotations
 
-import resource
 import select
 import signal
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.process import cpu, roomy
+
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from network import Link
-from test_faults import RESET, cpu, descriptors
+from test_faults import RESET, descriptors
 from world import Crowd, Server, steps
 
 console = Console()
@@ -131,7 +131,7 @@ def flood(count: int) -> str:
         for flooder in flooders:
             flooder.setblocking(False)
         crowd.read(1)
-        before, end = cpu(server), time.monotonic() + 10
+        before, end = cpu(server.process.pid), time.monotonic() + 10
         while time.monotonic() < end:
             for flooder in flooders:
                 try:
@@ -139,7 +139,7 @@ def flood(count: int) -> str:
                 except BlockingIOError:
                     continue
             crowd.read(0.0005)
-        used = (cpu(server) - before) * 10
+        used = (cpu(server.process.pid) - before) * 10
         late = lateness(crowd)
         for flooder in flooders:
             flooder.close()
@@ -260,9 +260,9 @@ def too_many() -> str:
         clients = [server.connect() for _ in range(400)]
         served = [client for client in clients if client.hears()]
         fins = sum(client.rest() == b"" for client in clients if client not in served)
-        before = cpu(server)
+        before = cpu(server.process.pid)
         served[0].lines(6)
-        used = (cpu(server) - before) * 20
+        used = (cpu(server.process.pid) - before) * 20
         for client in served[1:]:
             client.close()
         freed = time.monotonic()
@@ -417,23 +417,14 @@ FAULTS: list[Callable[[], str]] = [
 ]
 
 
-@contextmanager
-def roomy() -> Iterator[None]:
-    """
-    Allow as many open files as may be.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    yield
-
-
 def main() -> None:
     """
     Do what was asked for, or all.
     """
     asked = sys.argv[1:]
     table = Table("fault", "what was seen", "command")
-    with roomy(), console.status("") as status:
+    roomy()
+    with console.status("") as status:
         for fault in FAULTS:
             if asked and fault.__name__ not in asked:
                 continue

@@ -7,18 +7,40 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 from benchmarks.load import PER_MILLE
 from benchmarks.servers import Kind
 
-if TYPE_CHECKING:
-    from benchmarks.__main__ import Run
+
+@dataclass
+class Run:
+    """
+    What one server did under one load.
+
+    @ivar user: CPU time of the server for one line, in microseconds.
+    @ivar system: the kernel's part of it.
+    @ivar memory: resident memory for one client, in bytes.
+    @ivar first: quantiles of the time to the first line, in milliseconds.
+    @ivar ages: quantiles of the age on arrival, in milliseconds.
+    """
+
+    kind: str
+    clients: int
+    user: float
+    system: float
+    memory: float
+    lines: int
+    repeats: int
+    skips: int
+    lost: int
+    first: list[float]
+    ages: list[float]
 
 
 def versions(kinds: list[Kind]) -> Iterator[str]:

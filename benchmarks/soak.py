@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import random
 import socket
+import struct
 import sys
 import tempfile
 import time
@@ -17,9 +18,11 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.__main__ import roomy
-from benchmarks.faults import RESET
+from benchmarks.process import roomy
 from benchmarks.servers import KINDS, Server
+
+#: What makes a close a reset.
+RESET = struct.pack("ii", 1, 0)
 
 
 def leave(client: socket.socket, chance: random.Random) -> None:
