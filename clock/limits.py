@@ -12,9 +12,9 @@ half first makes room: nobody is turned away because of those who have gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 #: The most clients that any process is thought to need.
@@ -45,7 +45,11 @@ def openFiles(reactorName: str) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
     if soft != resource.RLIM_INFINITY and soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        except (ValueError, OSError):
+            # Some systems allow less than they say.
+            allowed = soft
     return min(allowed, 1024) if reactorName == "SelectReactor" else allowed
 
 
@@ -70,18 +74,18 @@ class ClientLimit:
     """
 
     _log = Logger()
+    _nextReport: IDelayedCall | None = None
 
-    def __init__(self, most: int | None, now: Callable[[], float]) -> None:
+    def __init__(self, most: int | None, reactor: IReactorTime) -> None:
         """
         @param most: how many clients there may be; C{None} for no limit.
-        @param now: tells steady time, in seconds.
+        @param reactor: what to wait on between two reports.
         """
         self.most = most
         self.count = 0
         self.refused = 0
         self._halfClosed: dict[Dismissible, None] = {}
-        self._now = now
-        self._reported: float | None = None
+        self._reactor = reactor
 
     def admit(self) -> bool:
         """
@@ -95,8 +99,8 @@ class ClientLimit:
             next(iter(self._halfClosed)).dismiss()
             return True
         self.refused += 1
-        if self._reported is None or self._now() - self._reported >= REPORT_EVERY:
-            self.report()
+        if self._nextReport is None:
+            self._report()
         return False
 
     def came(self) -> None:
@@ -122,14 +126,25 @@ class ClientLimit:
         self.count -= 1
         self._halfClosed.pop(client, None)
 
-    def report(self) -> None:
+    def close(self) -> None:
         """
-        Log how many were turned away since the last time, if any were.
+        Log what is left to log: this is the end.
         """
+        while self._nextReport is not None:
+            self._nextReport.cancel()
+            self._report()
+
+    def _report(self) -> None:
+        """
+        Log how many were turned away since the last time, and look again later;
+        where none were, the next is logged at once.
+        """
+        self._nextReport = None
         if self.refused:
             self._log.warn(
                 "Turned {refused} away: {most} clients are as many as may be",
                 refused=self.refused,
                 most=self.most,
             )
-            self._reported, self.refused = self._now(), 0
+            self.refused = 0
+            self._nextReport = self._reactor.callLater(REPORT_EVERY, self._report)

@@ -63,6 +63,7 @@ class ClockProtocol(Protocol):
     lines = 0
     halfClosed = False
     _paused = False
+    _missed = False
     _loop: LeanLoopingCall | None = None
     _cutOff: IDelayedCall | None = None
     _readOn: IDelayedCall | None = None
@@ -89,11 +90,13 @@ class ClockProtocol(Protocol):
         or L{GRACE} is over.
         """
         self._stop()
-        # Over TLS, loseConnection waits until no producer is registered.
-        cast(IConsumer, self.transport).unregisterProducer()
-        self.transport.loseConnection()
         reactor = self.factory.ticker.reactor
         self._cutOff = reactor.callLater(GRACE, self.transport.abortConnection)
+        # Over TLS, loseConnection waits until no producer is registered, and
+        # until the client has answered, which takes reading.
+        cast(IConsumer, self.transport).unregisterProducer()
+        cast(IPushProducer, self.transport).resumeProducing()
+        self.transport.loseConnection()
 
     def dismiss(self) -> None:
         """
@@ -108,8 +111,10 @@ class ClockProtocol(Protocol):
         Ignore what the client says, and hear no more of it for L{READ_EVERY}:
         who talks on fills the kernel's buffers, not our time.
         """
-        if self._readOn is not None and self._readOn.active():
+        if self._cutOff is not None or (
             # TLS hands out what it had read before it was paused.
+            self._readOn is not None and self._readOn.active()
+        ):
             return
         transport = cast(IPushProducer, self.transport)
         transport.pauseProducing()
@@ -142,16 +147,20 @@ class ClockProtocol(Protocol):
 
     def pauseProducing(self) -> None:
         """
-        Let ticks go by: the client has not taken what was sent, and what it
-        takes later should be the time of then.
+        Let ticks go by: the client has not taken what was sent (or, over TLS,
+        has not shaken hands yet), and what it takes later should be the time of
+        then.
         """
         self._paused = True
 
     def resumeProducing(self) -> None:
         """
-        Send the time again, from the next tick on.
+        Go on: at once with the tick that it is, if one was let go by.
         """
         self._paused = False
+        if self._missed:
+            self._missed = False
+            self._sendTime()
 
     def stopProducing(self) -> None:
         """
@@ -168,6 +177,7 @@ class ClockProtocol(Protocol):
         Send the present time the first time, and the tick's ever after.
         """
         if self._paused:
+            self._missed = True
             return
         factory = self.factory
         self.transport.write(factory.tickLine() if self.lines else factory.line())
@@ -228,7 +238,7 @@ class ClockFactory(ServerFactory):
             ticker = Ticker(cast(IReactorTime, reactor))
         self.ticker = ticker
         self.face = face or Face()
-        self.limit = limit or ClientLimit(None, ticker.reactor.seconds)
+        self.limit = limit or ClientLimit(None, ticker.reactor)
         self.sequential = sequential
         self.verbose = verbose
         self.serving: dict[ClockProtocol, None] = {}
@@ -332,7 +342,7 @@ class ClockFactory(ServerFactory):
         @return: fires when all have gone.
         """
         self._closing = True
-        self.limit.report()
+        self.limit.close()
         for client in [*self.waiting, *self.serving]:
             self._letGo(client)
         if not self.leaving:

@@ -138,7 +138,8 @@ class Options(usage.Options):
             "interval",
             None,
             1.0,
-            "Seconds between two lines, 0.01 to 86400.",
+            "Seconds between two lines, 0.01 to 86400; they come on whole multiples "
+            "since 1970, UTC.",
             _seconds("--interval", 0.01),
         ],
         [
@@ -288,6 +289,11 @@ class Options(usage.Options):
 
     def _mostClients(self) -> int:
         allowed = openFiles(type(self.reactor).__name__) - RESERVE
+        if allowed < 1:
+            raise usage.UsageError(
+                f"the limit of open files, {allowed + RESERVE}, leaves room for no "
+                "client: raise it (ulimit -Hn)"
+            )
         asked: int = self["max-clients"] or allowed
         if asked > allowed:
             raise usage.UsageError(
@@ -349,7 +355,7 @@ def makeService(options: Options) -> ClockService:
     @return: it listens, and serves, from its start to its stop.
     """
     reactor = cast(IReactorTime, options.reactor)
-    limit = ClientLimit(options.mostClients, reactor.seconds)
+    limit = ClientLimit(options.mostClients, reactor)
     factory = ClockFactory(
         options.face,
         ticker=Ticker(reactor, options["interval"]),

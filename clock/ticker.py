@@ -16,7 +16,8 @@ is noticed then:
     process did not run: that is one tick, for where it is now. What was missed is
     left out.
   - It has not quite got there, because it is slewed or jitters: wait on. Nothing
-    that was shown is shown again, so it may fall back by up to a whole interval.
+    that was shown is shown again, so it may fall back behind the last boundary by
+    an interval, or by a second if that is less.
   - It has fallen back further: it was set, and that is a tick, too.
 """
 
@@ -261,6 +262,7 @@ class Ticker:
         if not self._coming and self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+            self._due.clear()
 
     def _read(self) -> int:
         """
@@ -268,7 +270,8 @@ class Ticker:
         """
         now = self._wallClock()
         boundary = now // self._period
-        if boundary > self._boundary or boundary < self._boundary - 1:
+        back = self.instant() - now
+        if boundary > self._boundary or back >= min(self._period, SECOND):
             self._boundary = boundary
             self.tick += 1
         return now
@@ -279,7 +282,10 @@ class Ticker:
         """
         left = (self._boundary + 1) * self._period - self._wallClock()
         delay = min(max(left, 0) / SECOND, LONGEST_WAIT)
-        if delay > 2 * LEAD:
+        if min(self._due) <= self.tick:
+            # A call of the last tick has read the clock, and begun another.
+            delay = 0
+        elif delay > 2 * LEAD:
             delay -= LEAD
         self._waiting = self.reactor.callLater(delay, self._wake)
 
@@ -297,6 +303,8 @@ class Ticker:
             self._calling = False
         if self._coming:
             self._wait()
+        else:
+            self._due.clear()
 
     def _makeCalls(self, tick: int, calls: list[TickCall]) -> None:
         """

@@ -59,9 +59,9 @@ class PromptWrites:
         """
         super().__init__(*arguments)
         if self.socket.family in (socket.AF_INET, socket.AF_INET6):
-            # A connection that is lost already is for the reactor to find.
-            with suppress(OSError):
-                for option in self.socketOptions:
+            for option in self.socketOptions:
+                # A connection that is lost already is for the reactor to find.
+                with suppress(OSError):
                     self.socket.setsockopt(*option)
 
     def write(self: Any, data: bytes) -> None:
@@ -80,6 +80,7 @@ class PromptWrites:
             or self.TLS
             or self._writeDisconnected
             or not self.connected
+            or self.disconnecting
             or (self.producer is not None and not self.streamingProducer)
         ):
             # Something must be sent before this, or woken by its being sent.

@@ -43,14 +43,14 @@ class ClientLimitTests(SynchronousTestCase):
         Have room for two.
         """
         self.clock = Clock()
-        self.limit = ClientLimit(2, self.clock.seconds)
+        self.limit = ClientLimit(2, self.clock)
         self.events = caughtEvents(self)
 
     def test_none(self) -> None:
         """
         Without a limit everyone may come.
         """
-        limit = ClientLimit(None, self.clock.seconds)
+        limit = ClientLimit(None, self.clock)
         for _ in range(1000):
             self.assertTrue(limit.admit())
             Guest(limit)
@@ -86,16 +86,20 @@ class ClientLimitTests(SynchronousTestCase):
         """
         for _ in range(2):
             Guest(self.limit)
-        for _ in range(5):
-            self.limit.admit()
-        self.assertEqual([event["refused"] for event in self.events], [1])
-        self.clock.advance(REPORT_EVERY)
+        logged: list[list[object]] = []
+        for step in (0, REPORT_EVERY - 1, 1, REPORT_EVERY, REPORT_EVERY):
+            self.clock.advance(step)
+            if len(logged) < 2:
+                for _ in range(5):
+                    self.limit.admit()
+            logged.append([event["refused"] for event in self.events])
+        self.assertEqual(logged, [[1], [1], [1, 9], [1, 9], [1, 9]])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
         self.limit.admit()
-        self.assertEqual([event["refused"] for event in self.events], [1, 5])
         self.limit.admit()
-        self.limit.report()
-        self.limit.report()
-        self.assertEqual([event["refused"] for event in self.events], [1, 5, 1])
+        self.limit.close()
+        self.assertEqual([event["refused"] for event in self.events], [1, 9, 1, 1])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class OpenFilesTests(SynchronousTestCase):
@@ -141,6 +145,18 @@ class OpenFilesTests(SynchronousTestCase):
         """
         allowed, *_ = self.raised(1024, 4096, "SelectReactor")
         self.assertEqual(allowed, 1024)
+
+    def test_refused(self) -> None:
+        """
+        Where the limit cannot be raised, what it was is allowed.
+        """
+
+        def refuse(*_: object) -> None:
+            raise ValueError("not allowed to raise maximum limit")
+
+        self.patch(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+        self.patch(resource, "setrlimit", refuse)
+        self.assertEqual(openFiles("KQueueReactor"), 256)
 
     def test_noLimit(self) -> None:
         """

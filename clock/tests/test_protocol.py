@@ -91,6 +91,18 @@ class ConcurrentTests(SynchronousTestCase):
         self.assertEqual(client.transport.producerState, "producing")
         self.assertEqual(client.received, b"22:13:20\n22:13:21\n")
 
+    def test_readFromWhileItIsLetGo(self) -> None:
+        """
+        A client that is let go is read from, since TLS ends with an answer, and
+        what it says then is ignored, too.
+        """
+        house = House.new()
+        client = house.connect()
+        client.protocol.dataReceived(b"x")
+        house.factory.disconnectAll()
+        client.protocol.dataReceived(b"y")
+        self.assertEqual(client.transport.producerState, "producing")
+
     def test_leavesWhileNotReadFrom(self) -> None:
         """
         A client that is lost while nothing is read from it leaves no timer.
@@ -114,8 +126,20 @@ class ConcurrentTests(SynchronousTestCase):
             house.clock.advance(1)
         self.assertEqual(client.received, b"22:13:20\n")
         client.protocol.resumeProducing()
+        self.assertEqual(client.received, b"22:13:20\n22:13:30\n")
         house.clock.advance(1)
-        self.assertEqual(client.received, b"22:13:20\n22:13:31\n")
+        self.assertEqual(client.received, b"22:13:20\n22:13:30\n22:13:31\n")
+
+    def test_pausedBetweenTicks(self) -> None:
+        """
+        A pause in which no tick went by changes nothing.
+        """
+        house = House.new()
+        client = house.connect()
+        client.protocol.pauseProducing()
+        client.protocol.resumeProducing()
+        house.clock.advance(1)
+        self.assertEqual(client.received, b"22:13:20\n22:13:21\n")
 
     def test_stopped(self) -> None:
         """

@@ -176,6 +176,17 @@ class OptionsTests(SynchronousTestCase):
             "968 (ulimit -Hn)",
         )
 
+    def test_noRoom(self) -> None:
+        """
+        A limit of open files that leaves room for nobody is refused.
+        """
+        self.patch(tap, "openFiles", lambda reactor: 30)
+        message = (
+            "the limit of open files, 30, leaves room for no client: raise it "
+            "(ulimit -Hn)"
+        )
+        self.assertRefused([], message)
+
     def test_mostClients(self) -> None:
         """
         By default there may be as many clients as the open files leave room for.

@@ -222,6 +222,17 @@ class WallClockTests(SynchronousTestCase):
         world.steady.pump([1, 1])
         self.assertEqual(world.seconds(), [0, 7201, 7202])
 
+    def test_setBackWithALongInterval(self) -> None:
+        """
+        One that is set back by less than a long interval is followed, too.
+        """
+        world = World.new(65, 60)
+        world.connect()
+        world.offset -= 50 * SECOND
+        world.steady.advance(1)
+        world.connect()
+        self.assertEqual(world.seconds(), [65, -20, 16])
+
     def test_setWithALongInterval(self) -> None:
         """
         With a long interval, too, it is noticed within a second.
@@ -415,6 +426,38 @@ class CallTests(SynchronousTestCase):
             self.call().cancel()
         remembered = sum(len(due) for due in self.ticker._due.values())
         self.assertLess(remembered, 10)
+
+    def test_nothingIsRememberedWhenAllHaveGone(self) -> None:
+        """
+        Nothing is left of visitors who came alone and went before their tick.
+        """
+        for _ in range(10):
+            self.world.connect().stop()
+            self.world.steady.advance(1)
+        self.assertEqual(self.ticker._due, {})
+
+    def test_clockReadDuringATick(self) -> None:
+        """
+        When a call of one tick finds that the next has begun, those who were
+        called before it miss nothing.
+        """
+        ticks: list[int] = []
+
+        def again() -> None:
+            ticks.append(self.ticker.tick)
+            self.ticker.callLater(1, again)
+
+        self.ticker.callLater(1, again)
+
+        def read() -> None:
+            self.world.offset += SECOND
+            self.ticker.now()
+
+        self.ticker.callLater(1, read)
+        self.world.steady.advance(1)
+        self.world.steady.advance(0)
+        self.world.steady.advance(1)
+        self.assertEqual(ticks, [1, 2, 3])
 
 
 class FactoryTests(SynchronousTestCase):

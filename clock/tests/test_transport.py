@@ -164,6 +164,17 @@ class PromptWritesTests(SynchronousTestCase):
         transport.doWrite()
         self.assertEqual(self.socket.sent, b"19:03:13\n")
 
+    def test_disconnecting(self) -> None:
+        """
+        What is written after C{loseConnection} is left to the reactor, which
+        then closes.
+        """
+        transport = self.connect(9)
+        transport.loseConnection()
+        transport.write(b"19:03:13\n")
+        self.assertHeld(transport, b"19:03:13\n")
+        self.assertIsInstance(transport.doWrite(), ConnectionDone)
+
     def test_lost(self) -> None:
         """
         A connection that proves to be lost is left for the reactor to find.
