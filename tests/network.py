@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-def ip(*arguments: str) -> None:
+def ip(*arguments: str) -> subprocess.CompletedProcess[str]:
     """
     Set something up.
     """
-    done = subprocess.run([need("ip"), *arguments], capture_output=True, text=True)
-    if done.returncode:
-        skip(f"no network namespaces here: {done.stderr.strip()}")
+    return subprocess.run([need("ip"), *arguments], capture_output=True, text=True)
 
 
 class Link:
@@ -38,7 +36,10 @@ class Link:
 
     def __enter__(self) -> Self:
         for host in self._hosts.values():
-            ip("netns", "add", host)
+            made = ip("netns", "add", host)
+            if made.returncode:
+                self._remove()
+                skip(f"no network namespaces here: {made.stderr.strip()}")
         peer = ["type", "veth", "peer", "eth", "netns", self._hosts["client"]]
         self._ip("server", "link", "add", "eth", *peer)
         for host, address in self.addresses.items():
@@ -53,11 +54,15 @@ class Link:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._remove()
+
+    def _remove(self) -> None:
         for host in self._hosts.values():
             ip("netns", "del", host)
 
     def _ip(self, host: str, *arguments: str) -> None:
-        ip("-n", self._hosts[host], *arguments)
+        done = ip("-n", self._hosts[host], *arguments)
+        assert done.returncode == 0, done.stderr
 
     def _on(self, host: str) -> list[str]:
         return ["ip", "netns", "exec", self._hosts[host]]
@@ -102,3 +107,5 @@ def run_as_root(item: pytest.Item) -> None:
         [*namespaces, *again], cwd=item.config.rootpath, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
+    if " skipped" in done.stdout:
+        skip(f"no network namespaces even there: {done.stdout}")

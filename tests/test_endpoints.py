@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import pwd
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from world import (
     Server,
     command,
     need,
+    steps,
 )
 
 
@@ -125,6 +127,45 @@ def test_tls_clients_that_say_nothing(certificate: Path) -> None:
         asked = time.monotonic()
         server.end()
         assert time.monotonic() - asked < 1.5 * UNIT
+
+
+def test_tls_clients_that_have_spoken(certificate: Path) -> None:
+    """
+    The end is as clean and as quick for a client that has said something.
+    """
+    listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
+    with Server(listen=listen) as server:
+        connect = f"s_client -quiet -connect 127.0.0.1:{server.port}"
+        with Program(
+            [need("openssl"), *connect.split()], stdin=subprocess.PIPE
+        ) as client:
+            assert client.process.stdin is not None
+            client.line()
+            client.process.stdin.write(b"hello\n")
+            client.process.stdin.flush()
+            client.line()
+            server.interrupt()
+            asked = time.monotonic()
+            server.end()
+            assert time.monotonic() - asked < 0.4 * UNIT
+            assert client.end() == 0
+
+
+def test_tls_handshake_over_a_boundary(certificate: Path) -> None:
+    """
+    A client whose handshake takes longer than a tick misses none that begins
+    after the line it is told first.
+    """
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.check_hostname = False
+    listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
+    with Server(listen=listen) as server:
+        raw = server.connect().socket
+        started = time.time()
+        while int(time.time()) == int(started):
+            assert Client(raw).silent(0.05)
+        with Client(context.wrap_socket(raw)) as client:
+            assert steps(client.lines(5)) == [1, 1, 1, 1]
 
 
 def test_health_checks() -> None:

@@ -24,6 +24,7 @@ from hypothesis.strategies import (
 )
 from twisted.internet.testing import MemoryReactorClock
 
+from clock import tap
 from clock.service import ClockService
 from clock.tap import Options, makeService
 
@@ -78,7 +79,10 @@ def test_options(arguments: list[str]) -> None:
     """
     arguments = [argument for argument in arguments if argument[:3] != "--h"]
     options = Options(MemoryReactorClock())
-    with mock.patch.object(sys, "argv", ["twistd"]):
+    with (
+        mock.patch.object(sys, "argv", ["twistd"]),
+        mock.patch.object(tap, "openFiles", lambda reactor: 1000),
+    ):
         try:
             options.parseOptions(arguments)
         except SystemExit as refusal:

@@ -20,10 +20,12 @@ need_module("hamcrest")
 
 from twisted.internet import tcp, unix
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
+from twisted.internet.interfaces import IHalfCloseableProtocol
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.test import test_tcp, test_unix
 from twisted.internet.test.reactormixins import ReactorBuilder
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from clock.transport import PromptEndpoint, PromptWrites
 
@@ -203,13 +205,19 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
 
     def test_halfClosed(self) -> None:
         """
-        A peer that closed its sending half is written to promptly, too.
+        A peer that has closed its sending half is written to promptly, too.
         """
         seen: list[bytes] = []
 
+        @implementer(IHalfCloseableProtocol)
         class Writer(AnyProtocol):
             def connectionMade(self) -> None:
                 client.shutdown(socket.SHUT_WR)
+
+            def writeConnectionLost(self) -> None:
+                raise AssertionError("we have not closed ours")
+
+            def readConnectionLost(self) -> None:
                 self.transport.write(b"19:03:13\n")
                 seen.append(client.recv(100))
                 reactor.stop()
