@@ -5,7 +5,6 @@ Tests for L{clock.transport}, without a socket; C{tests/} has those with one.
 from __future__ import annotations
 
 import errno
-import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +27,12 @@ from zope.interface.verify import verifyObject
 
 from clock import transport
 from clock.tests.fixture import caughtEvents
-from clock.transport import PromptEndpoint, PromptWrites, stallOptions
+from clock.transport import (
+    MOST_ACCEPTS,
+    PromptEndpoint,
+    PromptWrites,
+    stallOptions,
+)
 
 
 class PromptServer(PromptWrites, tcp.Server):
@@ -48,13 +52,15 @@ class Socket:
         self.outcomes = list(outcomes)
         self.sent = b""
         self.fileno = lambda: 42
-        self.family = socket.AF_INET
+        self.refused: tuple[int, int, int] | None = None
         self.options: list[tuple[int, int, int]] = []
 
     def setsockopt(self, level: int, option: int, value: int) -> None:
         """
-        Note an option.
+        Note an option, or refuse it.
         """
+        if (level, option, value) == self.refused:
+            raise OSError(errno.ENOPROTOOPT, "no")
         self.options.append((level, option, value))
 
     def setblocking(self, _: bool) -> None:
@@ -124,7 +130,7 @@ class PromptWritesTests(SynchronousTestCase):
         self.socket = Socket(*outcomes)
         port = tcp.Port(0, Factory(), reactor=self.reactor)
         peer = ("127.0.0.1", 1)
-        return PromptServer(self.socket, Protocol(), peer, port, 1, self.reactor)
+        return PromptServer(self.socket, Protocol(), peer, port, 1, self.reactor)  # type: ignore[arg-type]
 
     def assertHeld(self, transport: PromptServer, data: bytes) -> None:
         """
@@ -299,20 +305,17 @@ class PromptEndpointTests(SynchronousTestCase):
 
     def test_socketOptions(self) -> None:
         """
-        The options are set on each TCP connection, and on no other.
+        The options are set on a TCP port, from which its connections inherit
+        them, as far as the system takes them; and on no other port.
         """
-        port = tcp.Port(0, Factory(), reactor=MemoryReactorClock())
-        options = [(1, 2, 3), (4, 5, 6)]
-        self.listen(port, socketOptions=options)
-        for family, expected in [
-            (socket.AF_INET, options),
-            (socket.AF_INET6, options),
-            (socket.AF_UNIX, []),
-        ]:
+        options = [(1, 2, 3), (4, 5, 6), (7, 8, 9)]
+        tcpPort = tcp.Port(0, Factory(), reactor=MemoryReactorClock())
+        unixPort = unix.Port(b"/x", Factory(), reactor=MemoryReactorClock())
+        for port, expected in [(tcpPort, [options[0], options[2]]), (unixPort, [])]:
             skt = Socket()
-            skt.family = family
-            peer = ("127.0.0.1", 1)
-            port.transport(skt, Protocol(), peer, port, 1, port.reactor)  # type: ignore[arg-type]
+            skt.refused = options[1]
+            port.socket = skt
+            self.listen(port, socketOptions=options)
             self.assertEqual(skt.options, expected)
 
     def test_admit(self) -> None:
@@ -334,6 +337,31 @@ class PromptEndpointTests(SynchronousTestCase):
         self.assertEqual(factory.numPorts, 1)
         gate.doStop()
         self.assertEqual(factory.numPorts, 0)
+
+    def test_fewAccepts(self) -> None:
+        """
+        However many wait, a port takes so many at a time, or a few more.
+        """
+        waiting = [(Socket(), ("127.0.0.1", 1)) for _ in range(5050)]
+
+        class Listening:
+            def accept(self) -> tuple[Socket, tuple[str, int]]:
+                if not waiting:
+                    raise BlockingIOError(errno.EAGAIN, "none")
+                return waiting.pop()
+
+        factory = Factory.forProtocol(Protocol)
+        port = tcp.Port(0, factory, reactor=MemoryReactorClock())
+        port.numberAccepts = 100
+        port.socket = Listening()
+        self.listen(port)
+        taken = []
+        while waiting:
+            before = len(waiting)
+            port.doRead()
+            taken.append(before - len(waiting))
+        self.assertLessEqual(max(taken), MOST_ACCEPTS + 20)
+        self.assertEqual(sum(taken), 5050)
 
     def test_failure(self) -> None:
         """
