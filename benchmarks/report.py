@@ -144,17 +144,17 @@ def plot(kinds: list[Kind], runs: list[Run], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     loads = sorted({run.clients for run in runs})
 
-    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(8.5, 4.5), layout="constrained")
     for kind in kinds:
         costs = [median(map(cost, of(runs, kind.name, n))) for n in loads]
         axes.plot(loads, costs, marker="o", label=kind.title)
     axes.set(xscale="log", xlabel="clients", ylabel="CPU per line, µs", ylim=(0, None))
     axes.set_title("What one line costs the server")
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(folder / "cost.svg", metadata={"Date": None})
 
-    figure, axes = pyplot.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, axes = pyplot.subplots(figsize=(8.5, 4.5), layout="constrained")
     for kind in kinds:
         ages = of(runs, kind.name, loads[-1])[-1].ages
         axes.plot(ages, [part / 1000 for part in PER_MILLE], label=kind.title)
@@ -162,5 +162,5 @@ def plot(kinds: list[Kind], runs: list[Run], folder: Path) -> None:
     axes.set_xscale("symlog", linthresh=1)
     axes.set_title(f"How late a line is, {loads[-1]:,} clients")
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(folder / "age.svg", metadata={"Date": None})
