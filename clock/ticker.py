@@ -312,7 +312,7 @@ class Ticker:
 
         Each is forgotten before it is made, so that the next one of its kind
         takes its room: a heap of new objects at every tick would set the garbage
-        collector off, and that took 2 of the 3 microseconds of a line.
+        collector off.
         """
         calls.reverse()
         while calls:
