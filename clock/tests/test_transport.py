@@ -5,6 +5,7 @@ Tests for L{clock.transport}, without a socket; C{tests/} has those with one.
 from __future__ import annotations
 
 import errno
+import os
 from types import SimpleNamespace
 from typing import Any
 
@@ -342,7 +343,14 @@ class PromptEndpointTests(SynchronousTestCase):
         """
         However many wait, a port takes so many at a time, or a few more.
         """
-        waiting = [(Socket(), ("127.0.0.1", 1)) for _ in range(5050)]
+        null = os.open(os.devnull, os.O_RDONLY)
+        self.addCleanup(os.close, null)
+        waiting = []
+        for _ in range(5050):
+            skt = Socket()
+            # Some Twisteds set close-on-exec on what they have accepted.
+            skt.fileno = lambda: null
+            waiting.append((skt, ("127.0.0.1", 1)))
 
         class Listening:
             def accept(self) -> tuple[Socket, tuple[str, int]]:
