@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
@@ -28,18 +27,10 @@ from benchmarks.process import cpu, roomy
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from network import Link
-from test_faults import RESET, descriptors
+from test_faults import RESET, descriptors, memory
 from world import Crowd, Server, steps
 
 console = Console()
-
-
-def memory(server: Server) -> int:
-    """
-    Tell the resident memory of a server, in bytes.
-    """
-    resident: int = psutil.Process(server.process.pid).memory_info().rss
-    return resident
 
 
 def lateness(crowd: Crowd) -> float:

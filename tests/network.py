@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -48,12 +47,7 @@ class Link:
             self._ip(host, "link", "set", "eth", "up")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._remove()
 
     def _remove(self) -> None:

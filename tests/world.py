@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import IO, TYPE_CHECKING, NoReturn, cast
 
 import pytest
@@ -128,12 +127,7 @@ class Program:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(DEADLINE)
@@ -265,15 +259,10 @@ class Server(Program):
         self._clients.append(client)
         return client
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         for client in self._clients:
             client.close()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*exception)
 
 
 @dataclass
