@@ -24,7 +24,7 @@ from hypothesis.strategies import (
 )
 from twisted.internet.testing import MemoryReactorClock
 
-from clock import tap
+from clock import options as clock_options
 from clock.service import ClockService
 from clock.tap import Options, makeService
 
@@ -81,7 +81,7 @@ def test_options(arguments: list[str]) -> None:
     options = Options(MemoryReactorClock())
     with (
         mock.patch.object(sys, "argv", ["twistd"]),
-        mock.patch.object(tap, "openFiles", lambda reactor: 1000),
+        mock.patch.object(clock_options, "openFiles", lambda reactor: 1000),
     ):
         try:
             options.parseOptions(arguments)

@@ -1,0 +1,101 @@
+"""
+What the commands have in common in reading their command lines.
+
+A mistake of the user's ends the program with one line on standard error and
+exit status 1.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Callable, Sequence
+
+from twisted.copyright import version as twistedVersion
+from twisted.python import usage
+
+import clock
+from clock.wording import oneLine
+
+
+def whole(option: str, least: int, most: int) -> Callable[[str], int]:
+    """
+    Make what reads a whole number from the command line.
+
+    @param option: what the number is for, as an error is to name it.
+    @param least: the smallest that will do.
+    @param most: the largest.
+
+    @return: takes the text, and raises C{UsageError} where it will not do.
+    """
+
+    def coerce(value: str) -> int:
+        if not re.fullmatch("[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise usage.UsageError(
+                f"{option} {value!r} is not a whole number from {least} to {most}"
+            )
+        return int(value)
+
+    return coerce
+
+
+def seconds(option: str, least: float, never: str = "") -> Callable[[str], float]:
+    """
+    Make what reads a time from the command line: a day at most, or 0 if that is
+    said to mean never.
+
+    @param option: what the time is for, as an error is to name it.
+    @param least: the shortest that will do, in seconds.
+    @param never: how an error is to say that 0 will do, too.
+
+    @return: takes the text, and raises C{UsageError} where it will not do.
+    """
+
+    def coerce(value: str) -> float:
+        try:
+            # float() takes 1_0 for 10.
+            result = math.nan if "_" in value else float(value)
+        except ValueError:
+            result = math.nan
+        if not (least <= result <= 86_400 or (never and result == 0)):
+            raise usage.UsageError(
+                f"{option} {value!r} is not a number of seconds from {least:g} to "
+                f"86400{never}"
+            )
+        return result
+
+    return coerce
+
+
+class CommandOptions(usage.Options):
+    """
+    Options whose errors are one line on standard error.
+    """
+
+    def commandName(self) -> str:
+        """
+        Name the command, as errors are to begin.
+
+        @return: as the user has typed it.
+        """
+        raise NotImplementedError
+
+    def opt_version(self) -> None:
+        """
+        Print the versions of the clock and of Twisted, and exit.
+        """
+        print(f"clock {clock.__version__}, Twisted {twistedVersion}")
+        sys.exit(0)
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """
+        Parse the command line.
+
+        @raise SystemExit: with one line for standard error, if it is wrong.
+            (C{twistd} would print all of the help, to standard output.)
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise SystemExit(f"{self.commandName()}: {oneLine(error)}") from None

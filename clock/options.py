@@ -1,0 +1,281 @@
+"""
+The command line of C{twistd clock}.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.endpoints import (
+    StandardIOEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ServerEndpoint,
+    serverFromString,
+)
+from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
+from twisted.python import usage
+
+from clock.arguments import CommandOptions, seconds, whole
+from clock.face import WELL_KNOWN, Face, zoneNamed, zoneNames
+from clock.limits import MOST, RESERVE, openFiles
+from clock.wording import commandName, oneLine
+
+DEFAULT_PORT = 8080
+DEFAULT_INTERFACE = "localhost"
+
+#: How many clients may be about to be accepted. Twisted's 50 are too few for a
+#: crowd that comes at once: the kernel drops the rest, and they try a second later.
+BACKLOG = 4096
+
+
+def _interface(value: str) -> str:
+    if not value:
+        raise usage.UsageError(
+            "--interface '' is not an address: try localhost, 0.0.0.0 or ::"
+        )
+    return value
+
+
+class Options(CommandOptions):
+    """
+    The options of C{twistd clock}.
+
+    @ivar face: the L{Face} that C{--format} and C{--tz} ask for.
+    @ivar mostClients: how many clients there may be.
+    @ivar endpoints: where to listen, each with the text that asks for it.
+    """
+
+    synopsis = "[options]"
+    longdesc = (
+        "Tells every client that connects the time, one line a second, for as "
+        "long as it stays; what a client sends is ignored. With --sequential one "
+        "client is served at a time, while the others wait in the order they came."
+    )
+    examples = (
+        ("clock --port 8080", "then: nc localhost 8080"),
+        ("clock --sequential --tz Asia/Tokyo", "one client at a time"),
+        ("clock -l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
+    )
+
+    optFlags = [
+        ["sequential", "s", "Serve one client at a time; the others wait."],
+        ["verbose", "v", "Log each client's coming and going."],
+    ]
+    optParameters = [
+        [
+            "port",
+            "p",
+            None,
+            "TCP port to listen on, 0 to 65535; 0 takes any free one, and the log "
+            "tells which. [default: 8080]",
+            whole("--port", 0, 65535),
+        ],
+        [
+            "interface",
+            "i",
+            None,
+            "Address to listen on: localhost, 0.0.0.0, ::, or one of this "
+            "machine's. [default: localhost]",
+            _interface,
+        ],
+        [
+            "interval",
+            None,
+            1.0,
+            "Seconds between two lines, 0.01 to 86400; they come on whole multiples "
+            "since 1970, UTC.",
+            seconds("--interval", 0.01),
+        ],
+        [
+            "tz",
+            "z",
+            None,
+            "Time zone by its IANA name, such as Europe/London. Without it the "
+            "system's local time is shown; the TZ variable counts.",
+        ],
+        [
+            "format",
+            "f",
+            "%H:%M:%S",
+            "What a line looks like: strftime text, or one of "
+            f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970).",
+        ],
+        [
+            "max-clients",
+            None,
+            None,
+            "How many clients there may be in all, served or waiting; one more is "
+            "turned away, unless one that has closed its sending half can make "
+            "room. [default: what the limit of open files allows]",
+            whole("--max-clients", 1, MOST),
+        ],
+        [
+            "stall-timeout",
+            None,
+            30.0,
+            "Seconds after which a client is dropped that acknowledges nothing, 1 "
+            "to 86400; 0 means never. (TCP only.)",
+            seconds("--stall-timeout", 1, ", or 0 for never"),
+        ],
+    ]
+    compData = usage.Completions(
+        multiUse=["listen"],
+        mutuallyExclusive=[("listen", "port"), ("listen", "interface")],
+        optActions={
+            "port": usage.Completer(descr="TCP port"),
+            "interface": usage.CompleteList(["localhost", "0.0.0.0", "::", "::1"]),
+            "listen": usage.Completer(descr="Twisted endpoint string"),
+            "interval": usage.Completer(descr="seconds"),
+            "max-clients": usage.Completer(descr="number of clients"),
+            "stall-timeout": usage.Completer(descr="seconds"),
+            "tz": lambda: usage.CompleteList(zoneNames(), descr="time zone"),
+            "format": usage.CompleteList([*sorted(WELL_KNOWN), "%H:%M:%S"]),
+        },
+    )
+
+    def __init__(self, reactor: IReactorCore | None = None) -> None:
+        """
+        @param reactor: what the endpoints are for; by default the global one.
+        """
+        super().__init__()
+        self._reactor = reactor
+        self["listen"] = []
+        self.docs["listen"] = oneLine(self.docs["listen"])
+
+    def opt_listen(self, endpoint: str) -> None:
+        """
+        Listen on a Twisted endpoint, such as tcp:8080 (every IPv4 address),
+        tcp6:8080 (on Linux, of both kinds), unix:/tmp/clock,
+        ssl:8443:privateKey=server.pem, systemd:domain=INET:index=0 or
+        haproxy:tcp:8080. May be repeated; takes the place of --port and --interface.
+        """
+        self["listen"].append(endpoint)
+
+    opt_l = opt_listen
+
+    def commandName(self) -> str:
+        """
+        Name the command, as errors are to begin.
+
+        @return: C{twistd clock} or C{twist clock}.
+        """
+        return commandName()
+
+    @property
+    def reactor(self) -> IReactorCore:
+        """
+        The reactor, imported as late as this so that C{--reactor} can choose.
+        """
+        if self._reactor is None:
+            from twisted.internet import reactor
+
+            # Else whoever sets the system's clock back freezes every timer:
+            # https://github.com/twisted/twisted/issues/2424
+            reactor.seconds = time.monotonic  # type: ignore[method-assign]
+            self._reactor = cast(IReactorCore, reactor)
+        return self._reactor
+
+    def parseArgs(self, *args: str) -> None:
+        """
+        Refuse whatever is not an option.
+        """
+        if args:
+            raise usage.UsageError(
+                f"{args[0]!r} is not an option; a port is given as --port N"
+            )
+
+    def postOptions(self) -> None:
+        """
+        Check what the options mean, and make what they ask for.
+
+        @raise usage.UsageError: names the value, and what would be right.
+        """
+        self.face = self._makeFace()
+        self.mostClients = self._mostClients()
+        self.endpoints = self._makeEndpoints()
+
+    def getUsage(self, width: int | None = None) -> str:
+        """
+        Add the examples, which C{longdesc} would run into one paragraph.
+        """
+        column = max(len(command) for command, _ in self.examples) + 2
+        tool = "twist" if commandName().startswith("twist ") else "twistd -n"
+        lines = [
+            f"  {tool} {command:{column}}# {says}\n" for command, says in self.examples
+        ]
+        return super().getUsage(width) + "\nExamples:\n" + "".join(lines)
+
+    def _makeFace(self) -> Face:
+        zone = None
+        if self["tz"] is not None:
+            try:
+                zone = zoneNamed(self["tz"])
+            except ValueError as error:
+                raise usage.UsageError(f"--tz {self['tz']!r}: {error}") from None
+        try:
+            return Face(self["format"], zone)
+        except ValueError as error:
+            raise usage.UsageError(
+                f"--format {self['format']!r}: {oneLine(error)}; it takes one line "
+                f"of strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
+            ) from None
+
+    def _mostClients(self) -> int:
+        allowed = openFiles(type(self.reactor).__name__) - RESERVE
+        if allowed < 1:
+            raise usage.UsageError(
+                f"the limit of open files, {allowed + RESERVE}, leaves room for no "
+                "client: raise it (ulimit -Hn)"
+            )
+        asked: int = self["max-clients"] or allowed
+        if asked > allowed:
+            raise usage.UsageError(
+                f"--max-clients {asked} is more than the limit of open files leaves "
+                f"room for: {allowed} (ulimit -Hn)"
+            )
+        return asked
+
+    def _makeEndpoints(self) -> list[tuple[str, IStreamServerEndpoint]]:
+        if not self["listen"]:
+            port = DEFAULT_PORT if self["port"] is None else self["port"]
+            return [self._portEndpoint(port, self["interface"] or DEFAULT_INTERFACE)]
+        for other in ("port", "interface"):
+            if self[other] is not None:
+                raise usage.UsageError(
+                    f"--listen {self['listen'][0]!r} takes the place of --{other} "
+                    f"{self[other]}: give one or the other"
+                )
+        return [(text, self._endpoint(text)) for text in self["listen"]]
+
+    def _portEndpoint(
+        self, port: int, interface: str
+    ) -> tuple[str, IStreamServerEndpoint]:
+        if isIPv6Address(interface):
+            tcp6 = TCP6ServerEndpoint(self.reactor, port, BACKLOG, interface)
+            return f"[{interface}]:{port}", tcp6
+        tcp4 = TCP4ServerEndpoint(self.reactor, port, BACKLOG, interface)
+        return f"{interface}:{port}", tcp4
+
+    def _endpoint(self, text: str) -> IStreamServerEndpoint:
+        # The parsers of the endpoints raise whatever they happen on: ValueError,
+        # TypeError, KeyError, OSError for a missing file, OpenSSL's own errors.
+        try:
+            endpoint: IStreamServerEndpoint = serverFromString(self.reactor, text)
+        except ImportError as error:
+            raise usage.UsageError(
+                f"--listen {text!r} needs {error.name or oneLine(error)}: "
+                "pip install 'clock[tls]'"
+            ) from None
+        except Exception as error:
+            raise usage.UsageError(
+                f"--listen {text!r} is not an endpoint "
+                f"({type(error).__name__}: {oneLine(error)}); try tcp:8080, "
+                "tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock"
+            ) from None
+        if isinstance(endpoint, StandardIOEndpoint):
+            raise usage.UsageError(
+                f"--listen {text!r} is no place to listen: try tcp:8080"
+            )
+        return endpoint

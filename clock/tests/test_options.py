@@ -1,0 +1,338 @@
+"""
+Tests for L{clock.options} and L{clock.arguments}.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from io import BytesIO, StringIO, TextIOWrapper
+
+from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock import __version__, options
+from clock.limits import RESERVE
+from clock.options import Options
+
+DEFAULTS: dict[str, object] = {
+    "port": None,
+    "interface": None,
+    "listen": [],
+    "interval": 1.0,
+    "max-clients": None,
+    "stall-timeout": 30.0,
+    "tz": None,
+    "format": "%H:%M:%S",
+    "sequential": 0,
+    "verbose": 0,
+}
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    The command line of C{twistd clock}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Type C{twistd}, on a fake reactor.
+        """
+        self.patch(sys, "argv", ["/somewhere/bin/twistd"])
+        self.patch(options, "openFiles", lambda reactor: 1000)
+        self.reactor = MemoryReactorClock()
+
+    def parse(self, *arguments: str) -> Options:
+        """
+        Parse a command line.
+        """
+        options = Options(self.reactor)
+        options.parseOptions(arguments)
+        return options
+
+    def assertRefused(self, arguments: list[str], message: str) -> None:
+        """
+        Assert that a command line ends the program with this one line.
+        """
+        error = self.assertRaises(SystemExit, self.parse, *arguments)
+        self.assertEqual(str(error), f"twistd clock: {message}")
+
+    def test_defaults(self) -> None:
+        """
+        Without options there is a whole set of values.
+        """
+        options = self.parse()
+        self.assertEqual(options, DEFAULTS)
+        self.assertEqual([name for name, _ in options.endpoints], ["localhost:8080"])
+
+    def test_everything(self) -> None:
+        """
+        Every option has a long form, and those used most a short one.
+        """
+        long = (
+            "--port 0 --interface ::1 --sequential --interval 0.1 --tz UTC "
+            "--format unix --verbose --max-clients 9 --stall-timeout 0"
+        )
+        expected = {
+            "port": 0,
+            "interface": "::1",
+            "listen": [],
+            "interval": 0.1,
+            "max-clients": 9,
+            "stall-timeout": 0.0,
+            "tz": "UTC",
+            "format": "unix",
+            "sequential": 1,
+            "verbose": 1,
+        }
+        options = self.parse(*long.split())
+        self.assertEqual(options, expected)
+        self.assertEqual([name for name, _ in options.endpoints], ["[::1]:0"])
+        short = (
+            "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v --max-clients 9 "
+            "--stall-timeout 0"
+        )
+        self.assertEqual(self.parse(*short.split()), expected)
+
+    def test_listen(self) -> None:
+        """
+        C{--listen} takes any endpoint, and may be repeated.
+        """
+        options = self.parse("--listen", "tcp:1", "-l", "unix:/tmp/clock")
+        listen = ["tcp:1", "unix:/tmp/clock"]
+        self.assertEqual(options, {**DEFAULTS, "listen": listen})
+        self.assertEqual([name for name, _ in options.endpoints], listen)
+        tcp, unix = (endpoint for _, endpoint in options.endpoints)
+        self.assertIsInstance(tcp, TCP4ServerEndpoint)
+        self.assertIsInstance(unix, UNIXServerEndpoint)
+
+    def test_listenIsNotShared(self) -> None:
+        """
+        One command line's endpoints are not another's.
+        """
+        self.parse("--listen", "tcp:1")
+        self.assertEqual(self.parse()["listen"], [])
+
+    def test_globalReactor(self) -> None:
+        """
+        C{twistd} makes the options with no argument; the reactor is its own.
+        """
+        from twisted.internet import reactor
+
+        self.patch(reactor, "seconds", reactor.seconds)
+        options = Options()
+        self.assertIs(options.reactor, reactor)
+        # Its time is steady from then on.
+        self.assertIs(reactor.seconds, time.monotonic)
+        self.assertIs(options.reactor, reactor)
+
+    def test_badPort(self) -> None:
+        """
+        A port is a whole number from 0 to 65535, in ASCII digits.
+        """
+        for value in ["x", "-1", "65536", "8080.0", "", "8_0", "８０"]:
+            self.assertRefused(
+                ["--port", value],
+                f"--port {value!r} is not a whole number from 0 to 65535",
+            )
+
+    def test_badInterval(self) -> None:
+        """
+        An interval is a number from 0.01 to 86,400.
+        """
+        for value in ["x", "0", "-1", "0.009", "86401", "1_0", "nan", "inf", ""]:
+            self.assertRefused(
+                ["--interval", value],
+                f"--interval {value!r} is not a number of seconds from 0.01 to 86400",
+            )
+
+    def test_badStallTimeout(self) -> None:
+        """
+        A stall timeout is a number from 1 to 86400, or 0.
+        """
+        for value in ["x", "-1", "0.5", "86401", "1_0", "nan", ""]:
+            self.assertRefused(
+                ["--stall-timeout", value],
+                f"--stall-timeout {value!r} is not a number of seconds from 1 to "
+                "86400, or 0 for never",
+            )
+
+    def test_badMaxClients(self) -> None:
+        """
+        The number of clients is whole, and what the open files leave room for.
+        """
+        for value in ["x", "-1", "0", "1.5", ""]:
+            self.assertRefused(
+                ["--max-clients", value],
+                f"--max-clients {value!r} is not a whole number from 1 to 1048576",
+            )
+        self.assertRefused(
+            ["--max-clients", "969"],
+            "--max-clients 969 is more than the limit of open files leaves room for: "
+            "968 (ulimit -Hn)",
+        )
+
+    def test_noRoom(self) -> None:
+        """
+        A limit of open files that leaves room for nobody is refused.
+        """
+        self.patch(options, "openFiles", lambda reactor: 30)
+        message = (
+            "the limit of open files, 30, leaves room for no client: raise it "
+            "(ulimit -Hn)"
+        )
+        self.assertRefused([], message)
+
+    def test_mostClients(self) -> None:
+        """
+        By default there may be as many clients as the open files leave room for.
+        """
+        self.assertEqual(self.parse().mostClients, 1000 - RESERVE)
+        self.assertEqual(self.parse("--max-clients", "5").mostClients, 5)
+
+    def test_intervalLimits(self) -> None:
+        """
+        Both ends of the range are in it.
+        """
+        self.assertEqual(self.parse("--interval", "0.01")["interval"], 0.01)
+        self.assertEqual(self.parse("--interval", "86400")["interval"], 86400)
+
+    def test_emptyInterface(self) -> None:
+        """
+        Every address is asked for by name, never by leaving the name out.
+        """
+        message = "--interface '' is not an address: try localhost, 0.0.0.0 or ::"
+        self.assertRefused(["--interface", ""], message)
+
+    def test_badZone(self) -> None:
+        """
+        An unknown zone is refused, with the nearest there is.
+        """
+        self.assertRefused(
+            ["--tz", "Europe/Lundon"],
+            "--tz 'Europe/Lundon': no such zone in the IANA database; did you mean "
+            "Europe/London?",
+        )
+
+    def test_badFormat(self) -> None:
+        """
+        A format that does not make one line is refused.
+        """
+        self.assertRefused(
+            ["--format", "%H%n"],
+            "--format '%H%n': it holds a line break; it takes one line of strftime "
+            "text, or one of ansic, kitchen, rfc1123, rfc3339, unix",
+        )
+
+    def test_badEndpoints(self) -> None:
+        """
+        What makes no endpoint is refused, whatever its parser raises.
+        """
+        for value, why in [
+            ("carrier-pigeon:1", "ValueError: Unknown endpoint type: 'carrier-pigeon'"),
+            ("tcp:http", "ValueError: invalid literal for int() with base 10: 'http'"),
+            ("systemd:domain=INET:name=x", "KeyError: 'x'"),
+        ]:
+            self.assertRefused(
+                ["--listen", value],
+                f"--listen {value!r} is not an endpoint ({why}); try tcp:8080, "
+                r"tcp6:8080:interface=\:\:1 or unix:/tmp/clock",
+            )
+
+    def test_twice(self) -> None:
+        """
+        Each C{--listen} is an endpoint of its own, though they be alike.
+        """
+        options = self.parse("--listen", "tcp:0", "--listen", "tcp:0")
+        self.assertEqual(len(options.endpoints), 2)
+
+    def test_missingPackage(self) -> None:
+        """
+        An endpoint that wants for a package says how to get it.
+        """
+
+        def fail(*_: object) -> None:
+            raise ImportError("no", name="OpenSSL")
+
+        self.patch(options, "serverFromString", fail)
+        message = "--listen 'ssl:1' needs OpenSSL: pip install 'clock[tls]'"
+        self.assertRefused(["--listen", "ssl:1"], message)
+
+    def test_standardOutput(self) -> None:
+        """
+        Standard input and output are an endpoint, but no place to listen.
+        """
+        message = "--listen 'stdio:' is no place to listen: try tcp:8080"
+        self.assertRefused(["--listen", "stdio:"], message)
+
+    def test_listenAndPort(self) -> None:
+        """
+        C{--listen} goes with neither C{--port} nor C{--interface}.
+        """
+        for option, value in [("--port", "8080"), ("--interface", "localhost")]:
+            self.assertRefused(
+                ["--listen", "tcp:1", option, value],
+                f"--listen 'tcp:1' takes the place of {option} {value}: give one or "
+                "the other",
+            )
+
+    def test_argument(self) -> None:
+        """
+        There are options only.
+        """
+        message = "'8080' is not an option; a port is given as --port N"
+        self.assertRefused(["8080"], message)
+
+    def test_unknownOption(self) -> None:
+        """
+        An option that does not exist is refused in one line, too.
+        """
+        message = "option --colour not recognized"
+        self.assertRefused(["--colour", "red"], message)
+
+    def test_help(self) -> None:
+        """
+        The help names every option, and shows three examples on their lines.
+        """
+        text = str(self.parse())
+        for name in DEFAULTS:
+            self.assertIn(f"--{name}", text)
+        examples = text.partition("\nExamples:\n")[2].splitlines()
+        self.assertEqual(len(examples), 3)
+        for example in examples:
+            command = example.partition("#")[0].split()
+            self.assertEqual(command[:3], ["twistd", "-n", "clock"])
+            self.parse(*command[3:])
+
+    def test_helpForTwist(self) -> None:
+        """
+        Under C{twist} the examples are for it.
+        """
+        self.patch(sys, "argv", ["twist"])
+        self.assertIn("\n  twist clock --port 8080 ", str(self.parse()))
+
+    def test_version(self) -> None:
+        """
+        C{--version} is that of the clock, beside Twisted's.
+        """
+        stdout = StringIO()
+        self.patch(sys, "stdout", stdout)
+        error = self.assertRaises(SystemExit, self.parse, "--version")
+        self.assertEqual(error.code, 0)
+        start = f"clock {__version__}, Twisted "
+        self.assertEqual(stdout.getvalue()[: len(start)], start)
+
+    def test_completion(self) -> None:
+        """
+        zsh is told of every option, and of the zones.
+        """
+        stdout = TextIOWrapper(BytesIO())
+        self.patch(Options, "_shellCompFile", stdout)
+        arguments = ["", "--_shell-completion", "zsh:2"]
+        self.assertRaises(SystemExit, self.parse, *arguments)
+        stdout.seek(0)
+        completion = stdout.read()
+        for name in DEFAULTS:
+            self.assertIn(f"--{name}", completion)
+        self.assertIn("Asia/Tokyo", completion)
