@@ -5,7 +5,8 @@ The command line of C{twistd clock}.
 from __future__ import annotations
 
 import time
-from typing import cast
+from datetime import tzinfo
+from typing import NamedTuple, cast
 
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.endpoints import (
@@ -38,13 +39,28 @@ def _interface(value: str) -> str:
     return value
 
 
+#: Where to listen: the name the user knows, and the endpoint.
+Place = tuple[str, IStreamServerEndpoint]
+
+
+class Clock(NamedTuple):
+    """
+    What to show, and where.
+
+    @ivar face: shows the time of one zone.
+    @ivar places: where to listen.
+    """
+
+    face: Face
+    places: list[Place]
+
+
 class Options(CommandOptions):
     """
     The options of C{twistd clock}.
 
-    @ivar face: the L{Face} that C{--format} and C{--tz} ask for.
-    @ivar mostClients: how many clients there may be.
-    @ivar endpoints: where to listen, each with the text that asks for it.
+    @ivar mostClients: how many clients there may be, in all zones.
+    @ivar clocks: what to show, a face for each zone, and where.
     """
 
     synopsis = "[options]"
@@ -57,6 +73,7 @@ class Options(CommandOptions):
         ("clock --port 8080", "then: nc localhost 8080"),
         ("clock --sequential --tz Asia/Tokyo", "one client at a time"),
         ("clock -l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
+        ("clock --zone Asia/Tokyo=8020", "and Tokyo's time beside local time"),
     )
 
     optFlags = [
@@ -121,12 +138,13 @@ class Options(CommandOptions):
         ],
     ]
     compData = usage.Completions(
-        multiUse=["listen"],
+        multiUse=["listen", "zone"],
         mutuallyExclusive=[("listen", "port"), ("listen", "interface")],
         optActions={
             "port": usage.Completer(descr="TCP port"),
             "interface": usage.CompleteList(["localhost", "0.0.0.0", "::", "::1"]),
             "listen": usage.Completer(descr="Twisted endpoint string"),
+            "zone": lambda: usage.CompleteList([f"{name}=" for name in zoneNames()]),
             "interval": usage.Completer(descr="seconds"),
             "max-clients": usage.Completer(descr="number of clients"),
             "stall-timeout": usage.Completer(descr="seconds"),
@@ -141,8 +159,9 @@ class Options(CommandOptions):
         """
         super().__init__()
         self._reactor = reactor
-        self["listen"] = []
-        self.docs["listen"] = oneLine(self.docs["listen"])
+        for option in ("listen", "zone"):
+            self[option] = []
+            self.docs[option] = oneLine(self.docs[option])
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -154,6 +173,14 @@ class Options(CommandOptions):
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
+
+    def opt_zone(self, place: str) -> None:
+        """
+        Tell the time of another zone, too: ZONE=PORT, on --interface, or
+        ZONE=ENDPOINT, such as Asia/Tokyo=8020 or Europe/London=unix:/tmp/london. May
+        be repeated. In sequential mode each zone has a turn of its own.
+        """
+        self["zone"].append(place)
 
     def commandName(self) -> str:
         """
@@ -192,9 +219,8 @@ class Options(CommandOptions):
 
         @raise usage.UsageError: names the value, and what would be right.
         """
-        self.face = self._makeFace()
         self.mostClients = self._mostClients()
-        self.endpoints = self._makeEndpoints()
+        self.clocks = self._makeClocks()
 
     def getUsage(self, width: int | None = None) -> str:
         """
@@ -207,13 +233,39 @@ class Options(CommandOptions):
         ]
         return super().getUsage(width) + "\nExamples:\n" + "".join(lines)
 
-    def _makeFace(self) -> Face:
-        zone = None
-        if self["tz"] is not None:
-            try:
-                zone = zoneNamed(self["tz"])
-            except ValueError as error:
-                raise usage.UsageError(f"--tz {self['tz']!r}: {error}") from None
+    def _makeClocks(self) -> list[Clock]:
+        zone = (
+            None
+            if self["tz"] is None
+            else self._zone(f"--tz {self['tz']!r}", self["tz"])
+        )
+        clocks = {zone: Clock(self._makeFace(zone), self._makePlaces())}
+        for text in self["zone"]:
+            option = f"--zone {text!r}"
+            name, equals, where = text.partition("=")
+            if not (equals and where):
+                raise usage.UsageError(
+                    f"{option} is not ZONE=PORT or ZONE=ENDPOINT: try Asia/Tokyo=8020"
+                )
+            zone = self._zone(option, name)
+            if zone not in clocks:
+                clocks[zone] = Clock(self._makeFace(zone), [])
+            clocks[zone].places.append(self._zonePlace(option, where))
+        return [*clocks.values()]
+
+    def _zonePlace(self, option: str, where: str) -> Place:
+        if not where.isdecimal():
+            return where, self._endpoint(option, where)
+        port = whole(f"{option}: port", 0, 65535)(where)
+        return self._portPlace(port, self["interface"] or DEFAULT_INTERFACE)
+
+    def _zone(self, option: str, name: str) -> tzinfo:
+        try:
+            return zoneNamed(name)
+        except ValueError as error:
+            raise usage.UsageError(f"{option}: {error}") from None
+
+    def _makeFace(self, zone: tzinfo | None) -> Face:
         try:
             return Face(self["format"], zone)
         except ValueError as error:
@@ -237,45 +289,44 @@ class Options(CommandOptions):
             )
         return asked
 
-    def _makeEndpoints(self) -> list[tuple[str, IStreamServerEndpoint]]:
+    def _makePlaces(self) -> list[Place]:
         if not self["listen"]:
             port = DEFAULT_PORT if self["port"] is None else self["port"]
-            return [self._portEndpoint(port, self["interface"] or DEFAULT_INTERFACE)]
+            return [self._portPlace(port, self["interface"] or DEFAULT_INTERFACE)]
         for other in ("port", "interface"):
             if self[other] is not None:
                 raise usage.UsageError(
                     f"--listen {self['listen'][0]!r} takes the place of --{other} "
                     f"{self[other]}: give one or the other"
                 )
-        return [(text, self._endpoint(text)) for text in self["listen"]]
+        return [
+            (text, self._endpoint(f"--listen {text!r}", text))
+            for text in self["listen"]
+        ]
 
-    def _portEndpoint(
-        self, port: int, interface: str
-    ) -> tuple[str, IStreamServerEndpoint]:
+    def _portPlace(self, port: int, interface: str) -> Place:
         if isIPv6Address(interface):
             tcp6 = TCP6ServerEndpoint(self.reactor, port, BACKLOG, interface)
             return f"[{interface}]:{port}", tcp6
         tcp4 = TCP4ServerEndpoint(self.reactor, port, BACKLOG, interface)
         return f"{interface}:{port}", tcp4
 
-    def _endpoint(self, text: str) -> IStreamServerEndpoint:
+    def _endpoint(self, option: str, text: str) -> IStreamServerEndpoint:
         # The parsers of the endpoints raise whatever they happen on: ValueError,
         # TypeError, KeyError, OSError for a missing file, OpenSSL's own errors.
         try:
             endpoint: IStreamServerEndpoint = serverFromString(self.reactor, text)
         except ImportError as error:
             raise usage.UsageError(
-                f"--listen {text!r} needs {error.name or oneLine(error)}: "
+                f"{option} needs {error.name or oneLine(error)}: "
                 "pip install 'clock[tls]'"
             ) from None
         except Exception as error:
             raise usage.UsageError(
-                f"--listen {text!r} is not an endpoint "
+                f"{option} is not an endpoint "
                 f"({type(error).__name__}: {oneLine(error)}); try tcp:8080, "
                 "tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock"
             ) from None
         if isinstance(endpoint, StandardIOEndpoint):
-            raise usage.UsageError(
-                f"--listen {text!r} is no place to listen: try tcp:8080"
-            )
+            raise usage.UsageError(f"{option} is no place to listen: try tcp:8080")
         return endpoint

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import cast
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
 from twisted.internet import tcp
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
@@ -61,6 +61,7 @@ class ListeningService(StreamServerEndpointService):
     # how strports.service makes it raise instead.
     _raiseSynchronously = True
 
+    factory: ClockFactory
     port: IListeningPort | None = None
 
     def __init__(
@@ -113,27 +114,22 @@ class ListeningService(StreamServerEndpointService):
 
 class ClockService(MultiService):
     """
-    A clock, listening on its endpoints.
+    The clocks of one process, one for each zone, on all their endpoints.
 
-    @ivar factory: the one factory of them all.
+    @ivar listeners: who listens, one for each endpoint.
+    @ivar factories: the factories that they listen for.
     """
 
     _log = Logger()
 
-    def __init__(
-        self,
-        factory: ClockFactory,
-        endpoints: Sequence[tuple[str, IStreamServerEndpoint]],
-    ) -> None:
+    def __init__(self, listeners: Iterable[ListeningService]) -> None:
         """
-        @param factory: whom to serve, and how.
-        @param endpoints: where to listen, each with the name the user knows.
+        @param listeners: where to listen, and whom to serve there; endpoints that
+            share a factory share its turn.
         """
         super().__init__()
-        self.factory = factory
-        self.listeners = [
-            ListeningService(name, endpoint, factory) for name, endpoint in endpoints
-        ]
+        self.listeners = [*listeners]
+        self.factories = [*dict.fromkeys(each.factory for each in self.listeners)]
         for listener in self.listeners:
             listener.setServiceParent(self)
 
@@ -152,7 +148,7 @@ class ClockService(MultiService):
 
     def startService(self) -> None:
         """
-        Start, and log what is served where.
+        Start, and log what is served where, a line for each factory.
 
         @raise StartError: if an endpoint cannot be listened on; then none is.
         """
@@ -160,21 +156,8 @@ class ClockService(MultiService):
             # Unlike twistd, twist has no privileged start.
             self.privilegedStartService()
         super().startService()
-        face = self.factory.face
-        self._log.info(
-            "Telling {zone} as {shape}, every {interval:g} s, {mode}, on {addresses}",
-            zone=face.zoneName(self.factory.ticker.now()),
-            shape=face.format,
-            interval=self.factory.ticker.interval,
-            mode="to one client at a time"
-            if self.factory.sequential
-            else "to all clients at once",
-            addresses=", ".join(
-                addressText(listener.port.getHost())
-                for listener in self.listeners
-                if listener.port is not None
-            ),
-        )
+        for factory in self.factories:
+            self._sayStart(factory)
 
     def stopService(self) -> Deferred[None]:
         """
@@ -186,8 +169,24 @@ class ClockService(MultiService):
         stopped: Deferred[object] = super().stopService()
         return stopped.addCallback(self._letGo).addCallback(self._sayEnd)
 
-    def _letGo(self, _: object) -> Deferred[None]:
-        return self.factory.disconnectAll()
+    def _sayStart(self, factory: ClockFactory) -> None:
+        self._log.info(
+            "Telling {zone} as {shape}, every {interval:g} s, {mode}, on {addresses}",
+            zone=factory.face.zoneName(factory.ticker.now()),
+            shape=factory.face.format,
+            interval=factory.ticker.interval,
+            mode="to one client at a time"
+            if factory.sequential
+            else "to all clients at once",
+            addresses=", ".join(
+                addressText(listener.port.getHost())
+                for listener in self.listeners
+                if listener.factory is factory and listener.port is not None
+            ),
+        )
+
+    def _letGo(self, _: object) -> Deferred[list[None]]:
+        return gatherResults([each.disconnectAll() for each in self.factories])
 
     def _sayEnd(self, _: object) -> None:
         self._log.info("The clock has stopped")

@@ -4,7 +4,6 @@ What C{twistd} runs for the C{clock} command: the service its options ask for.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import cast
 
 from twisted.internet.interfaces import IReactorTime
@@ -12,7 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from clock.limits import ClientLimit
 from clock.options import Options
 from clock.protocol import ClockFactory
-from clock.service import ClockService
+from clock.service import ClockService, ListeningService
 from clock.ticker import Ticker
 from clock.transport import PromptEndpoint, stallOptions
 
@@ -29,18 +28,20 @@ def makeService(options: Options) -> ClockService:
     """
     reactor = cast(IReactorTime, options.reactor)
     limit = ClientLimit(options.mostClients, reactor)
-    factory = ClockFactory(
-        options.face,
-        ticker=Ticker(reactor, options["interval"]),
-        limit=limit,
-        sequential=bool(options["sequential"]),
-        verbose=bool(options["verbose"]),
-    )
-    adapted = partial(
-        PromptEndpoint,
-        socketOptions=stallOptions(options["stall-timeout"]),
-        admit=limit.admit,
-    )
-    return ClockService(
-        factory, [(name, adapted(endpoint)) for name, endpoint in options.endpoints]
-    )
+    ticker = Ticker(reactor, options["interval"])
+    socketOptions = stallOptions(options["stall-timeout"])
+    listeners = []
+    for face, places in options.clocks:
+        factory = ClockFactory(
+            face,
+            ticker=ticker,
+            limit=limit,
+            sequential=bool(options["sequential"]),
+            verbose=bool(options["verbose"]),
+        )
+        for name, endpoint in places:
+            prompt = PromptEndpoint(
+                endpoint, socketOptions=socketOptions, admit=limit.admit
+            )
+            listeners.append(ListeningService(name, prompt, factory))
+    return ClockService(listeners)

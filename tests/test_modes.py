@@ -10,7 +10,7 @@ import sys
 import time
 from itertools import pairwise
 
-from world import DEADLINE, LINE, UNIT, Program, Server, command
+from world import DEADLINE, LINE, UNIT, Program, Server, command, second_of_day
 
 
 def netcat(server: Server) -> Program:
@@ -159,3 +159,25 @@ def test_importing_installs_no_reactor() -> None:
     """
     check = "import clock, sys; sys.exit('twisted.internet.reactor' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True, timeout=DEADLINE)
+
+
+def test_zones() -> None:
+    """
+    One process tells the time of several zones, each on a port of its own and in
+    turns of its own, and all of them on the same ticks.
+    """
+    zones = {"Asia/Tokyo": 9, "America/Phoenix": -7}
+    options = [f"--zone={zone}=0" for zone in zones]
+    with Server("--sequential", "--tz", "UTC", *options) as server:
+        clients = {0: server.connect()}
+        for zone, hours in zones.items():
+            clients[hours] = server.connect(server.port_of(zone))
+        waiting = server.connect(server.port)
+        for client in clients.values():
+            client.line()
+        ticks = {hours: client.line() for hours, client in clients.items()}
+        for hours, tick in ticks.items():
+            ahead = second_of_day(tick.text) - second_of_day(ticks[0].text)
+            assert (ahead - hours * 3600) % 86_400 == 0
+            assert abs(tick.at - ticks[0].at) < 0.3 * UNIT
+        assert waiting.silent(0.1)

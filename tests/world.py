@@ -250,11 +250,18 @@ class Server(Program):
             where = self.find(r"Telling .* on (?:.*:(\d+)|unix:\S+)$")
             self.port = int(where[1] or 0)
 
-    def connect(self) -> Client:
+    def port_of(self, zone: str) -> int:
+        """
+        Wait until the server tells the port of the next zone, which it logs in the
+        order that they were given.
+        """
+        return int(self.find(rf"Telling {zone} .*:(\d+)$")[1])
+
+    def connect(self, port: int | None = None) -> Client:
         """
         Connect a client, who leaves with the server at the latest.
         """
-        address = ("127.0.0.1", self.port)
+        address = ("127.0.0.1", port or self.port)
         client = Client(socket.create_connection(address, DEADLINE))
         self._clients.append(client)
         return client

@@ -20,6 +20,7 @@ DEFAULTS: dict[str, object] = {
     "port": None,
     "interface": None,
     "listen": [],
+    "zone": [],
     "interval": 1.0,
     "max-clients": None,
     "stall-timeout": 30.0,
@@ -28,6 +29,16 @@ DEFAULTS: dict[str, object] = {
     "sequential": 0,
     "verbose": 0,
 }
+
+
+def shape(options: Options) -> list[tuple[str | None, list[str]]]:
+    """
+    Tell the zones, and the places of each by name.
+    """
+    return [
+        (str(face.zone) if face.zone else None, [name for name, _ in places])
+        for face, places in options.clocks
+    ]
 
 
 class OptionsTests(SynchronousTestCase):
@@ -64,7 +75,7 @@ class OptionsTests(SynchronousTestCase):
         """
         options = self.parse()
         self.assertEqual(options, DEFAULTS)
-        self.assertEqual([name for name, _ in options.endpoints], ["localhost:8080"])
+        self.assertEqual(shape(options), [(None, ["localhost:8080"])])
 
     def test_everything(self) -> None:
         """
@@ -72,12 +83,14 @@ class OptionsTests(SynchronousTestCase):
         """
         long = (
             "--port 0 --interface ::1 --sequential --interval 0.1 --tz UTC "
-            "--format unix --verbose --max-clients 9 --stall-timeout 0"
+            "--format unix --verbose --max-clients 9 --stall-timeout 0 "
+            "--zone Asia/Tokyo=0"
         )
         expected = {
             "port": 0,
             "interface": "::1",
             "listen": [],
+            "zone": ["Asia/Tokyo=0"],
             "interval": 0.1,
             "max-clients": 9,
             "stall-timeout": 0.0,
@@ -88,10 +101,11 @@ class OptionsTests(SynchronousTestCase):
         }
         options = self.parse(*long.split())
         self.assertEqual(options, expected)
-        self.assertEqual([name for name, _ in options.endpoints], ["[::1]:0"])
+        zones = [("UTC", ["[::1]:0"]), ("Asia/Tokyo", ["[::1]:0"])]
+        self.assertEqual(shape(options), zones)
         short = (
             "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v --max-clients 9 "
-            "--stall-timeout 0"
+            "--stall-timeout 0 --zone Asia/Tokyo=0"
         )
         self.assertEqual(self.parse(*short.split()), expected)
 
@@ -102,8 +116,8 @@ class OptionsTests(SynchronousTestCase):
         options = self.parse("--listen", "tcp:1", "-l", "unix:/tmp/clock")
         listen = ["tcp:1", "unix:/tmp/clock"]
         self.assertEqual(options, {**DEFAULTS, "listen": listen})
-        self.assertEqual([name for name, _ in options.endpoints], listen)
-        tcp, unix = (endpoint for _, endpoint in options.endpoints)
+        self.assertEqual(shape(options), [(None, listen)])
+        tcp, unix = (endpoint for _, endpoint in options.clocks[0].places)
         self.assertIsInstance(tcp, TCP4ServerEndpoint)
         self.assertIsInstance(unix, UNIXServerEndpoint)
 
@@ -113,6 +127,52 @@ class OptionsTests(SynchronousTestCase):
         """
         self.parse("--listen", "tcp:1")
         self.assertEqual(self.parse()["listen"], [])
+
+    def test_zones(self) -> None:
+        """
+        Each zone has a face of its own, in the one format; a zone that is named
+        again gets one more place to listen.
+        """
+        options = self.parse(
+            *("--zone", "Asia/Tokyo=8020", "--zone", "Europe/London=unix:/tmp/london"),
+            *("--zone", "Asia/Tokyo=tcp:8021", "--format", "%H"),
+        )
+        places: list[tuple[str | None, list[str]]] = [
+            (None, ["localhost:8080"]),
+            ("Asia/Tokyo", ["localhost:8020", "tcp:8021"]),
+            ("Europe/London", ["unix:/tmp/london"]),
+        ]
+        self.assertEqual(shape(options), places)
+        self.assertEqual(options.clocks[1].face.line(0), b"09\n")
+
+    def test_zoneOfTheMainClock(self) -> None:
+        """
+        A zone that is the main clock's is that clock, on one more endpoint.
+        """
+        options = self.parse("--tz", "Asia/Tokyo", "--zone", "Asia/Tokyo=1")
+        places = [("Asia/Tokyo", ["localhost:8080", "localhost:1"])]
+        self.assertEqual(shape(options), places)
+
+    def test_badZonePlace(self) -> None:
+        """
+        A zone needs a place to listen.
+        """
+        for value in ["Asia/Tokyo", "Asia/Tokyo=", "=", "8020", ""]:
+            self.assertRefused(
+                ["--zone", value],
+                f"--zone {value!r} is not ZONE=PORT or ZONE=ENDPOINT: try "
+                "Asia/Tokyo=8020",
+            )
+        for value, why in [
+            ("Asia/Tokio=1", ": no such zone in the IANA database; did you mean "),
+            ("=1", ": no such zone in the IANA database; a name is like "),
+            ("UTC=65536", ": port '65536' is not a whole number from 0 to 65535"),
+            ("UTC=x:y=z", " is not an endpoint (ValueError: Unknown endpoint type"),
+            ("UTC=stdio:", " is no place to listen: try tcp:8080"),
+        ]:
+            error = self.assertRaises(SystemExit, self.parse, "--zone", value)
+            start = f"twistd clock: --zone {value!r}{why}"
+            self.assertEqual(str(error)[: len(start)], start)
 
     def test_globalReactor(self) -> None:
         """
@@ -245,7 +305,7 @@ class OptionsTests(SynchronousTestCase):
         Each C{--listen} is an endpoint of its own, though they be alike.
         """
         options = self.parse("--listen", "tcp:0", "--listen", "tcp:0")
-        self.assertEqual(len(options.endpoints), 2)
+        self.assertEqual(len(options.clocks[0].places), 2)
 
     def test_missingPackage(self) -> None:
         """
@@ -293,13 +353,13 @@ class OptionsTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """
-        The help names every option, and shows three examples on their lines.
+        The help names every option, and shows examples on their lines.
         """
         text = str(self.parse())
         for name in DEFAULTS:
             self.assertIn(f"--{name}", text)
         examples = text.partition("\nExamples:\n")[2].splitlines()
-        self.assertEqual(len(examples), 3)
+        self.assertEqual(len(examples), 4)
         for example in examples:
             command = example.partition("#")[0].split()
             self.assertEqual(command[:3], ["twistd", "-n", "clock"])

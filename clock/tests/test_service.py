@@ -28,8 +28,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from clock.protocol import GRACE
-from clock.service import ClockService, StartError
+from clock.protocol import GRACE, ClockFactory
+from clock.service import ClockService, ListeningService, StartError
 from clock.tests.fixture import House, caughtEvents
 from clock.wording import addressText, commandName, oneLine, shorten
 
@@ -78,6 +78,18 @@ class Endpoint:
         return succeed(self.outcome)
 
 
+def clockService(
+    factory: ClockFactory, *places: tuple[str, IStreamServerEndpoint]
+) -> ClockService:
+    """
+    Make the service of one factory, on an endpoint that works if no other is given.
+    """
+    return ClockService(
+        ListeningService(name, endpoint, factory)
+        for name, endpoint in places or [("x", Endpoint(Port()))]
+    )
+
+
 class StartTests(SynchronousTestCase):
     """
     Listening, or failing at the start.
@@ -95,7 +107,7 @@ class StartTests(SynchronousTestCase):
         """
         The start is logged in one line: what is told, to whom, where.
         """
-        service = ClockService(House.new().factory, [("x", Endpoint(Port()))])
+        service = clockService(House.new().factory)
         observer = caughtEvents(self)
         service.startService()
         (event,) = observer
@@ -113,16 +125,37 @@ class StartTests(SynchronousTestCase):
         The sequential mode is named as such.
         """
         factory = House.new(sequential=True).factory
-        service = ClockService(factory, [("x", Endpoint(Port()))])
+        service = clockService(factory)
         observer = caughtEvents(self)
         service.startService()
         self.assertEqual(observer[0]["mode"], "to one client at a time")
+
+    def test_logZones(self) -> None:
+        """
+        Each factory has a line of its own, with its addresses.
+        """
+        tokyo, london = House.new(sequential=True).factory, House.new().factory
+        service = ClockService(
+            ListeningService("x", Endpoint(Port()), factory)
+            for factory in (tokyo, london, tokyo)
+        )
+        self.assertEqual(service.factories, [tokyo, london])
+        observer = caughtEvents(self)
+        service.startService()
+        address = "127.0.0.1:8080"
+        self.assertEqual(
+            [(event["mode"], event["addresses"]) for event in observer],
+            [
+                ("to one client at a time", f"{address}, {address}"),
+                ("to all clients at once", address),
+            ],
+        )
 
     def assertStartError(self, error: Exception, message: str) -> None:
         """
         Assert what is said when listening on C{localhost:13} fails.
         """
-        service = ClockService(House.new().factory, [("localhost:13", Endpoint(error))])
+        service = clockService(House.new().factory, ("localhost:13", Endpoint(error)))
         raised = self.assertRaises(StartError, service.privilegedStartService)
         self.assertIsInstance(raised, SystemExit)
         self.assertIsInstance(raised, Exception)
@@ -162,7 +195,7 @@ class StartTests(SynchronousTestCase):
         """
         endpoint = Endpoint(ValueError("no way"))
         name = "unix:/" + "x" * 100
-        service = ClockService(House.new().factory, [(name, endpoint)])
+        service = clockService(House.new().factory, (name, endpoint))
         raised = self.assertRaises(StartError, service.privilegedStartService)
         self.assertLess(str(raised).index("no way"), 40)
         self.assertIn(name, self.stderr.getvalue())
@@ -179,12 +212,12 @@ class StartTests(SynchronousTestCase):
                 closed.append(reason)
 
         port = RealPort(0, House.new().factory, reactor=reactor)
-        endpoints = [
+        service = clockService(
+            House.new().factory,
             ("real", Endpoint(port)),
             ("other", Endpoint(Port())),
             ("bad", Endpoint(ValueError("no"))),
-        ]
-        service = ClockService(House.new().factory, endpoints)
+        )
         self.assertRaises(StartError, service.startService)
         self.assertEqual(len(closed), 1)
 
@@ -199,7 +232,7 @@ class StartTests(SynchronousTestCase):
 
         self.patch(reactor, "listenTCP", refuse)
         endpoint = TCP4ServerEndpoint(reactor, 99_999)
-        service = ClockService(House.new().factory, [("tcp:99999", endpoint)])
+        service = clockService(House.new().factory, ("tcp:99999", endpoint))
         raised = self.assertRaises(StartError, service.startService)
         self.assertEqual(str(raised), "tcp:99999: bind(): port must be 0-65535.")
 
@@ -215,7 +248,7 @@ class StopTests(SynchronousTestCase):
         """
         house = House.new()
         port = Port()
-        service = ClockService(house.factory, [("x", Endpoint(port))])
+        service = clockService(house.factory, ("x", Endpoint(port)))
         service.startService()
         client = house.connect()
         stopped = service.stopService()
@@ -230,19 +263,36 @@ class StopTests(SynchronousTestCase):
         A service that was stopped may start once more, and serves.
         """
         house = House.new()
-        service = ClockService(house.factory, [("x", Endpoint(Port()))])
+        service = clockService(house.factory)
         service.startService()
         service.stopService()
         house.factory.doStart()
         service.startService()
         self.assertEqual(house.connect().received, b"22:13:20\n")
 
+    def test_everyZone(self) -> None:
+        """
+        The clients of every factory go, and the end waits for all of them.
+        """
+        houses = [House.new(), House.new()]
+        service = ClockService(
+            ListeningService("x", Endpoint(Port()), house.factory) for house in houses
+        )
+        service.startService()
+        clients = [house.connect() for house in houses]
+        stopped = service.stopService()
+        for client in clients:
+            self.assertTrue(client.dropped)
+            self.assertNoResult(stopped)
+            client.leave()
+        self.assertIsNone(self.successResultOf(stopped))
+
     def test_stuckClient(self) -> None:
         """
         A client that does not go holds the end up for no longer than the grace.
         """
         house = House.new()
-        service = ClockService(house.factory, [("x", Endpoint(Port()))])
+        service = clockService(house.factory)
         service.startService()
         client = house.connect()
         service.stopService()

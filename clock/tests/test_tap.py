@@ -35,7 +35,7 @@ class MakeServiceTests(SynchronousTestCase):
         options.parseOptions(
             ["-s", "-v", "--interval", "5", "-z", "UTC", "-f", "kitchen"]
         )
-        factory = makeService(options).factory
+        (factory,) = makeService(options).factories
         self.assertEqual(factory.sequential, True)
         self.assertEqual(factory.verbose, True)
         self.assertEqual(factory.ticker.interval, 5)
@@ -53,7 +53,20 @@ class MakeServiceTests(SynchronousTestCase):
         service.startService()
         port, factory, _, interface = reactor.tcpServers[0]
         self.assertEqual((port, interface), (1234, "localhost"))
-        self.assertIs(factory, service.factory)
+        self.assertEqual([factory], service.factories)
+
+    def test_zones(self) -> None:
+        """
+        Each zone has a factory, with a turn of its own; the ticker and the limit
+        are one for all.
+        """
+        options = Options(MemoryReactorClock())
+        options.parseOptions(["--sequential", "--zone", "Asia/Tokyo=1"])
+        local, tokyo = makeService(options).factories
+        self.assertIsNot(local.face, tokyo.face)
+        self.assertTrue(local.sequential and tokyo.sequential)
+        self.assertIs(local.ticker, tokyo.ticker)
+        self.assertIs(local.limit, tokyo.limit)
 
     def test_plugin(self) -> None:
         """
