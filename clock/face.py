@@ -8,6 +8,8 @@ daylight-saving change come out right, and the fraction of a second is exact.
 
 from __future__ import annotations
 
+import json
+import platform
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone, tzinfo
@@ -17,7 +19,11 @@ from zoneinfo import ZoneInfo, available_timezones
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def _rfc3339(moment: datetime) -> str:
+#: Makes a line, less its newline, of a moment and the number of its tick.
+Rendering = Callable[[datetime, int], str]
+
+
+def _rfc3339(moment: datetime, _: int) -> str:
     """
     Show what Go's C{time.RFC3339} shows: whole seconds, and C{Z} wherever the
     offset is zero.
@@ -25,21 +31,38 @@ def _rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _kitchen(moment: datetime) -> str:
+def _kitchen(moment: datetime, _: int) -> str:
     """
     Show what Go's C{time.Kitchen} shows: C{3:04PM}.
     """
     return f"{moment.hour % 12 or 12}:{moment:%M}{'AM' if moment.hour < 12 else 'PM'}"
 
 
-def _unix(moment: datetime) -> str:
+def _unix(moment: datetime, _: int) -> str:
     """
     Show the whole seconds since 1970.
     """
     return str((moment - _EPOCH) // timedelta(seconds=1))
 
 
-def _strftime(format: str) -> Callable[[datetime], str]:
+def _json(moment: datetime, tick: int) -> str:
+    """
+    Show all there is to tell, as a JSON object: the number of the tick, the time as
+    of RFC 3339 and in seconds since 1970, both to the microsecond, the zone (by its
+    IANA name, or an abbreviation for local time), and the name of this host.
+    """
+    return json.dumps(
+        {
+            "tick": tick,
+            "time": moment.isoformat(timespec="microseconds"),
+            "unix": (moment - _EPOCH).total_seconds(),
+            "zone": getattr(moment.tzinfo, "key", None) or moment.tzname(),
+            "host": platform.node(),
+        }
+    )
+
+
+def _strftime(format: str) -> Rendering:
     """
     Make a rendering from strftime text.
 
@@ -47,18 +70,20 @@ def _strftime(format: str) -> Callable[[datetime], str]:
     to be local, whatever the zone.
     """
 
-    def render(moment: datetime) -> str:
+    def render(moment: datetime, tick: int) -> str:
         def mend(directive: re.Match[str]) -> str:
-            return "%%" if directive[0] == "%%" else _unix(moment)
+            return "%%" if directive[0] == "%%" else _unix(moment, tick)
 
         return moment.strftime(re.sub("%%|%[-_0^#EO+]*[0-9]*s", mend, format))
 
     return render
 
 
-#: The formats that have a name. All but C{unix} are layouts of Go's C{time}.
-WELL_KNOWN: dict[str, Callable[[datetime], str]] = {
+#: The formats that have a name. All but C{json} and C{unix} are layouts of Go's
+#: C{time}.
+WELL_KNOWN: dict[str, Rendering] = {
     "ansic": _strftime("%a %b %e %H:%M:%S %Y"),
+    "json": _json,
     "kitchen": _kitchen,
     "rfc1123": _strftime("%a, %d %b %Y %H:%M:%S %Z"),
     "rfc3339": _rfc3339,
@@ -88,15 +113,17 @@ class Face:
         self._render = WELL_KNOWN.get(format.lower()) or _strftime(format)
         self._tryOut()
 
-    def line(self, instant: int) -> bytes:
+    def line(self, instant: int, tick: int = 0) -> bytes:
         """
         Show one instant.
 
         @param instant: nanoseconds since 1970.
+        @param tick: the number of the tick that it belongs to, for those formats
+            that show it.
 
         @return: the line, in UTF-8, with its newline.
         """
-        return self._render(self.moment(instant)).encode() + b"\n"
+        return self._render(self.moment(instant), tick).encode() + b"\n"
 
     def moment(self, instant: int) -> datetime:
         """

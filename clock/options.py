@@ -117,7 +117,8 @@ class Options(CommandOptions):
             "f",
             "%H:%M:%S",
             "What a line looks like: strftime text, or one of "
-            f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970).",
+            f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970); json tells the "
+            "number of the tick, too: one more each time, the same for every client.",
         ],
         [
             "max-clients",

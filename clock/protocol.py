@@ -262,7 +262,8 @@ class ClockFactory(ServerFactory):
 
         @return: UTF-8, with its newline.
         """
-        return self.face.line(self.ticker.now())
+        instant = self.ticker.now()
+        return self.face.line(instant, self.ticker.tick)
 
     def tickLine(self) -> bytes:
         """
@@ -272,7 +273,7 @@ class ClockFactory(ServerFactory):
         """
         if self._tick != self.ticker.tick:
             self._tick = self.ticker.tick
-            self._tickLine = self.face.line(self.ticker.instant())
+            self._tickLine = self.face.line(self.ticker.instant(), self._tick)
         return self._tickLine
 
     def arrived(self, client: ClockProtocol) -> None:

@@ -4,7 +4,9 @@ Tests for L{clock.face}.
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import time
 from datetime import datetime, timezone
 from unittest import mock
@@ -109,6 +111,26 @@ class FaceTests(SynchronousTestCase):
         """
         shown = Face("rfc3339", zoneNamed("Europe/London")).line(1_700_000_000 * SECOND)
         self.assertEqual(shown, b"2023-11-14T22:13:20Z\n")
+
+    def test_json(self) -> None:
+        """
+        C{json} is one object: the tick, the time twice, the zone and the host.
+        """
+        self.patch(platform, "node", lambda: "höst")
+        shown = Face("json", zoneNamed("Asia/Tokyo"))
+        self.assertEqual(
+            shown.line(1_700_000_000_123_456_789, 7),
+            b'{"tick": 7, "time": "2023-11-15T07:13:20.123456+09:00", '
+            b'"unix": 1700000000.123456, "zone": "Asia/Tokyo", "host": "h\\u00f6st"}\n',
+        )
+
+    def test_jsonInLocalTime(self) -> None:
+        """
+        Local time has no IANA name, so its abbreviation is told.
+        """
+        local = time.localtime(1_700_000_000).tm_zone
+        shown = json.loads(Face("json").line(1_700_000_000 * SECOND))
+        self.assertEqual(shown["zone"], local)
 
     def test_nameInCapitals(self) -> None:
         """

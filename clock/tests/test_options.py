@@ -282,7 +282,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertRefused(
             ["--format", "%H%n"],
             "--format '%H%n': it holds a line break; it takes one line of strftime "
-            "text, or one of ansic, kitchen, rfc1123, rfc3339, unix",
+            "text, or one of ansic, json, kitchen, rfc1123, rfc3339, unix",
         )
 
     def test_badEndpoints(self) -> None:

@@ -4,6 +4,7 @@ Tests for L{clock.protocol}.
 
 from __future__ import annotations
 
+import json
 from unittest import mock
 
 from twisted.internet.interfaces import (
@@ -16,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from clock import ClockFactory
 from clock.protocol import GRACE, READ_EVERY
-from clock.tests.fixture import House, caughtEvents
+from clock.tests.fixture import START, House, caughtEvents
 
 
 class ConcurrentTests(SynchronousTestCase):
@@ -56,6 +57,25 @@ class ConcurrentTests(SynchronousTestCase):
         house.clock.advance(1)
         self.assertEqual(first.received, b"22:13:20\n22:13:21\n")
         self.assertEqual(second.received, b"22:13:20\n22:13:21\n22:13:22\n")
+
+    def test_ticksAreNumbered(self) -> None:
+        """
+        C{json} tells the number of the tick: one more each time, with no regard to
+        how long it took, and the same for all, whenever they came.
+        """
+        house = House.new(format="json")
+        first = house.connect()
+        house.clock.advance(1)
+        house.clock.advance(5.5)
+        second = house.connect()
+        house.clock.advance(0.5)
+        for client, ticks in [(first, [0, 1, 2, 3]), (second, [2, 3])]:
+            lines = [json.loads(line) for line in client.received.splitlines()]
+            self.assertEqual([line["tick"] for line in lines], ticks)
+        self.assertEqual(
+            [line["unix"] - START for line in lines],
+            [6.5, 7],
+        )
 
     def test_noTimerLeft(self) -> None:
         """
@@ -158,7 +178,7 @@ class ConcurrentTests(SynchronousTestCase):
         house = House.new()
         client = house.connect()
 
-        def fail(instant: int) -> bytes:
+        def fail(instant: int, tick: int) -> bytes:
             raise ZeroDivisionError
 
         self.patch(house.factory.face, "line", fail)

@@ -474,9 +474,9 @@ class FactoryTests(SynchronousTestCase):
         rendered = []
         line = house.factory.face.line
 
-        def render(instant: int) -> bytes:
+        def render(instant: int, tick: int) -> bytes:
             rendered.append(instant)
-            return line(instant)
+            return line(instant, tick)
 
         self.patch(house.factory.face, "line", render)
         house.clock.advance(1)
