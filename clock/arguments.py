@@ -8,11 +8,15 @@ exit status 1.
 from __future__ import annotations
 
 import math
+import os
 import re
 import sys
+import time
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from twisted.copyright import version as twistedVersion
+from twisted.internet.interfaces import IReactorCore
 from twisted.python import usage
 
 import clock
@@ -70,8 +74,33 @@ def seconds(option: str, least: float, never: str = "") -> Callable[[str], float
 
 class CommandOptions(usage.Options):
     """
-    Options whose errors are one line on standard error.
+    Options whose errors are one line on standard error, and whose help has examples.
+
+    @cvar examples: the arguments of each, and what they do.
     """
+
+    examples: Sequence[tuple[str, str]] = ()
+
+    def __init__(self, reactor: IReactorCore | None = None) -> None:
+        """
+        @param reactor: what the endpoints are for; by default the global one.
+        """
+        super().__init__()
+        self._reactor = reactor
+
+    @property
+    def reactor(self) -> IReactorCore:
+        """
+        The reactor, imported as late as this so that C{--reactor} can choose.
+        """
+        if self._reactor is None:
+            from twisted.internet import reactor
+
+            # Else whoever sets the system's clock back freezes every timer:
+            # https://github.com/twisted/twisted/issues/2424
+            reactor.seconds = time.monotonic  # type: ignore[method-assign]
+            self._reactor = cast(IReactorCore, reactor)
+        return self._reactor
 
     def commandName(self) -> str:
         """
@@ -79,7 +108,27 @@ class CommandOptions(usage.Options):
 
         @return: as the user has typed it.
         """
-        raise NotImplementedError
+        return os.path.basename(sys.argv[0])
+
+    def exampleName(self) -> str:
+        """
+        Name the command, as an example is to begin.
+
+        @return: as the user can type it.
+        """
+        return self.commandName()
+
+    def getUsage(self, width: int | None = None) -> str:
+        """
+        Add the examples, which C{longdesc} would run into one paragraph.
+        """
+        name = self.exampleName()
+        column = max(len(arguments) for arguments, _ in self.examples) + 2
+        lines = [
+            f"  {name} {arguments:{column}}# {says}\n"
+            for arguments, says in self.examples
+        ]
+        return super().getUsage(width) + "\nExamples:\n" + "".join(lines)
 
     def opt_version(self) -> None:
         """

@@ -9,24 +9,20 @@ output takes nothing, nothing more is read, and the server can tell.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    clientFromString,
-    connectProtocol,
-)
+from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IStreamClientEndpoint, ITCPTransport
+from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import react
 from twisted.python.failure import Failure
 
+from clock.address import endpointFromText
 from clock.wording import oneLine
 
 USAGE = """\
@@ -42,38 +38,6 @@ Connects, and copies what arrives to standard output until the server closes.
 
 #: What a shell reports of a command that Ctrl-C ended: 128 and SIGINT's number.
 INTERRUPTED = 130
-
-_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]+)")
-
-
-def endpointFromText(reactor: Any, text: str) -> IStreamClientEndpoint:
-    """
-    Find out where to connect.
-
-    @param reactor: what the endpoint is for.
-    @param text: C{host:port}, C{:port} for this machine, C{[address]:port} for
-        IPv6, or the string of a Twisted client endpoint.
-
-    @return: the endpoint.
-
-    @raise ValueError: if it is none of these.
-    """
-    address = _ADDRESS.fullmatch(text)
-    if address is None:
-        # The parsers raise whatever they happen on.
-        try:
-            endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
-        except Exception as error:
-            raise ValueError(
-                f"neither HOST:PORT nor a Twisted client endpoint ({oneLine(error)})"
-            ) from None
-        return endpoint
-    port = int(address["port"])
-    if not 1 <= port <= 65535:
-        raise ValueError("a port is a whole number from 1 to 65535")
-    return HostnameEndpoint(
-        reactor, address["ipv6"] or address["host"] or "localhost", port
-    )
 
 
 class CopyProtocol(Protocol):

@@ -4,9 +4,8 @@ The command line of C{twistd clock}.
 
 from __future__ import annotations
 
-import time
 from datetime import tzinfo
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.endpoints import (
@@ -70,10 +69,10 @@ class Options(CommandOptions):
         "client is served at a time, while the others wait in the order they came."
     )
     examples = (
-        ("clock --port 8080", "then: nc localhost 8080"),
-        ("clock --sequential --tz Asia/Tokyo", "one client at a time"),
-        ("clock -l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
-        ("clock --zone Asia/Tokyo=8020", "and Tokyo's time beside local time"),
+        ("--port 8080", "then: nc localhost 8080"),
+        ("--sequential --tz Asia/Tokyo", "one client at a time"),
+        ("-l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
+        ("--zone Asia/Tokyo=8020", "Tokyo's time beside local time"),
     )
 
     optFlags = [
@@ -158,8 +157,7 @@ class Options(CommandOptions):
         """
         @param reactor: what the endpoints are for; by default the global one.
         """
-        super().__init__()
-        self._reactor = reactor
+        super().__init__(reactor)
         for option in ("listen", "zone"):
             self[option] = []
             self.docs[option] = oneLine(self.docs[option])
@@ -191,19 +189,13 @@ class Options(CommandOptions):
         """
         return commandName()
 
-    @property
-    def reactor(self) -> IReactorCore:
+    def exampleName(self) -> str:
         """
-        The reactor, imported as late as this so that C{--reactor} can choose.
-        """
-        if self._reactor is None:
-            from twisted.internet import reactor
+        Name the command, as an example is to begin.
 
-            # Else whoever sets the system's clock back freezes every timer:
-            # https://github.com/twisted/twisted/issues/2424
-            reactor.seconds = time.monotonic  # type: ignore[method-assign]
-            self._reactor = cast(IReactorCore, reactor)
-        return self._reactor
+        @return: what stays in the foreground.
+        """
+        return commandName().replace("twistd clock", "twistd -n clock")
 
     def parseArgs(self, *args: str) -> None:
         """
@@ -222,17 +214,6 @@ class Options(CommandOptions):
         """
         self.mostClients = self._mostClients()
         self.clocks = self._makeClocks()
-
-    def getUsage(self, width: int | None = None) -> str:
-        """
-        Add the examples, which C{longdesc} would run into one paragraph.
-        """
-        column = max(len(command) for command, _ in self.examples) + 2
-        tool = "twist" if commandName().startswith("twist ") else "twistd -n"
-        lines = [
-            f"  {tool} {command:{column}}# {says}\n" for command, says in self.examples
-        ]
-        return super().getUsage(width) + "\nExamples:\n" + "".join(lines)
 
     def _makeClocks(self) -> list[Clock]:
         zone = (

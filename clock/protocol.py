@@ -31,11 +31,11 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from clock.address import addressText
 from clock.face import Face
 from clock.limits import ClientLimit
 from clock.loop import LeanLoopingCall
 from clock.ticker import Ticker
-from clock.wording import addressText
 
 #: How long nothing is read from a client that has said something, in seconds.
 READ_EVERY = 1.0

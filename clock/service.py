@@ -18,8 +18,9 @@ from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from clock.address import addressText
 from clock.protocol import ClockFactory
-from clock.wording import addressText, commandName, oneLine, shorten
+from clock.wording import commandName, oneLine, shorten
 
 #: What to try when listening fails for one of the usual reasons.
 _ADVICE: dict[int | None, str] = {

@@ -1,32 +1,11 @@
 """
-How the programs word what people read: addresses, errors, their own names.
+How the programs word what people read: errors, and their own names.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.interfaces import IAddress
-
-
-def addressText(address: IAddress) -> str:
-    """
-    Write an address the way people do.
-
-    @param address: where a transport or a listening port says it is.
-
-    @return: C{host:port}, with brackets around IPv6, or C{unix:path} (C{unix:}
-        alone for a peer without a path).
-    """
-    if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    if isinstance(address, UNIXAddress):
-        return f"unix:{(address.name or b'').decode(errors='replace')}"
-    return str(address)
 
 
 def commandName() -> str:
@@ -46,17 +25,29 @@ def oneLine(error: object) -> str:
 
     @return: the system's own words for an C{OSError} that has them, with the
         file's name if there is one, else the text; each run of white space made
-        one space, and what does not print escaped: it may come from anywhere,
-        and go to a terminal.
+        one space, and what does not print escaped.
     """
     text = str(error)
     if isinstance(error, OSError) and error.strerror:
         text = error.strerror
         if error.filename is not None:
             text += f": {os.fsdecode(error.filename)}"
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """
+    Escape what does not print: a text may come from anywhere, and go to a terminal.
+
+    @param text: any text.
+
+    @return: the text, with C{\\x1b} for an escape character, and so on.
+    """
+    if text.isprintable():
+        return text
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode()
-        for each in " ".join(text.split())
+        for each in text
     )
 
 

@@ -11,11 +11,6 @@ import sys
 from io import StringIO
 
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import (
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    UNIXClientEndpoint,
-)
 from twisted.internet.error import (
     ConnectionDone,
     ConnectionLost,
@@ -27,56 +22,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import netcat
-from clock.netcat import CopyProtocol, copy, endpointFromText, interrupt, main, writeAll
-
-
-class EndpointTests(SynchronousTestCase):
-    """
-    Where to connect.
-    """
-
-    def test_hostAndPort(self) -> None:
-        """
-        C{host:port} is split at the right colon; no host is this machine.
-        """
-        for text, shown in [
-            ("example.com:80", "example.com:80"),
-            ("127.0.0.1:8080", "127.0.0.1:8080"),
-            (":8080", "localhost:8080"),
-            ("[::1]:8080", "[::1]:8080"),
-            ("tcp:8080", "tcp:8080"),
-        ]:
-            endpoint = endpointFromText(MemoryReactorClock(), text)
-            self.assertIsInstance(endpoint, HostnameEndpoint)
-            self.assertIn(f"HostnameEndpoint {shown}>", repr(endpoint))
-
-    def test_endpointStrings(self) -> None:
-        """
-        Everything else is a Twisted endpoint.
-        """
-        reactor = MemoryReactorClock()
-        for text, kind in [
-            ("unix:/tmp/clock", UNIXClientEndpoint),
-            ("tcp:localhost:8080", TCP4ClientEndpoint),
-        ]:
-            self.assertIsInstance(endpointFromText(reactor, text), kind)
-
-    def test_refused(self) -> None:
-        """
-        What is no address is refused with the reason.
-        """
-        port = "a port is a whole number from 1 to 65535"
-        neither = "neither HOST:PORT nor a Twisted client endpoint"
-        for text, reason in [
-            (":0", port),
-            ("localhost:65536", port),
-            ("localhost", f"{neither} (Unknown endpoint type: 'localhost')"),
-            ("::1:80", f"{neither} (Unknown endpoint type: '')"),
-        ]:
-            error = self.assertRaises(
-                ValueError, endpointFromText, MemoryReactorClock(), text
-            )
-            self.assertEqual(str(error), reason)
+from clock.netcat import CopyProtocol, copy, interrupt, main, writeAll
 
 
 class CopyTests(SynchronousTestCase):

@@ -1,5 +1,5 @@
 """
-Tests for L{clock.service} and L{clock.wording}.
+Tests for L{clock.service}.
 """
 
 from __future__ import annotations
@@ -10,12 +10,7 @@ import sys
 from io import StringIO
 
 from twisted.internet import tcp
-from twisted.internet.address import (
-    HostnameAddress,
-    IPv4Address,
-    IPv6Address,
-    UNIXAddress,
-)
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.error import CannotListenError
@@ -31,7 +26,6 @@ from zope.interface import implementer
 from clock.protocol import GRACE, ClockFactory
 from clock.service import ClockService, ListeningService, StartError
 from clock.tests.fixture import House, caughtEvents
-from clock.wording import addressText, commandName, oneLine, shorten
 
 
 @implementer(IListeningPort)
@@ -299,61 +293,3 @@ class StopTests(SynchronousTestCase):
         house.clock.advance(GRACE)
         self.assertTrue(client.transport.aborted)
         self.assertLess(GRACE, 1)
-
-
-class WordingTests(SynchronousTestCase):
-    """
-    What people read.
-    """
-
-    def test_addresses(self) -> None:
-        """
-        Addresses are written as they would be typed.
-        """
-        for address, text in [
-            (IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),
-            (IPv6Address("TCP", "::1", 80), "[::1]:80"),
-            (UNIXAddress("/tmp/clock"), "unix:/tmp/clock"),
-            (UNIXAddress(None), "unix:"),
-            (
-                HostnameAddress(b"example.com", 80),
-                str(HostnameAddress(b"example.com", 80)),
-            ),
-        ]:
-            self.assertEqual(addressText(address), text)
-
-    def test_oneLine(self) -> None:
-        """
-        An error is its system's words, or its text in one line.
-        """
-        refused = OSError(errno.ECONNREFUSED, "Connection refused")
-        self.assertEqual(oneLine(refused), "Connection refused")
-        self.assertEqual(oneLine(OSError("by\nhand")), "by hand")
-        self.assertEqual(oneLine(ValueError(" two\n  lines ")), "two lines")
-
-    def test_control(self) -> None:
-        """
-        What would move the cursor or colour the terminal is shown escaped.
-        """
-        self.assertEqual(oneLine("a\x1b[31mb\udcff\x07"), r"a\x1b[31mb\udcff\x07")
-
-    def test_fileName(self) -> None:
-        """
-        An error about a file names it.
-        """
-        error = FileNotFoundError(errno.ENOENT, "No such file", "server.pem")
-        self.assertEqual(oneLine(error), "No such file: server.pem")
-
-    def test_shorten(self) -> None:
-        """
-        A long name is cut, a short one is not.
-        """
-        self.assertEqual(shorten("x" * 30), "x" * 30)
-        self.assertEqual(shorten("x" * 31), "x" * 27 + "...")
-
-    def test_commandName(self) -> None:
-        """
-        The command is the tool as it was typed, and the plugin.
-        """
-        self.patch(sys, "argv", ["/usr/bin/twist"])
-        self.assertEqual(commandName(), "twist clock")

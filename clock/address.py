@@ -1,0 +1,65 @@
+"""
+Addresses, the way people write them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.endpoints import HostnameEndpoint, clientFromString
+from twisted.internet.interfaces import IAddress, IStreamClientEndpoint
+
+from clock.wording import oneLine
+
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]+)")
+
+
+def addressText(address: IAddress) -> str:
+    """
+    Write an address the way people do.
+
+    @param address: where a transport or a listening port says it is.
+
+    @return: C{host:port}, with brackets around IPv6, or C{unix:path} (C{unix:}
+        alone for a peer without a path).
+    """
+    if isinstance(address, IPv4Address):
+        return f"{address.host}:{address.port}"
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    if isinstance(address, UNIXAddress):
+        return f"unix:{(address.name or b'').decode(errors='replace')}"
+    return str(address)
+
+
+def endpointFromText(reactor: Any, text: str) -> IStreamClientEndpoint:
+    """
+    Find out where to connect.
+
+    @param reactor: what the endpoint is for.
+    @param text: C{host:port}, C{:port} for this machine, C{[address]:port} for
+        IPv6, or the string of a Twisted client endpoint.
+
+    @return: the endpoint.
+
+    @raise ValueError: if it is none of these.
+    """
+    address = _ADDRESS.fullmatch(text)
+    if address is None:
+        # The parsers raise whatever they happen on.
+        try:
+            endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
+        except Exception as error:
+            raise ValueError(
+                "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint "
+                f"({oneLine(error)})"
+            ) from None
+        return endpoint
+    port = int(address["port"])
+    if not 1 <= port <= 65535:
+        raise ValueError("a port is a whole number from 1 to 65535")
+    return HostnameEndpoint(
+        reactor, address["ipv6"] or address["host"] or "localhost", port
+    )
