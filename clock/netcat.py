@@ -23,6 +23,7 @@ from twisted.internet.task import react
 from twisted.python.failure import Failure
 
 from clock.address import endpointFromText
+from clock.output import writeAll
 from clock.wording import oneLine
 
 USAGE = """\
@@ -78,18 +79,6 @@ class CopyProtocol(Protocol):
         if not self.done.called:
             self.done.callback(result)
             self.transport.abortConnection()
-
-
-def writeAll(data: bytes) -> None:
-    """
-    Write to standard output at once, and wait until all is written.
-
-    @param data: any bytes.
-
-    @raise OSError: if standard output takes no more.
-    """
-    while data:
-        data = data[os.write(1, data) :]
 
 
 async def copy(

@@ -20,7 +20,7 @@ inherits them: five system calls less for each.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, cast
@@ -114,6 +114,22 @@ def stallOptions(seconds: float) -> Sequence[tuple[int, int, int]]:
     ]
 
 
+def setSocketOptions(
+    socketOf: socket.socket, options: Iterable[tuple[int, int, int]]
+) -> None:
+    """
+    Set options of TCP, if it is TCP.
+
+    @param socketOf: a listening port's or a connection's.
+    @param options: as from L{stallOptions}; where the system refuses one, the
+        others are set.
+    """
+    if socketOf.family in (socket.AF_INET, socket.AF_INET6):
+        for option in options:
+            with suppress(OSError):
+                socketOf.setsockopt(*option)
+
+
 @cache
 def _prompt(transport: type) -> type:
     """
@@ -199,15 +215,6 @@ class PromptEndpoint:
         if isinstance(port, tcp.Port):
             port.transport = cast("type[tcp.Server]", _prompt(port.transport))
             port.factory = cast(Factory, _Gate(port, self._admit))
-            self._setOptions(port)
+            # From the port every connection that is accepted has them.
+            setSocketOptions(port.socket, self._socketOptions)
         return port
-
-    def _setOptions(self, port: tcp.Port) -> None:
-        """
-        Set the options where every connection that is accepted has them from.
-        """
-        if port.addressFamily in (socket.AF_INET, socket.AF_INET6):
-            for option in self._socketOptions:
-                # Where the system refuses one, the others are of use.
-                with suppress(OSError):
-                    port.socket.setsockopt(*option)

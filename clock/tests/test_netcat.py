@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import netcat
-from clock.netcat import CopyProtocol, copy, interrupt, main, writeAll
+from clock.netcat import CopyProtocol, copy, interrupt, main
 
 
 class CopyTests(SynchronousTestCase):
@@ -117,20 +117,6 @@ class CopyTests(SynchronousTestCase):
         ended = self.failureResultOf(finished, SystemExit)
         expected = "clock-netcat: :0: a port is a whole number from 1 to 65535"
         self.assertEqual(str(ended.value), expected)
-
-    def test_writeAll(self) -> None:
-        """
-        A write that takes a part is followed by one for the rest.
-        """
-        written = []
-
-        def write(descriptor: int, data: bytes) -> int:
-            written.append((descriptor, data))
-            return 4
-
-        self.patch(os, "write", write)
-        writeAll(b"12345678")
-        self.assertEqual(written, [(1, b"12345678"), (1, b"5678")])
 
 
 class MainTests(SynchronousTestCase):

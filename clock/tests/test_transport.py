@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,6 +54,7 @@ class Socket:
         self.outcomes = list(outcomes)
         self.sent = b""
         self.fileno = lambda: 42
+        self.family: int = socket.AF_INET
         self.refused: tuple[int, int, int] | None = None
         self.options: list[tuple[int, int, int]] = []
 
@@ -271,6 +273,8 @@ class PromptEndpointTests(SynchronousTestCase):
         """
         Listen on an endpoint that has this port.
         """
+        if isinstance(port, tcp.Port) and not hasattr(port, "socket"):
+            port.socket = Socket()
         endpoint = PromptEndpoint(Endpoint(succeed(port)), **keywords)
         verifyObject(IStreamServerEndpoint, endpoint)
         self.assertIs(self.successResultOf(endpoint.listen(Factory())), port)
@@ -312,9 +316,13 @@ class PromptEndpointTests(SynchronousTestCase):
         options = [(1, 2, 3), (4, 5, 6), (7, 8, 9)]
         tcpPort = tcp.Port(0, Factory(), reactor=MemoryReactorClock())
         unixPort = unix.Port(b"/x", Factory(), reactor=MemoryReactorClock())
-        for port, expected in [(tcpPort, [options[0], options[2]]), (unixPort, [])]:
+        for port, family, expected in [
+            (tcpPort, socket.AF_INET, [options[0], options[2]]),
+            (unixPort, socket.AF_UNIX, []),
+        ]:
             skt = Socket()
             skt.refused = options[1]
+            skt.family = family
             port.socket = skt
             self.listen(port, socketOptions=options)
             self.assertEqual(skt.options, expected)
@@ -353,6 +361,8 @@ class PromptEndpointTests(SynchronousTestCase):
             waiting.append((skt, ("127.0.0.1", 1)))
 
         class Listening:
+            family = socket.AF_INET
+
             def accept(self) -> tuple[Socket, tuple[str, int]]:
                 if not waiting:
                     raise BlockingIOError(errno.EAGAIN, "none")
