@@ -1,0 +1,232 @@
+"""
+Tests for L{clock.wall.screen}.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from io import StringIO
+from unittest import SkipTest
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock.wall.lines import Line
+from clock.wall.watch import Look, State, Watch
+
+if find_spec("rich") is None:
+    raise SkipTest("rich is not installed: pip install 'clock[wall]'")
+
+from rich.console import Console
+
+from clock.wall.screen import (
+    ENTER,
+    GATHER,
+    LEAVE,
+    REDRAW_EVERY,
+    SPACING,
+    Screen,
+    picture,
+)
+
+#: Some clocks, one in each state.
+ROWS = [
+    ("Tokyo", Look(State.LIVE, "19:03:13", 0.25)),
+    ("[b]London", Look(State.STALE, "10:03:10", 3.04)),
+    ("Paris", Look(State.DOWN, reason="[red]refused", retryIn=2.6)),
+    ("Rome", Look(State.CONNECTING)),
+]
+
+
+def draw(rows: list[tuple[str, Look]], width: int = 80, colours: bool = False) -> str:
+    """
+    Draw clocks, and give what a terminal of that width is sent.
+    """
+    file = StringIO()
+    Console(
+        file=file,
+        width=width,
+        force_terminal=colours,
+        color_system="standard" if colours else None,
+        legacy_windows=False,
+        _environ={},
+    ).print(picture(rows))
+    return file.getvalue()
+
+
+class PictureTests(SynchronousTestCase):
+    """
+    What the wall looks like.
+    """
+
+    def test_rows(self) -> None:
+        """
+        Each clock has a row, in the order given; text is no markup.
+        """
+        rows = [line.rstrip() for line in draw(ROWS).splitlines()]
+        self.assertEqual(
+            rows,
+            [
+                "clock      time         age",
+                "Tokyo      19:03:13   0.2 s  live",
+                "[b]London  10:03:10   3.0 s  stale",
+                "Paris                        down, next try in 3 s: [red]refused",
+                "Rome                         connecting",
+            ],
+        )
+
+    def test_narrow(self) -> None:
+        """
+        Where there is little room the state gives way first, and each clock still has
+        one row.
+        """
+        rows = [line.rstrip() for line in draw(ROWS, width=40).splitlines()]
+        self.assertEqual(rows[1], "Tokyo      19:03:13   0.2 s  live")
+        self.assertEqual(rows[3], "Paris                        down, ne…")
+        self.assertEqual(len(rows), 5)
+
+    def test_longTexts(self) -> None:
+        """
+        A long name or line is cut, and leaves room for the rest.
+        """
+        long = [("n" * 99, Look(State.LIVE, "t" * 99, 1)), *ROWS]
+        rows = [line.rstrip() for line in draw(long).splitlines()]
+        first = f"{'n' * 19}…  {'t' * 31}…   1.0 s  live"
+        self.assertEqual(rows[1], first)
+        self.assertEqual(len(rows), 6)
+
+    def test_styles(self) -> None:
+        """
+        A stale time is dimmed, and each state has its colour.
+        """
+        _, live, stale, down, connecting = draw(ROWS, colours=True).splitlines()
+        self.assertIn("\x1b[1m19:03:13", live)
+        self.assertIn("\x1b[2m10:03:10", stale)
+        for row, colour in [(live, 32), (stale, 33), (down, 31), (connecting, 33)]:
+            self.assertIn(f"\x1b[{colour}m", row)
+
+
+class ScreenTests(SynchronousTestCase):
+    """
+    When it is drawn.
+    """
+
+    def setUp(self) -> None:
+        """
+        Open a screen on a fake terminal of five rows.
+        """
+        self.clock = Clock()
+        self.clock.advance(100)
+        self.file = StringIO()
+        self.console = Console(
+            file=self.file, width=60, height=5, force_terminal=True, _environ={}
+        )
+        self.screen = Screen(self.clock, self.console)
+
+    def open(self, *names: str) -> list[Watch]:
+        """
+        Show clocks of these names.
+        """
+        watches = [Watch(name, self.clock, 1, self.screen.changed) for name in names]
+        self.screen.open(watches)
+        return watches
+
+    def drawn(self) -> str:
+        """
+        Give what was written since the last time.
+        """
+        written = self.file.getvalue()
+        self.file.seek(0)
+        self.file.truncate()
+        return written
+
+    def test_open(self) -> None:
+        """
+        It begins on a screen of its own, without a cursor, with a picture.
+        """
+        self.open("Tokyo")
+        drawn = self.drawn()
+        self.assertIn("\x1b[?1049h", drawn)
+        self.assertIn("\x1b[?25l", drawn)
+        self.assertIn("Tokyo", drawn)
+
+    def test_agesGrow(self) -> None:
+        """
+        There is a picture every now and then though nothing has changed.
+        """
+        (watch,) = self.open("Tokyo")
+        watch.connected()
+        watch.lineReceived(Line("19:03:13"))
+        self.clock.advance(REDRAW_EVERY)
+        self.drawn()
+        self.clock.advance(REDRAW_EVERY)
+        self.assertIn("0.5 s", self.drawn())
+
+    def test_changes(self) -> None:
+        """
+        What changes is drawn very soon, and all that changes together at once.
+        """
+        tokyo, london = self.open("Tokyo", "London")
+        self.clock.advance(SPACING)
+        self.drawn()
+        tokyo.lineReceived(Line("19:03:13"))
+        london.lineReceived(Line("10:03:13"))
+        self.assertEqual(self.drawn(), "")
+        self.clock.advance(GATHER)
+        drawn = self.drawn()
+        self.assertIn("19:03:13", drawn)
+        self.assertIn("10:03:13", drawn)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_manyChanges(self) -> None:
+        """
+        However much changes, there are so many pictures a second, and no more.
+        """
+        (watch,) = self.open("Tokyo")
+        self.drawn()
+        for each in range(1000):
+            watch.lineReceived(Line(str(each)))
+            self.clock.advance(0.001)
+        pictures = self.drawn().count("Tokyo")
+        self.assertLessEqual(pictures, 1 / SPACING + 1)
+        self.assertGreater(pictures, 1 / SPACING / 2)
+
+    def test_changesBeforeItIsOpen(self) -> None:
+        """
+        What happens before it is open is no reason to draw.
+        """
+        self.screen.changed(Watch("Tokyo", self.clock, 1, self.screen.changed))
+        self.assertEqual(self.drawn(), "")
+
+    def test_tooMany(self) -> None:
+        """
+        Clocks that there is no room for are counted.
+        """
+        self.open("A", "B", "C", "D", "E")
+        rows = self.drawn().splitlines()
+        self.assertIn("C", rows[3])
+        self.assertIn("(2 more)", rows[4])
+        self.assertEqual(len(rows), 5)
+
+    def test_justEnough(self) -> None:
+        """
+        Where there is room for all, all are shown.
+        """
+        self.open("A", "B", "C", "D")
+        drawn = self.drawn()
+        self.assertIn("D", drawn)
+        self.assertNotIn("more", drawn)
+
+    def test_leaveAndEnter(self) -> None:
+        """
+        The terminal is given back at once, and taken again.
+        """
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        with os.fdopen(writing, "w") as file:
+            screen = Screen(self.clock, Console(file=file))
+            screen.leave()
+            self.assertEqual(os.read(reading, 99), LEAVE)
+            screen.enter()
+            self.assertEqual(os.read(reading, 99), ENTER)

@@ -1,0 +1,182 @@
+"""
+The C{clockwall} command.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorCore, IReactorTime
+from twisted.internet.task import deferLater, react
+
+from clock.output import endNow, writeAll
+from clock.wall.judge import Judge
+from clock.wall.options import Options
+from clock.wall.plain import Printer
+from clock.wall.report import jsonReport, status, textReport
+from clock.wall.stream import Stream
+from clock.wall.watch import Watch
+from clock.wording import oneLine
+
+
+class View(Protocol):
+    """
+    What shows the clocks.
+    """
+
+    def open(self, watches: Sequence[Watch]) -> None:
+        """
+        Begin.
+        """
+
+    def changed(self, watch: Watch) -> None:
+        """
+        Show what is new about a clock.
+        """
+
+    def leave(self) -> None:
+        """
+        Leave the terminal as it was, whatever is going on.
+        """
+
+    def enter(self) -> None:
+        """
+        Come back to it.
+        """
+
+
+def write(text: str) -> None:
+    """
+    Write to standard output, or end: nobody reads it any more, or it is full.
+
+    @param text: one or more lines.
+    """
+    try:
+        writeAll(text.encode())
+    except BrokenPipeError:
+        endNow(0)
+    except OSError as error:
+        print(f"clockwall: standard output: {oneLine(error)}", file=sys.stderr)
+        endNow(1)
+
+
+def makeView(reactor: IReactorTime) -> View:
+    """
+    Decide how to show the clocks.
+
+    @param reactor: what to wait on.
+
+    @return: a screen on a terminal, where there is rich to draw it, else a printer.
+    """
+    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+        try:
+            from rich.console import Console
+
+            from clock.wall.screen import Screen
+        except ImportError:
+            hint = "a line for each change; pip install 'clock[wall]' for a table"
+            print(f"clockwall: {hint}", file=sys.stderr)
+        else:
+            return Screen(reactor, Console())
+    return Printer(reactor, write)
+
+
+def onSignals(reactor: IReactorCore, leave: Callable[[], object]) -> None:
+    """
+    End on Ctrl-C and its like, with the exit status that shells give that.
+
+    @param reactor: is about to run; it would catch some signals itself.
+    @param leave: is called before the end.
+    """
+
+    def end(number: int, _: object) -> None:
+        leave()
+        endNow(128 + number)
+
+    signal.signal(signal.SIGINT, end)
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        reactor.callWhenRunning(signal.signal, each, end)
+
+
+def show(reactor: IReactorCore, options: Options) -> Deferred[None]:
+    """
+    Show the clocks until the end.
+
+    @param reactor: what to connect with, and to wait on.
+    @param options: parsed.
+
+    @return: never fires.
+    """
+    steady = cast(IReactorTime, reactor)
+    view = makeView(steady)
+    watches = []
+    for clock in options.clocks:
+        watch = Watch(clock.name, steady, options["interval"], view.changed)
+        watches.append(watch)
+        Stream(clock.endpoint, watch, steady).startService()
+    onSignals(reactor, view.leave)
+
+    def suspend(*_: object) -> None:
+        view.leave()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        view.enter()
+
+    signal.signal(signal.SIGTSTP, suspend)
+    view.open(watches)
+    return Deferred()
+
+
+async def check(reactor: IReactorCore, options: Options) -> None:
+    """
+    Read the clocks for as long as was asked for, report, and end; Ctrl-C makes it
+    report what it has by then.
+
+    @param reactor: what to connect with, and to wait on.
+    @param options: parsed.
+    """
+    steady = cast(IReactorTime, reactor)
+    judges = []
+    for clock in options.clocks:
+        judge = Judge(
+            clock.name,
+            options["interval"],
+            options["max-gap"],
+            steady.seconds,
+            time.time_ns,
+        )
+        judges.append(judge)
+        Stream(clock.endpoint, judge, steady).startService()
+    began = steady.seconds()
+
+    def report() -> int:
+        verdicts = [judge.verdict() for judge in judges]
+        if options["json"]:
+            write(f"{jsonReport(verdicts, steady.seconds() - began)}\n")
+        else:
+            write(f"{textReport(verdicts)}\n")
+        return status(verdicts)
+
+    onSignals(reactor, report)
+    await deferLater(steady, options["for"])
+    endNow(report())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """
+    Run the command.
+
+    @param arguments: the command line, less the command; by default the real one.
+
+    @raise SystemExit: with one line for standard error, if the command line is wrong.
+    """
+    options = Options()
+    options.parseOptions(arguments)
+    if sys.stdout is None:
+        raise SystemExit("clockwall: standard output is closed")
+    react(check if options["check"] else show, [options])

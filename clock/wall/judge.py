@@ -1,0 +1,226 @@
+"""
+Whether a stream is whole: what C{--check} counts.
+
+The time that a line shows tells in which interval it belongs. Two lines of one
+interval are a repeat, and an interval without a line is skipped. Where lines carry
+the number of their tick as well, a number that is missing is a line that was lost
+(or that the server did not send to a client that took nothing); intervals which were
+skipped though no number is missing are the server's own: it did not run.
+
+Each connection is judged by itself, since the first line of a new one shows the
+present time, which may have been shown before. Silence is measured across all of
+them.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+from math import ceil
+from typing import NamedTuple
+
+from clock.ticker import SECOND
+from clock.wall.lines import Line
+from clock.wall.reading import Reading, read
+
+
+class Spread(NamedTuple):
+    """
+    How a set of times is spread, each in seconds.
+
+    @ivar p50: half of them are this or less.
+    @ivar p99: all but one in a hundred are this or less.
+    @ivar max: all are.
+    """
+
+    p50: float
+    p99: float
+    max: float
+
+    @classmethod
+    def of(cls, times: Iterable[float]) -> Spread | None:
+        """
+        Measure some times.
+
+        @param times: in seconds.
+
+        @return: their spread, or C{None} if there are none.
+        """
+        ordered = sorted(times)
+        if not ordered:
+            return None
+        return cls(*(ordered[ceil(len(ordered) * part) - 1] for part in (0.5, 0.99, 1)))
+
+
+class Verdict(NamedTuple):
+    """
+    What was found of one stream.
+
+    @ivar name: the clock's.
+    @ivar reached: whether there was a connection at all.
+    @ivar lines: how many lines came.
+    @ivar repeats: how many of them showed no later interval than the one before.
+    @ivar skips: how many intervals were not shown in between.
+    @ivar lost: how many ticks are missing by their numbers, where lines have them.
+    @ivar unreadable: how many lines did not tell the time, or were cut off.
+    @ivar gaps: the times between one line and the next.
+    @ivar lateness: the times from what a line shows to its arrival, by this
+        machine's clock; first lines count if they show fractions of a second.
+    @ivar silence: the longest time without a line, up to the end, in seconds.
+    @ivar disconnects: how many connections were lost.
+    @ivar failures: how many attempts to connect failed.
+    @ivar trouble: why it is not whole, in words; none if it is.
+    """
+
+    name: str
+    reached: bool
+    lines: int
+    repeats: int
+    skips: int
+    lost: int | None
+    unreadable: int
+    gaps: Spread | None
+    lateness: Spread | None
+    silence: float
+    disconnects: int
+    failures: int
+    trouble: list[str]
+
+
+class Judge:
+    """
+    An L{Observer<clock.wall.stream.Observer>} that counts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        interval: float,
+        maxGap: float,
+        seconds: Callable[[], float],
+        wallClock: Callable[[], int],
+    ) -> None:
+        """
+        @param name: the clock's.
+        @param interval: the time from one line to the next, in seconds.
+        @param maxGap: the longest time that may pass without a line, in seconds.
+        @param seconds: tells how time passes, in seconds.
+        @param wallClock: tells the time, in nanoseconds since 1970.
+        """
+        self.name = name
+        self._period = round(interval * SECOND)
+        self._maxGap = maxGap
+        self._seconds = seconds
+        self._wallClock = wallClock
+        self._isConnected = self._reached = False
+        self._lines = self._repeats = self._skips = self._unreadable = 0
+        self._lost: int | None = None
+        self._disconnects = self._failures = 0
+        self._cutBy = self._failedBy = ""
+        self._last: Reading | None = None
+        self._lastLine: float | None = None
+        self._silentSince = seconds()
+        self._silence = 0.0
+        self._gaps = array("d")
+        self._lateness = array("d")
+
+    def connecting(self) -> None:
+        """
+        Do nothing: how the attempt ends is what counts.
+        """
+
+    def connected(self) -> None:
+        """
+        Begin with a connection.
+        """
+        self._isConnected = self._reached = True
+        self._last = None
+
+    def lineReceived(self, line: Line) -> None:
+        """
+        Compare a line with the one before.
+        """
+        now, arrived = self._seconds(), self._wallClock()
+        self._lines += 1
+        if self._lastLine is not None:
+            self._gaps.append(now - self._lastLine)
+        self._silence = max(self._silence, now - self._silentSince)
+        self._silentSince = self._lastLine = now
+        reading = None if line.cut else read(line.text, arrived)
+        if reading is None:
+            self._unreadable += 1
+            return
+        if reading.fraction or self._last is not None:
+            self._lateness.append((arrived - reading.instant) / SECOND)
+        if self._last is not None:
+            self._compare(self._last, reading)
+        self._last = reading
+
+    def down(self, reason: str, retryIn: float) -> None:
+        """
+        Count the connection that is lost, or the attempt that has failed.
+        """
+        if self._isConnected:
+            self._disconnects += 1
+            self._cutBy = reason
+        else:
+            self._failures += 1
+            self._failedBy = reason
+        self._isConnected = False
+
+    def verdict(self) -> Verdict:
+        """
+        Judge the stream as of now.
+
+        @return: what was found.
+        """
+        silence = max(self._silence, self._seconds() - self._silentSince)
+        return Verdict(
+            name=self.name,
+            reached=self._reached,
+            lines=self._lines,
+            repeats=self._repeats,
+            skips=self._skips,
+            lost=self._lost,
+            unreadable=self._unreadable,
+            gaps=Spread.of(self._gaps),
+            lateness=Spread.of(self._lateness),
+            silence=silence,
+            disconnects=self._disconnects,
+            failures=self._failures,
+            trouble=[*self._trouble(silence)],
+        )
+
+    def _compare(self, last: Reading, reading: Reading) -> None:
+        step = reading.instant // self._period - last.instant // self._period
+        if step <= 0:
+            self._repeats += 1
+        else:
+            self._skips += step - 1
+        if last.tick is not None and reading.tick is not None:
+            self._lost = (self._lost or 0) + max(0, reading.tick - last.tick - 1)
+
+    def _trouble(self, silence: float) -> Iterable[str]:
+        if not self._reached:
+            yield f"never reached: {self._failedBy or 'no answer'}"
+            return
+        if not self._lines:
+            yield "no line"
+        for count, what in (
+            (self._unreadable, "unreadable"),
+            (self._repeats, "repeated"),
+            (self._skips, "skipped"),
+            (self._lost, "lost"),
+        ):
+            if count:
+                yield f"{count} {what}"
+        if silence > self._maxGap:
+            yield f"nothing for {silence:.3g} s"
+        if self._disconnects:
+            yield f"cut off {_times(self._disconnects)} ({self._cutBy})"
+        if self._failures:
+            yield f"no connection {_times(self._failures)} ({self._failedBy})"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

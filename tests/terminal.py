@@ -1,0 +1,141 @@
+"""
+A terminal for a program to run in: a pseudo-terminal, and pyte, which reads it as a
+person would.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import termios
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import pyte
+from world import DEADLINE
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+#: What Ctrl-C and Ctrl-Z are to a terminal.
+CTRL_C, CTRL_Z = b"\x03", b"\x1a"
+
+
+class Terminal:
+    """
+    A program on a terminal of its own.
+
+    @ivar written: all that it has written to it.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        rows: int = 12,
+        columns: int = 80,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self.written = bytearray()
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._changed = threading.Condition()
+        self._ours, theirs = pty.openpty()
+        self.resize(rows, columns)
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+        }
+        self.process = subprocess.Popen(
+            arguments,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            env={**inherited, "TERM": "xterm-256color", **(environment or {})},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+        )
+        os.close(theirs)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        os.close(self._ours)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._ours, 65536)
+            except OSError:
+                # Linux says so when the other side is closed.
+                return
+            with self._changed:
+                self.written += data
+                self._stream.feed(data)
+                self._changed.notify_all()
+
+    def resize(self, rows: int, columns: int) -> None:
+        """
+        Change the window's size.
+        """
+        with self._changed:
+            self._screen.resize(rows, columns)
+        size = struct.pack("HHHH", rows, columns, 0, 0)
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, size)
+
+    def type(self, keys: bytes) -> None:
+        """
+        Press keys.
+        """
+        os.write(self._ours, keys)
+
+    def rows(self) -> list[str]:
+        """
+        Read the screen, less what is blank at the end of each row.
+        """
+        with self._changed:
+            return [row.rstrip() for row in self._screen.display]
+
+    def cursor_is_hidden(self) -> bool:
+        """
+        Tell whether one cannot see where one types.
+        """
+        return bool(self._screen.cursor.hidden)
+
+    def wait(
+        self, seen: Callable[[list[str]], object], within: float = DEADLINE
+    ) -> list[str]:
+        """
+        Wait until the screen is as it should be, and give what it shows then.
+        """
+        end = time.monotonic() + within
+        with self._changed:
+            while True:
+                rows = [row.rstrip() for row in self._screen.display]
+                if seen(rows):
+                    return rows
+                left = end - time.monotonic()
+                screen = "\n".join(rows)
+                assert left > 0, f"not seen within {within} s:\n{screen}"
+                self._changed.wait(left)
+
+    def end(self) -> int:
+        """
+        Wait for the end of the program, and of what it writes, and give its status.
+        """
+        status = self.process.wait(DEADLINE)
+        self._reader.join(DEADLINE)
+        return status

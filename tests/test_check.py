@@ -1,0 +1,209 @@
+"""
+C{clockwall --check}, on streams that are whole, and on some that are not.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from world import DEADLINE, UNIT, Program, Server, command, need
+
+CONFIGURATION = Path(__file__).parent.parent / "docs" / "haproxy.cfg"
+
+#: The longest time without a line that is no defect of the program, but of the
+#: machine, in seconds.
+PATIENCE = f"{1.5 + UNIT:g}"
+
+
+def check(*arguments: str, seconds: float = 3) -> Program:
+    """
+    Judge some clocks.
+    """
+    run = [command("clockwall"), "--check", "--for", f"{seconds:g}"]
+    return Program([*run, "--max-gap", PATIENCE, *arguments])
+
+
+def verdicts(program: Program) -> list[dict[str, Any]]:
+    """
+    Read the report of a check in JSON.
+    """
+    found = json.loads(b"".join(program.rest()))
+    assert found["seconds"] >= 3
+    assert found["whole"] == all(each["whole"] for each in found["clocks"])
+    clocks: list[dict[str, Any]] = found["clocks"]
+    return clocks
+
+
+@pytest.mark.parametrize("format", ["%H:%M:%S", "ansic", "rfc3339", "unix", "json"])
+def test_whole(format: str) -> None:
+    """
+    The streams of a server are whole, and on time, in every format that tells the
+    second.
+    """
+    zone = "--zone=Asia/Kathmandu=0"
+    with Server("--format", format, zone) as server:
+        clocks = f"Here=:{server.port}", f"There=:{server.port_of('Asia/Kathmandu')}"
+        with check("--json", *clocks) as program:
+            for clock, name in zip(verdicts(program), ["Here", "There"], strict=True):
+                assert clock["name"] == name
+                assert 3 <= clock["lines"] <= 5
+                assert clock["trouble"] == []
+                assert 0.9 < clock["gaps"]["max"] < 1 + UNIT
+                assert -0.01 < clock["lateness"]["p50"] < 0.3 * UNIT
+                assert clock["lost"] == (0 if format == "json" else None)
+            assert program.end() == 0
+
+
+def test_table() -> None:
+    """
+    Without C{--json} the report is a table, for people.
+    """
+    with Server() as server, check(f"A=:{server.port}", f"Bee=:{server.port}") as run:
+        heading, *rows = [line.decode().split() for line in run.rest()]
+        assert heading[:5] == ["clock", "lines", "repeats", "skips", "lost"]
+        assert [(row[0], row[2:5], row[-1]) for row in rows] == [
+            ("A", ["0", "0", "-"], "whole"),
+            ("Bee", ["0", "0", "-"], "whole"),
+        ]
+        assert run.end() == 0
+
+
+def test_shorter_interval() -> None:
+    """
+    C{--interval} is the server's: every tenth of a second is counted.
+    """
+    with Server("--interval", "0.1", "--format", "json") as server:
+        arguments = "--json", "--interval", "0.1", f"Here=:{server.port}"
+        with check(*arguments) as program:
+            (clock,) = verdicts(program)
+            assert clock["lines"] + clock["skips"] >= 29
+            assert clock["repeats"] == clock["lost"] == 0
+
+
+def test_server_that_was_stopped() -> None:
+    """
+    Seconds in which the server did not run are skipped, though no number is missing:
+    nothing was lost on the way.
+    """
+    with (
+        Server("--format", "json") as server,
+        check("--json", f"Here=:{server.port}", seconds=8) as program,
+        server.connect() as client,
+    ):
+        client.lines(2)
+        server.interrupt(signal.SIGSTOP)
+        assert client.silent(3)
+        server.interrupt(signal.SIGCONT)
+        (clock,) = verdicts(program)
+        assert clock["skips"] >= 2
+        assert clock["lost"] == clock["repeats"] == clock["disconnects"] == 0
+        assert clock["silence"] > 3
+        assert program.end() == 1
+
+
+def test_lines_that_are_held_back_and_lost_and_repeated() -> None:
+    """
+    A proxy that holds a line back delays it, one that drops a line loses it, and one
+    that says it twice repeats it; each is told from the others.
+    """
+    with (
+        Server("--format", "json", "--interval", "0.5") as server,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        socket.create_connection(("127.0.0.1", server.port), DEADLINE) as upstream,
+    ):
+        arguments = "--json", "--interval", "0.5", f"P=:{listening.getsockname()[1]}"
+        lines = upstream.makefile("rb")
+        with check(*arguments, seconds=5) as program, listening.accept()[0] as client:
+            for _ in range(3):
+                client.sendall(lines.readline())
+            lines.readline()
+            line = lines.readline()
+            client.sendall(line + line)
+            held = [lines.readline() for _ in range(3)]
+            client.sendall(b"".join(held))
+            (clock,) = verdicts(program)
+        assert clock["lost"] == clock["skips"] == 1
+        assert clock["repeats"] == 1
+        assert clock["lateness"]["max"] > 0.9
+        assert "1 repeated" in clock["trouble"]
+        assert program.end() == 1
+
+
+def test_not_reached() -> None:
+    """
+    One server that cannot be reached makes the status 2, and the others are judged.
+    """
+    with socket.socket() as taken, Server() as server:
+        taken.bind(("127.0.0.1", 0))
+        clocks = f"No=:{taken.getsockname()[1]}", f"Here=:{server.port}"
+        with check("--json", *clocks) as program:
+            none, here = verdicts(program)
+            assert none["trouble"] == ["never reached: Connection refused"]
+            assert here["whole"]
+            assert program.end() == 2
+
+
+def test_interrupted() -> None:
+    """
+    Ctrl-C ends a check early, with what was found by then.
+    """
+    with Server() as server, check(f"Here=:{server.port}", seconds=3600) as program:
+        with server.connect() as client:
+            client.lines(3)
+        program.interrupt(signal.SIGINT)
+        assert b"clock" in program.line().text
+        assert b"Here" in program.line().text
+        assert program.end() == 130
+
+
+def test_haproxy() -> None:
+    """
+    The example: behind HAProxy, whose time-out is too short in one place and right in
+    another, with the PROXY protocol in between.
+    """
+    haproxy = need("haproxy")
+    free = []
+    for _ in range(3):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            free.append(str(listening.getsockname()[1]))
+    clock, short, right = free
+    ports = {"CLOCK": clock, "SHORT": short, "RIGHT": right}
+    direct = "tcp:0:interface=127.0.0.1"
+    behind = f"haproxy:tcp:{clock}:interface=127.0.0.1"
+    options = "--verbose", "--listen", direct, "--listen", behind
+    with (
+        Server(*options, listen=()) as server,
+        Program([haproxy, "-f", str(CONFIGURATION)], environment=ports) as proxy,
+    ):
+        with awaited(int(right)) as client:
+            client.recv(9)
+            host, port = client.getsockname()
+        # Whom it serves the server knows from the PROXY protocol.
+        server.find(rf"{host}:{port} left after")
+        clocks = f"Short=:{short}", f"Right=:{right}"
+        with check("--json", *clocks, seconds=5) as program:
+            short_clock, right_clock = verdicts(program)
+            assert program.end() == 1
+        assert short_clock["disconnects"] >= 2
+        assert "closed by the server" in short_clock["trouble"][-1]
+        assert right_clock["whole"]
+        proxy.interrupt(signal.SIGTERM)
+        proxy.end()
+
+
+def awaited(port: int) -> socket.socket:
+    """
+    Connect as soon as somebody listens.
+    """
+    end = time.monotonic() + DEADLINE
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), DEADLINE)
+        except ConnectionRefusedError:
+            assert time.monotonic() < end, f"nobody listens on {port}"
