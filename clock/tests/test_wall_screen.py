@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from io import StringIO
-from unittest import SkipTest
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -16,19 +15,19 @@ from clock.wall.lines import Line
 from clock.wall.watch import Look, State, Watch
 
 if find_spec("rich") is None:
-    raise SkipTest("rich is not installed: pip install 'clock[wall]'")
+    skip = "rich is not installed: pip install 'clock[wall]'"
+else:
+    from rich.console import Console
 
-from rich.console import Console
-
-from clock.wall.screen import (
-    ENTER,
-    GATHER,
-    LEAVE,
-    REDRAW_EVERY,
-    SPACING,
-    Screen,
-    picture,
-)
+    from clock.wall.screen import (
+        ENTER,
+        GATHER,
+        LEAVE,
+        REDRAW_EVERY,
+        SPACING,
+        Screen,
+        picture,
+    )
 
 #: Some clocks, one in each state.
 ROWS = [
