@@ -5,7 +5,6 @@ Standard output, and the end, of the commands that read clocks.
 from __future__ import annotations
 
 import os
-import sys
 from typing import NoReturn
 
 
@@ -24,10 +23,9 @@ def writeAll(data: bytes) -> None:
 def endNow(status: int) -> NoReturn:
     """
     End at once: the reactor's own end waits for threads that ask for a host's
-    address, and those may take their time.
+    address, and those may take their time. What L{writeAll} has not written is not
+    written any more.
 
     @param status: the exit status.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
     os._exit(status)

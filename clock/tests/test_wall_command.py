@@ -161,6 +161,7 @@ class CommandTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.written = b""
         self.signals: dict[int, Any] = {}
+        self.patch(signal, "getsignal", lambda number: signal.SIG_DFL)
         self.patch(signal, "signal", self.signals.__setitem__)
         self.patch(command, "endNow", endNow)
         self.patch(command, "writeAll", self.writeAll)
@@ -203,10 +204,20 @@ class CommandTests(SynchronousTestCase):
         reactor would catch are caught once it runs.
         """
         command.show(self.reactor, self.options("x=tcp:127.0.0.1:80"))
+        self.signals[signal.SIGTERM] = "the reactor's"
         self.reactor.run()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             error = self.assertRaises(EndError, self.signals[number], number, None)
             self.assertEqual(error.status, 128 + number)
+
+    def test_ignoredSignals(self) -> None:
+        """
+        A signal that is ignored goes on being ignored.
+        """
+        self.patch(signal, "getsignal", lambda number: signal.SIG_IGN)
+        command.show(self.reactor, self.options("x=tcp:127.0.0.1:80"))
+        self.reactor.run()
+        self.assertEqual(list(self.signals), [signal.SIGTSTP])
 
     def test_suspend(self) -> None:
         """

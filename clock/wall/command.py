@@ -89,7 +89,8 @@ def makeView(reactor: IReactorTime) -> View:
 
 def onSignals(reactor: IReactorCore, leave: Callable[[], object]) -> None:
     """
-    End on Ctrl-C and its like, with the exit status that shells give that.
+    End on Ctrl-C and its like, with the exit status that shells give that; signals
+    that are ignored, as nohup has it, stay so.
 
     @param reactor: is about to run; it would catch some signals itself.
     @param leave: is called before the end.
@@ -99,9 +100,10 @@ def onSignals(reactor: IReactorCore, leave: Callable[[], object]) -> None:
         leave()
         endNow(128 + number)
 
-    signal.signal(signal.SIGINT, end)
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        reactor.callWhenRunning(signal.signal, each, end)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, end)
+            reactor.callWhenRunning(signal.signal, each, end)
 
 
 def show(reactor: IReactorCore, options: Options) -> Deferred[None]:

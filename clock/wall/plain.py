@@ -10,7 +10,6 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
 from clock.wall.watch import Look, State, Watch
-from clock.wording import printable
 
 #: How often to see whether a clock has become stale, in seconds.
 LOOK_EVERY = 0.25
@@ -64,7 +63,7 @@ class Printer:
         if look.state is State.CONNECTING or new == self._printed.get(watch):
             return
         self._printed[watch] = new
-        self._write(f"{printable(watch.name)} {_says(look)}\n")
+        self._write(f"{watch.name} {_says(look)}\n")
 
     def _look(self) -> None:
         for watch in self._watches:

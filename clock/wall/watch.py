@@ -52,7 +52,7 @@ class Watch:
     """
     An L{Observer<clock.wall.stream.Observer>} that knows what to show.
 
-    @ivar name: the clock's, as the user gave it.
+    @ivar name: the clock's, fit for a terminal.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Watch:
         @param changed: is called with this watch whenever anything has happened.
             That time has passed is nothing that happens.
         """
-        self.name = name
+        self.name = printable(name)
         self._reactor = reactor
         self._staleAfter = STALE_AFTER * interval
         self._changed = changed
