@@ -307,13 +307,16 @@ class ReportTests(SynchronousTestCase):
         """
         table = textReport([self.whole, self.broken, self.unreached])
         heading, whole, broken, unreached = table.splitlines()
-        columns = "clock lines repeats skips lost gap p50 p99 max late p50 p99 max"
+        columns = "clock lines repeats skips lost disconnects"
+        columns += " gap p50 p99 max late p50 p99 max"
         self.assertEqual(heading.split(), [*columns.split(), "verdict"])
-        numbers = ["2", "0", "0", "0", *["1.000"] * 3, *["0.000"] * 3]
+        times = [*["1.000"] * 3, *["0.000"] * 3]
+        numbers = ["2", "0", "0", "0", "0", *times]
         self.assertEqual(whole.split(), ["Tokyo", *numbers, "whole"])
+        numbers = ["2", "0", "0", "0", "1", *times]
         why = r"cut off once (a\x1breason); no connection once (no\nroute)"
         self.assertEqual(broken.split(), [r"Bro\x07ken", *numbers, *why.split()])
-        nothing = ["0", "0", "0", *"-" * 7]
+        nothing = ["0", "0", "0", "-", "0", *"-" * 6]
         why = "never reached: no answer"
         self.assertEqual(unreached.split(), ["Nowhere", *nothing, *why.split()])
         at = heading.index("verdict")

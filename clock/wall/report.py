@@ -15,7 +15,7 @@ from clock.wording import printable
 WHOLE, BROKEN, UNREACHED = 0, 1, 2
 
 _COLUMNS = (
-    *("clock", "lines", "repeats", "skips", "lost"),
+    *("clock", "lines", "repeats", "skips", "lost", "disconnects"),
     *("gap p50", "p99", "max", "late p50", "p99", "max", "verdict"),
 )
 
@@ -73,10 +73,11 @@ def textReport(verdicts: Sequence[Verdict]) -> str:
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
-    counts = verdict.lines, verdict.repeats, verdict.skips, verdict.lost
     return (
         printable(verdict.name),
-        *("-" if count is None else str(count) for count in counts),
+        *(str(count) for count in (verdict.lines, verdict.repeats, verdict.skips)),
+        "-" if verdict.lost is None else str(verdict.lost),
+        str(verdict.disconnects),
         *_cells(verdict.gaps),
         *_cells(verdict.lateness),
         printable("; ".join(verdict.trouble)) or "whole",
