@@ -131,9 +131,11 @@ def test_killed_and_started_again() -> None:
     with Server() as steady, Server() as doomed:
         port = doomed.port
         with wall(f"Doomed=:{port}", f"Steady=:{steady.port}") as terminal:
-            terminal.wait(lambda rows: live(rows[1]) and live(rows[2]))
+            before = terminal.wait(lambda rows: live(rows[1]) and live(rows[2]))
             doomed.process.kill()
             rows = terminal.wait(lambda rows: "down" in rows[1])
+            assert rows[2].index(":") == before[2].index(":")
+            assert rows[2].index(" s ") == before[2].index(" s ")
             assert not re.search(r"\d:\d", rows[1])
             rows = terminal.wait(lambda rows: "refused" in rows[1])
             down = r"Doomed +down, next try in \d+ s: Connection refused"
