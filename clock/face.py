@@ -56,7 +56,7 @@ def _json(moment: datetime, tick: int) -> str:
             "tick": tick,
             "time": moment.isoformat(timespec="microseconds"),
             "unix": (moment - _EPOCH).total_seconds(),
-            "zone": getattr(moment.tzinfo, "key", None) or moment.tzname(),
+            "zone": getattr(moment.tzinfo, "key", None) or moment.tzname() or "local",
             "host": platform.node(),
         }
     )
@@ -106,7 +106,8 @@ class Face:
             which the C{TZ} environment variable sets.
 
         @raise ValueError: if the format shows nothing, more than one line, or
-            something that UTF-8 cannot encode. The message says which.
+            something that UTF-8 cannot encode, or if it is nearly a well-known name.
+            The message says which.
         """
         self.format = format
         self.zone = zone
@@ -152,6 +153,10 @@ class Face:
         """
         Find out now, with the reason, whether the format makes lines at all.
         """
+        name = self.format.lower()
+        if "%" not in name and name not in WELL_KNOWN:
+            for near in get_close_matches(name, WELL_KNOWN, n=1):
+                raise ValueError(f"it never changes; did you mean {near}?")
         try:
             shown = self.line(0).decode().removesuffix("\n")
         except UnicodeEncodeError:

@@ -125,7 +125,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if arguments and arguments[0] in ("-h", "--help"):
         print(USAGE, end="")
         raise SystemExit(0)
-    if len(arguments) > 1 or (arguments[:1] and arguments[0].startswith("-")):
+    if arguments and arguments[0].startswith("-"):
+        raise SystemExit(
+            f"clock-netcat: {arguments[0]!r} is not an address; see clock-netcat --help"
+        )
+    if len(arguments) > 1:
         raise SystemExit("clock-netcat: one address at most; see clock-netcat --help")
     if sys.stdout is None:
         raise SystemExit("clock-netcat: standard output is closed")

@@ -4,30 +4,21 @@ The command line of C{twistd clock}.
 
 from __future__ import annotations
 
-from datetime import tzinfo
+import os
+from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from twisted.internet.abstract import isIPv6Address
-from twisted.internet.endpoints import (
-    StandardIOEndpoint,
-    TCP4ServerEndpoint,
-    TCP6ServerEndpoint,
-    serverFromString,
-)
-from twisted.internet.interfaces import IReactorCore, IStreamServerEndpoint
+from twisted.internet.interfaces import IReactorCore
 from twisted.python import usage
 
 from clock.arguments import CommandOptions, seconds, whole
 from clock.face import WELL_KNOWN, Face, zoneNamed, zoneNames
 from clock.limits import MOST, RESERVE, openFiles
+from clock.places import Place, endpointPlace, portPlace
 from clock.wording import commandName, oneLine
 
 DEFAULT_PORT = 8080
 DEFAULT_INTERFACE = "localhost"
-
-#: How many clients may be about to be accepted. Twisted's 50 are too few for a
-#: crowd that comes at once: the kernel drops the rest, and they try a second later.
-BACKLOG = 4096
 
 
 def _interface(value: str) -> str:
@@ -36,10 +27,6 @@ def _interface(value: str) -> str:
             "--interface '' is not an address: try localhost, 0.0.0.0 or ::"
         )
     return value
-
-
-#: Where to listen: the name the user knows, and the endpoint.
-Place = tuple[str, IStreamServerEndpoint]
 
 
 class Clock(NamedTuple):
@@ -117,7 +104,8 @@ class Options(CommandOptions):
             "%H:%M:%S",
             "What a line looks like: strftime text, or one of "
             f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970); json tells the "
-            "number of the tick, too: one more each time, the same for every client.",
+            "number of the tick, too: one more each time, the same for every client, "
+            "from 0 at the start; none are counted while there are no clients.",
         ],
         [
             "max-clients",
@@ -175,9 +163,10 @@ class Options(CommandOptions):
 
     def opt_zone(self, place: str) -> None:
         """
-        Tell the time of another zone, too: ZONE=PORT, on --interface, or
-        ZONE=ENDPOINT, such as Asia/Tokyo=8020 or Europe/London=unix:/tmp/london. May
-        be repeated. In sequential mode each zone has a turn of its own.
+        Tell the time of another zone, besides that on --port or --listen: ZONE=PORT,
+        on --interface, or ZONE=ENDPOINT, such as Asia/Tokyo=8020 or
+        Europe/London=unix:/tmp/london. May be repeated. In sequential mode each zone
+        has a turn of its own.
         """
         self["zone"].append(place)
 
@@ -212,8 +201,8 @@ class Options(CommandOptions):
 
         @raise usage.UsageError: names the value, and what would be right.
         """
-        self.mostClients = self._mostClients()
         self.clocks = self._makeClocks()
+        self.mostClients = self._mostClients()
 
     def _makeClocks(self) -> list[Clock]:
         zone = (
@@ -230,16 +219,20 @@ class Options(CommandOptions):
                     f"{option} is not ZONE=PORT or ZONE=ENDPOINT: try Asia/Tokyo=8020"
                 )
             zone = self._zone(option, name)
+            place = self._zonePlace(option, where)
+            taken = {place.name for clock in clocks.values() for place in clock.places}
+            if place.name in taken and not place.name.endswith(":0"):
+                raise usage.UsageError(f"{option}: {place.name} is taken already")
             if zone not in clocks:
                 clocks[zone] = Clock(self._makeFace(zone), [])
-            clocks[zone].places.append(self._zonePlace(option, where))
+            clocks[zone].places.append(place)
         return [*clocks.values()]
 
     def _zonePlace(self, option: str, where: str) -> Place:
         if not where.isdecimal():
-            return where, self._endpoint(option, where)
+            return self._endpointPlace(f"{option}: ", where)
         port = whole(f"{option}: port", 0, 65535)(where)
-        return self._portPlace(port, self["interface"] or DEFAULT_INTERFACE)
+        return self._portPlace(port)
 
     def _zone(self, option: str, name: str) -> tzinfo:
         try:
@@ -248,6 +241,8 @@ class Options(CommandOptions):
             raise usage.UsageError(f"{option}: {error}") from None
 
     def _makeFace(self, zone: tzinfo | None) -> Face:
+        if zone is None:
+            self._tryLocalTime()
         try:
             return Face(self["format"], zone)
         except ValueError as error:
@@ -256,12 +251,20 @@ class Options(CommandOptions):
                 f"of strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
             ) from None
 
+    def _tryLocalTime(self) -> None:
+        try:
+            datetime.now().astimezone()
+        except ValueError as error:
+            raise usage.UsageError(f"TZ={os.environ.get('TZ')!r}: {error}") from None
+
     def _mostClients(self) -> int:
-        allowed = openFiles(type(self.reactor).__name__) - RESERVE
+        # One place to listen is in the reserve.
+        others = sum(len(clock.places) for clock in self.clocks) - 1
+        allowed = openFiles(type(self.reactor).__name__) - RESERVE - others
         if allowed < 1:
             raise usage.UsageError(
-                f"the limit of open files, {allowed + RESERVE}, leaves room for no "
-                "client: raise it (ulimit -Hn)"
+                f"the limit of open files, {allowed + RESERVE + others}, leaves room "
+                "for no client: raise it (ulimit -Hn)"
             )
         asked: int = self["max-clients"] or allowed
         if asked > allowed:
@@ -274,41 +277,26 @@ class Options(CommandOptions):
     def _makePlaces(self) -> list[Place]:
         if not self["listen"]:
             port = DEFAULT_PORT if self["port"] is None else self["port"]
-            return [self._portPlace(port, self["interface"] or DEFAULT_INTERFACE)]
+            return [self._portPlace(port)]
         for other in ("port", "interface"):
+            if other == "interface" and self._zonesHavePorts():
+                continue
             if self[other] is not None:
                 raise usage.UsageError(
                     f"--listen {self['listen'][0]!r} takes the place of --{other} "
                     f"{self[other]}: give one or the other"
                 )
-        return [
-            (text, self._endpoint(f"--listen {text!r}", text))
-            for text in self["listen"]
-        ]
+        return [self._endpointPlace("--listen ", text) for text in self["listen"]]
 
-    def _portPlace(self, port: int, interface: str) -> Place:
-        if isIPv6Address(interface):
-            tcp6 = TCP6ServerEndpoint(self.reactor, port, BACKLOG, interface)
-            return f"[{interface}]:{port}", tcp6
-        tcp4 = TCP4ServerEndpoint(self.reactor, port, BACKLOG, interface)
-        return f"{interface}:{port}", tcp4
+    def _zonesHavePorts(self) -> bool:
+        return any(text.rpartition("=")[2].isdecimal() for text in self["zone"])
 
-    def _endpoint(self, option: str, text: str) -> IStreamServerEndpoint:
-        # The parsers of the endpoints raise whatever they happen on: ValueError,
-        # TypeError, KeyError, OSError for a missing file, OpenSSL's own errors.
+    def _portPlace(self, port: int) -> Place:
+        interface = self["interface"] or DEFAULT_INTERFACE
+        return portPlace(self.reactor, port, interface)
+
+    def _endpointPlace(self, option: str, text: str) -> Place:
         try:
-            endpoint: IStreamServerEndpoint = serverFromString(self.reactor, text)
-        except ImportError as error:
-            raise usage.UsageError(
-                f"{option} needs {error.name or oneLine(error)}: "
-                "pip install 'clock[tls]'"
-            ) from None
-        except Exception as error:
-            raise usage.UsageError(
-                f"{option} is not an endpoint "
-                f"({type(error).__name__}: {oneLine(error)}); try tcp:8080, "
-                "tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock"
-            ) from None
-        if isinstance(endpoint, StandardIOEndpoint):
-            raise usage.UsageError(f"{option} is no place to listen: try tcp:8080")
-        return endpoint
+            return endpointPlace(self.reactor, text)
+        except ValueError as error:
+            raise usage.UsageError(f"{option}{error}") from None

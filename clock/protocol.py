@@ -292,7 +292,8 @@ class ClockFactory(ServerFactory):
                 self.halfClosed(active)
         if self.verbose:
             self._log.info(
-                "A client came: {serving} served, {waiting} waiting",
+                "A client came to {place}: {serving} served, {waiting} waiting",
+                place=addressText(client.transport.getHost()),
                 serving=len(self.serving),
                 waiting=len(self.waiting),
             )
@@ -321,8 +322,9 @@ class ClockFactory(ServerFactory):
             clients.pop(client, None)
         if self.verbose:
             self._log.info(
-                "{peer} left after {seconds:.1f} s and {lines} lines: {reason}",
+                "{peer} left {place} after {seconds:.1f} s and {lines} lines: {reason}",
                 peer=addressText(client.transport.getPeer()),
+                place=addressText(client.transport.getHost()),
                 seconds=seconds,
                 lines=client.lines,
                 reason=reason.getErrorMessage(),

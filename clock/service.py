@@ -109,8 +109,11 @@ class ListeningService(StreamServerEndpointService):
     def _why(self, error: Exception) -> str:
         if isinstance(error, CannotListenError):
             error = error.socketError
-        advice = _ADVICE.get(getattr(error, "errno", None))
-        return f"{oneLine(error)}; {advice}" if advice else oneLine(error)
+        if not isinstance(error, OSError) or not error.strerror:
+            return oneLine(error)
+        # Not the name of the file, which for a UNIX socket's lock is a number.
+        advice = None if self.where.startswith("unix:") else _ADVICE.get(error.errno)
+        return "; ".join(filter(None, (error.strerror, advice)))
 
 
 class ClockService(MultiService):

@@ -185,7 +185,7 @@ def test_haproxy() -> None:
             client.recv(9)
             host, port = client.getsockname()
         # Whom it serves the server knows from the PROXY protocol.
-        server.find(rf"{host}:{port} left after")
+        server.find(rf"{host}:{port} left ")
         clocks = f"Short=:{short}", f"Right=:{right}"
         with check("--json", *clocks, seconds=5) as program:
             short_clock, right_clock = verdicts(program)

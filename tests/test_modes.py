@@ -122,10 +122,12 @@ def test_verbose_log() -> None:
     """
     with Server("--verbose", "--interval", "0.1") as server:
         with server.connect() as client:
-            server.find("A client came: 1 served, 0 waiting")
+            server.find(r"A client came to 127\.0\.0\.1:\d+: 1 served, 0 waiting")
             client.lines(3)
             host, port = client.socket.getsockname()
-        server.find(rf"{host}:{port} left after 0\.\d s and \d lines: \w")
+        server.find(
+            rf"{host}:{port} left 127\.0\.0\.1:\d+ after 0\.\d s and \d lines: \w"
+        )
 
 
 LIBRARY = """

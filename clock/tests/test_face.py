@@ -132,6 +132,16 @@ class FaceTests(SynchronousTestCase):
         shown = json.loads(Face("json").line(1_700_000_000 * SECOND))
         self.assertEqual(shown["zone"], local)
 
+    def test_jsonWithoutAnyName(self) -> None:
+        """
+        Where local time has no abbreviation, it is called local.
+        """
+        self.addCleanup(time.tzset)
+        with mock.patch.dict(os.environ, {"TZ": "/nonexistent"}):
+            time.tzset()
+            shown = json.loads(Face("json").line(0))
+        self.assertEqual(shown["zone"], "local")
+
     def test_nameInCapitals(self) -> None:
         """
         The well-known names may be written as Go writes them.
@@ -142,7 +152,7 @@ class FaceTests(SynchronousTestCase):
     def test_badFormats(self) -> None:
         """
         A format that makes no line, or more than one, or bytes that are not
-        UTF-8, is refused with the reason.
+        UTF-8, or nearly has a name, is refused with the reason.
         """
         for format, reason in [
             ("", "it shows nothing"),
@@ -151,6 +161,8 @@ class FaceTests(SynchronousTestCase):
             ("%H\r%M", "it holds a line break"),
             ("%H\u2028", "it holds a line break"),
             ("%H\udcff", "it cannot be encoded in UTF-8"),
+            ("jsn", "it never changes; did you mean json?"),
+            ("RFC339", "it never changes; did you mean rfc3339?"),
         ]:
             error = self.assertRaises(ValueError, Face, format)
             self.assertEqual(str(error), reason, ascii(format))

@@ -152,9 +152,12 @@ class MainTests(SynchronousTestCase):
         """
         Two addresses, or an option, are refused in one line.
         """
-        for arguments in [["a:1", "b:2"], ["-p"]]:
+        for arguments, message in [
+            (["a:1", "b:2"], "one address at most"),
+            (["-p"], "'-p' is not an address"),
+        ]:
             error = self.assertRaises(SystemExit, main, arguments)
-            expected = "clock-netcat: one address at most; see clock-netcat --help"
+            expected = f"clock-netcat: {message}; see clock-netcat --help"
             self.assertEqual(str(error), expected)
         self.assertEqual(self.run_, [])
 

@@ -4,15 +4,17 @@ Tests for L{clock.options} and L{clock.arguments}.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from io import BytesIO, StringIO, TextIOWrapper
+from unittest import mock
 
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock import __version__, options
+from clock import __version__, options, places
 from clock.limits import RESERVE
 from clock.options import Options
 
@@ -153,6 +155,50 @@ class OptionsTests(SynchronousTestCase):
         places = [("Asia/Tokyo", ["localhost:8080", "localhost:1"])]
         self.assertEqual(shape(options), places)
 
+    def test_zonesOnFreePorts(self) -> None:
+        """
+        Any number of zones may be on any free port each.
+        """
+        arguments = ["--port=0", "--zone=UTC=0", "--zone=Asia/Tokyo=0"]
+        self.assertEqual(len(self.parse(*arguments).clocks), 3)
+
+    def test_zonesTakeRoom(self) -> None:
+        """
+        Each zone's port is an open file, too, and leaves room for a client less.
+        """
+        zones = ["--zone=UTC=1", "--zone=UTC=2"]
+        self.assertEqual(self.parse(*zones).mostClients, 1000 - RESERVE - 2)
+        self.patch(options, "openFiles", lambda reactor: RESERVE + 2)
+        message = (
+            "the limit of open files, 34, leaves room for no client: raise it "
+            "(ulimit -Hn)"
+        )
+        self.assertRefused(zones, message)
+
+    def test_zonesBesideEndpoints(self) -> None:
+        """
+        Beside C{--listen}, C{--interface} is that of the zones' ports; there must be
+        one.
+        """
+        arguments = ["--listen=tcp:1", "--interface=::1"]
+        options = self.parse(*arguments, "--zone=UTC=2")
+        self.assertEqual(shape(options), [(None, ["tcp:1"]), ("UTC", ["[::1]:2"])])
+        message = (
+            "--listen 'tcp:1' takes the place of --interface ::1: give one or the other"
+        )
+        self.assertRefused([*arguments, "--zone=UTC=tcp:2"], message)
+
+    def test_badLocalTime(self) -> None:
+        """
+        A C{TZ} that Python cannot make a time of is named as what is wrong.
+        """
+        self.addCleanup(time.tzset)
+        with mock.patch.dict(os.environ, {"TZ": "XYZ-25"}):
+            time.tzset()
+            error = self.assertRaises(SystemExit, self.parse)
+            self.assertEqual(str(error)[:36], "twistd clock: TZ='XYZ-25': offset mu")
+            self.parse("--tz", "UTC")
+
     def test_badZonePlace(self) -> None:
         """
         A zone needs a place to listen.
@@ -167,8 +213,9 @@ class OptionsTests(SynchronousTestCase):
             ("Asia/Tokio=1", ": no such zone in the IANA database; did you mean "),
             ("=1", ": no such zone in the IANA database; a name is like "),
             ("UTC=65536", ": port '65536' is not a whole number from 0 to 65535"),
-            ("UTC=x:y=z", " is not an endpoint (ValueError: Unknown endpoint type"),
-            ("UTC=stdio:", " is no place to listen: try tcp:8080"),
+            ("UTC=x:y=z", ": 'x:y=z' is not an endpoint (ValueError: Unknown "),
+            ("UTC=stdio:", ": 'stdio:' is no place to listen: try tcp:8080"),
+            ("UTC=8080", ": localhost:8080 is taken already"),
         ]:
             error = self.assertRaises(SystemExit, self.parse, "--zone", value)
             start = f"twistd clock: --zone {value!r}{why}"
@@ -315,7 +362,7 @@ class OptionsTests(SynchronousTestCase):
         def fail(*_: object) -> None:
             raise ImportError("no", name="OpenSSL")
 
-        self.patch(options, "serverFromString", fail)
+        self.patch(places, "serverFromString", fail)
         message = "--listen 'ssl:1' needs OpenSSL: pip install 'clock[tls]'"
         self.assertRefused(["--listen", "ssl:1"], message)
 

@@ -145,17 +145,19 @@ class StartTests(SynchronousTestCase):
             ],
         )
 
-    def assertStartError(self, error: Exception, message: str) -> None:
+    def assertStartError(
+        self, error: Exception, message: str, where: str = "localhost:13"
+    ) -> None:
         """
-        Assert what is said when listening on C{localhost:13} fails.
+        Assert what is said when listening somewhere fails.
         """
-        service = clockService(House.new().factory, ("localhost:13", Endpoint(error)))
+        service = clockService(House.new().factory, (where, Endpoint(error)))
         raised = self.assertRaises(StartError, service.privilegedStartService)
         self.assertIsInstance(raised, SystemExit)
         self.assertIsInstance(raised, Exception)
         self.assertEqual(raised.code, 1)
-        self.assertEqual(str(raised), f"localhost:13: {message}")
-        expected = f"twistd clock: localhost:13: {message}\n"
+        self.assertEqual(str(raised), f"{where}: {message}")
+        expected = f"twistd clock: {where}: {message}\n"
         self.assertEqual(self.stderr.getvalue(), expected)
 
     def test_portInUse(self) -> None:
@@ -167,6 +169,15 @@ class StartTests(SynchronousTestCase):
             CannotListenError("localhost", 13, error),
             "Address already in use; stop who listens there, or take another port",
         )
+
+    def test_unixSocket(self) -> None:
+        """
+        What is wrong with a UNIX socket is said without advice that is for ports, and
+        without the number that its lock has for a name.
+        """
+        words = os.strerror(errno.EACCES)
+        error = OSError(errno.EACCES, words, "12345", None, "/tmp/clock.lock")
+        self.assertStartError(error, words, "unix:/tmp/clock")
 
     def test_otherSystemError(self) -> None:
         """

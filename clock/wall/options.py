@@ -47,7 +47,7 @@ class Options(CommandOptions):
         ("--check --for 60 Proxy=localhost:8081", "is the stream whole?"),
     )
     optFlags = [
-        ["check", None, "Draw nothing; judge each stream, and print what was found."],
+        ["check", None, "Draw nothing; judge each stream for as long as --for says."],
         ["json", None, "With --check: print JSON rather than a table."],
     ]
     optParameters = [
@@ -62,7 +62,7 @@ class Options(CommandOptions):
             "for",
             None,
             None,
-            "With --check: how long to read, in seconds, 0.1 to 86400.",
+            "With --check, which needs it: how long to read, in seconds, 0.1 to 86400.",
             seconds("--for", 0.1),
         ],
         [
@@ -74,6 +74,14 @@ class Options(CommandOptions):
             seconds("--max-gap", 0.01),
         ],
     ]
+
+    compData = usage.Completions(
+        optActions={
+            option: usage.Completer(descr="seconds")
+            for option in ("interval", "for", "max-gap")
+        },
+        extraActions=[usage.Completer(descr="NAME=HOST:PORT", repeat=True)],
+    )
 
     def parseArgs(self, *clocks: str) -> None:
         """
