@@ -292,8 +292,8 @@ class ClockFactory(ServerFactory):
                 self.halfClosed(active)
         if self.verbose:
             self._log.info(
-                "A client came to {place}: {serving} served, {waiting} waiting",
-                place=addressText(client.transport.getHost()),
+                "A client came for {zone}: {serving} served, {waiting} waiting",
+                zone=self._zoneName(),
                 serving=len(self.serving),
                 waiting=len(self.waiting),
             )
@@ -322,9 +322,9 @@ class ClockFactory(ServerFactory):
             clients.pop(client, None)
         if self.verbose:
             self._log.info(
-                "{peer} left {place} after {seconds:.1f} s and {lines} lines: {reason}",
+                "{peer} left {zone} after {seconds:.1f} s and {lines} lines: {reason}",
                 peer=addressText(client.transport.getPeer()),
-                place=addressText(client.transport.getHost()),
+                zone=self._zoneName(),
                 seconds=seconds,
                 lines=client.lines,
                 reason=reason.getErrorMessage(),
@@ -353,6 +353,9 @@ class ClockFactory(ServerFactory):
         gone: Deferred[None] = Deferred()
         self._whenGone.append(gone)
         return gone
+
+    def _zoneName(self) -> str:
+        return self.face.zoneName(self.ticker.instant())
 
     def _letGo(self, client: ClockProtocol) -> None:
         """

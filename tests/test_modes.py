@@ -120,14 +120,14 @@ def test_verbose_log() -> None:
     """
     With C{--verbose} the log has a line for each coming and going.
     """
-    with Server("--verbose", "--interval", "0.1") as server:
+    zone = "--tz=Asia/Tokyo"
+    with Server("--verbose", "--interval", "0.1", zone) as server:
         with server.connect() as client:
-            server.find(r"A client came to 127\.0\.0\.1:\d+: 1 served, 0 waiting")
+            server.find("A client came for Asia/Tokyo: 1 served, 0 waiting")
             client.lines(3)
             host, port = client.socket.getsockname()
-        server.find(
-            rf"{host}:{port} left 127\.0\.0\.1:\d+ after 0\.\d s and \d lines: \w"
-        )
+        left = rf"{host}:{port} left Asia/Tokyo after 0\.\d s and \d lines: \w"
+        server.find(left)
 
 
 LIBRARY = """
