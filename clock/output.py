@@ -5,6 +5,8 @@ Standard output, and the end, of the commands that read clocks.
 from __future__ import annotations
 
 import os
+import select
+import sys
 from typing import NoReturn
 
 
@@ -17,7 +19,22 @@ def writeAll(data: bytes) -> None:
     @raise OSError: if standard output takes no more.
     """
     while data:
-        data = data[os.write(1, data) :]
+        try:
+            data = data[os.write(1, data) :]
+        except BlockingIOError:
+            # Whoever shares it may have made it so.
+            select.select([], [1], [])
+
+
+def encoded(text: str) -> bytes:
+    """
+    Encode text for standard output.
+
+    @param text: any text.
+
+    @return: the same, with escapes for what the output's encoding lacks.
+    """
+    return text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
 
 
 def endNow(status: int) -> NoReturn:

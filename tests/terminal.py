@@ -40,6 +40,7 @@ class Terminal:
         rows: int = 12,
         columns: int = 80,
         environment: dict[str, str] | None = None,
+        reads: bool = True,
     ) -> None:
         self.written = bytearray()
         self._screen = pyte.Screen(columns, rows)
@@ -63,7 +64,8 @@ class Terminal:
         )
         os.close(theirs)
         self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        if reads:
+            self.read_on()
 
     def __enter__(self) -> Self:
         return self
@@ -72,8 +74,10 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(DEADLINE)
+        self.read_on()
         self._reader.join(DEADLINE)
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)
 
     def _read(self) -> None:
         while True:
@@ -86,6 +90,20 @@ class Terminal:
                 self.written += data
                 self._stream.feed(data)
                 self._changed.notify_all()
+
+    def read_on(self) -> None:
+        """
+        Begin to take what the program writes, if the terminal does not yet.
+        """
+        if self._reader.ident is None:
+            self._reader.start()
+
+    def hang_up(self) -> None:
+        """
+        Close the window.
+        """
+        self._ours, ours = -1, self._ours
+        os.close(ours)
 
     def resize(self, rows: int, columns: int) -> None:
         """

@@ -74,16 +74,44 @@ def test_table() -> None:
         assert run.end() == 0
 
 
-def test_shorter_interval() -> None:
+@pytest.mark.parametrize("format", ["json", "%H:%M:%S"])
+@pytest.mark.parametrize("interval", [0.1, 1.5])
+def test_other_interval(interval: float, format: str) -> None:
     """
-    C{--interval} is the server's: every tenth of a second is counted.
+    C{--interval} is the server's: every tenth of a second is counted, even where the
+    format does not show it.
     """
-    with Server("--interval", "0.1", "--format", "json") as server:
-        arguments = "--json", "--interval", "0.1", f"Here=:{server.port}"
-        with check(*arguments) as program:
+    with Server("--interval", str(interval), "--format", format) as server:
+        arguments = "--json", "--interval", str(interval), f"Here=:{server.port}"
+        with check(*arguments, seconds=4) as program:
             (clock,) = verdicts(program)
-            assert clock["lines"] + clock["skips"] >= 29
-            assert clock["repeats"] == clock["lost"] == 0
+            assert clock["lines"] + clock["skips"] >= 3.9 / interval
+            assert clock["repeats"] == 0
+            assert not clock["lost"]
+            assert clock["lateness"]["p50"] < 0.3 * UNIT
+
+
+def test_tls(certificate: Path) -> None:
+    """
+    With TLS the handshake makes the connection: what does not speak TLS was never
+    reached.
+    """
+    key = str(certificate)
+    trust = f"trustRoots={certificate.parent}"
+    with (
+        Server(listen=["--listen", f"ssl:0:privateKey={key}"]) as server,
+        Server() as plain,
+    ):
+        clocks = [
+            f"Here=tls:localhost:{server.port}:{trust}",
+            f"Plain=tls:localhost:{plain.port}:{trust}",
+        ]
+        with check("--json", *clocks) as program:
+            here, not_tls = verdicts(program)
+            assert here["whole"]
+            assert not not_tls["reached"]
+            assert "wrong version number" in not_tls["trouble"][0]
+            assert program.end() == 2
 
 
 def test_server_that_was_stopped() -> None:

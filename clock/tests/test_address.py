@@ -15,9 +15,11 @@ from twisted.internet.endpoints import (
     TCP4ClientEndpoint,
     UNIXClientEndpoint,
 )
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from clock import address
 from clock.address import addressText, endpointFromText
 
 
@@ -56,10 +58,14 @@ class AddressTests(SynchronousTestCase):
         """
         What is no address is refused with the reason.
         """
+        long = "a UNIX socket's path is 107 bytes at most"
         port = "a port is a whole number from 1 to 65535"
         neither = "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint"
         for text, reason in [
             (":0", port),
+            (":999999999", port),
+            (f"unix:/{'x' * 107}", long),
+            (f"unix:/{'ö' * 54}", long),
             ("localhost:65536", port),
             ("localhost", f"{neither} (Unknown endpoint type: 'localhost')"),
             ("::1:80", f"{neither} (Unknown endpoint type: '')"),
@@ -69,11 +75,31 @@ class AddressTests(SynchronousTestCase):
             )
             self.assertEqual(str(error), reason)
 
+    def test_noReason(self) -> None:
+        """
+        Where a parser gives no reason, there is at least a name for it.
+        """
+
+        def fail(*_: object) -> None:
+            raise TypeError
+
+        self.patch(address, "clientFromString", fail)
+        error = self.assertRaises(ValueError, endpointFromText, None, "x:y")
+        self.assertEqual(str(error)[-11:], "(TypeError)")
+
+    def test_linkLocal(self) -> None:
+        """
+        A link-local address keeps its interface.
+        """
+        reactor = MemoryReactorClock()
+        endpointFromText(reactor, "[fe80::1%lo]:80").connect(Factory())
+        self.assertEqual(reactor.tcpClients[0][:2], ("fe80::1%lo", 80))
+
     def test_addresses(self) -> None:
         """
         Addresses are written as they would be typed.
         """
-        for address, text in [
+        for where, text in [
             (IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),
             (IPv6Address("TCP", "::1", 80), "[::1]:80"),
             (UNIXAddress("/tmp/clock"), "unix:/tmp/clock"),
@@ -83,4 +109,4 @@ class AddressTests(SynchronousTestCase):
                 str(HostnameAddress(b"example.com", 80)),
             ),
         ]:
-            self.assertEqual(addressText(address), text)
+            self.assertEqual(addressText(where), text)

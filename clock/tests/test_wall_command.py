@@ -53,6 +53,20 @@ class Terminal(StringIO):
         return True
 
 
+class Reactor(MemoryReactorClock):
+    """
+    A reactor in memory that notes how many threads it is to have.
+    """
+
+    threads = 0
+
+    def suggestThreadPoolSize(self, size: int) -> None:
+        """
+        Note the number.
+        """
+        self.threads = size
+
+
 class OptionsTests(SynchronousTestCase):
     """
     The command line.
@@ -121,8 +135,8 @@ class OptionsTests(SynchronousTestCase):
             (":8080", "':8080' is not NAME=HOST:PORT: try Here=localhost:8080"),
             ("=:8080", "'=:8080' is not NAME=HOST:PORT: try Here=localhost:8080"),
             ("x=:1 --check", "'--check' comes too late: first options, then clocks"),
-            ("x=:0", "'x=:0': ':0' is a port"),
-            ("x=::1:80", "'x=::1:80': '::1:80' is neither HOST:PORT nor [IPV6]:PORT "),
+            ("x=:0", "'x=:0': a port is a whole number from 1 to 65535"),
+            ("x=::1:80", "'x=::1:80': neither HOST:PORT nor [IPV6]:PORT nor a "),
             ("x=:1 y=:2 x=:3", "there are two clocks named 'x'"),
             ("--check x=:1", "--check needs --for SECONDS"),
             ("--json x=:1", "--json goes with --check"),
@@ -158,7 +172,7 @@ class CommandTests(SynchronousTestCase):
         """
         Note what is written, and leave the signals and the process alone.
         """
-        self.reactor = MemoryReactorClock()
+        self.reactor = Reactor()
         self.written = b""
         self.signals: dict[int, Any] = {}
         self.patch(signal, "getsignal", lambda number: signal.SIG_DFL)
@@ -198,6 +212,15 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual(self.written, b"x 22:13:20\n")
         self.assertNoResult(never)
 
+    def test_threads(self) -> None:
+        """
+        Names that nobody resolves cannot take all threads from the others.
+        """
+        clocks = [f"x{number}=tcp:127.0.0.1:80" for number in range(20)]
+        command.show(self.reactor, self.options(*clocks))
+        self.assertGreater(self.reactor.threads, 20)
+        self.assertEqual(len(self.reactor.tcpClients), 20)
+
     def test_signals(self) -> None:
         """
         Signals end the program with the status that shells give them; those that the
@@ -217,7 +240,7 @@ class CommandTests(SynchronousTestCase):
         self.patch(signal, "getsignal", lambda number: signal.SIG_IGN)
         command.show(self.reactor, self.options("x=tcp:127.0.0.1:80"))
         self.reactor.run()
-        self.assertEqual(list(self.signals), [signal.SIGTSTP])
+        self.assertEqual(self.signals, {})
 
     def test_suspend(self) -> None:
         """
@@ -288,6 +311,19 @@ class CommandTests(SynchronousTestCase):
         self.patch(command, "writeAll", writeAll)
         self.assertEqual(self.assertRaises(EndError, command.write, "x").status, 0)
 
+    def test_nobodyReadsTheReport(self) -> None:
+        """
+        The exit status is the check's, though nobody reads what was found.
+        """
+
+        def writeAll(data: bytes) -> None:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        self.patch(command, "writeAll", writeAll)
+        checked = self.check()
+        self.reactor.advance(10)
+        self.assertEqual(self.failureResultOf(checked, EndError).value.status, 2)
+
     def test_outputFull(self) -> None:
         """
         Any other error of standard output is said in one line.
@@ -305,32 +341,33 @@ class CommandTests(SynchronousTestCase):
 
     def test_makeView(self) -> None:
         """
-        There are lines where there is no terminal, or none that can be drawn on.
+        There are lines where there is no terminal.
         """
-        self.patch(os, "environ", {"TERM": "xterm"})
         self.patch(sys, "stdout", StringIO())
-        self.assertIsInstance(command.makeView(self.reactor), Printer)
-        self.patch(os, "environ", {"TERM": "dumb"})
-        self.patch(sys, "stdout", Terminal())
         self.assertIsInstance(command.makeView(self.reactor), Printer)
 
     def test_makeScreen(self) -> None:
         """
-        On a terminal there is a screen.
+        On a terminal there is a screen, if it is one that can be drawn on.
         """
         if find_spec("rich") is None:
             raise SkipTest("rich is not installed: pip install 'clock[wall]'")
         from clock.wall.screen import Screen
 
-        self.patch(os, "environ", {"TERM": "xterm"})
         self.patch(sys, "stdout", Terminal())
-        self.assertIsInstance(command.makeView(self.reactor), Screen)
+        for environment, kind in [
+            ({"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}, Screen),
+            ({"TERM": "xterm", "COLUMNS": "0", "LINES": "0"}, Printer),
+            ({"TERM": "dumb", "COLUMNS": "80", "LINES": "24"}, Printer),
+            ({"TERM": "xterm", "TTY_INTERACTIVE": "0"}, Printer),
+        ]:
+            with mock.patch.dict(os.environ, environment):
+                self.assertIsInstance(command.makeView(self.reactor), kind)
 
     def test_withoutRich(self) -> None:
         """
         Without rich there are lines on a terminal, too, and one on how to get it.
         """
-        self.patch(os, "environ", {})
         self.patch(sys, "stdout", Terminal())
         stderr = StringIO()
         self.patch(sys, "stderr", stderr)

@@ -11,9 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clock.face import Face, zoneNamed
 from clock.ticker import SECOND
-from clock.wall.judge import Judge, Spread, Verdict
+from clock.wall.judge import Judge, Verdict
 from clock.wall.lines import Line
 from clock.wall.report import jsonReport, status, textReport
+from clock.wall.spread import Spread
 
 #: When the fake clock starts, in seconds since 1970.
 START = 1_700_000_000
@@ -62,26 +63,6 @@ class Stream:
         for _ in range(seconds):
             self.passes(1 - self.clock.seconds() % 1)
             self.says(self.clock.seconds())
-
-
-class SpreadTests(SynchronousTestCase):
-    """
-    Percentiles.
-    """
-
-    def test_nearestRank(self) -> None:
-        """
-        Each is one of the times.
-        """
-        self.assertEqual(Spread.of(range(1, 201)), Spread(100, 198, 200))
-        self.assertEqual(Spread.of([3, 1, 2]), Spread(2, 3, 3))
-        self.assertEqual(Spread.of([1.5]), Spread(1.5, 1.5, 1.5))
-
-    def test_none(self) -> None:
-        """
-        Of nothing there is nothing to tell.
-        """
-        self.assertIsNone(Spread.of([]))
 
 
 class JudgeTests(SynchronousTestCase):
@@ -187,6 +168,16 @@ class JudgeTests(SynchronousTestCase):
         trouble = ["2 skipped", "1 lost"]
         self.verdict(stream, skips=2, lost=1, trouble=trouble)
 
+    def test_nothingIsFound(self) -> None:
+        """
+        A number that comes again, or is of a server that started anew, makes up for
+        none that was lost.
+        """
+        stream = self.started(format="json")
+        for second, tick in [(1, 1), (2, 5), (3, 5), (4, 0)]:
+            stream.says(second, tick=tick)
+        self.verdict(stream, lines=5, lost=3, trouble=["3 lost"])
+
     def test_interval(self) -> None:
         """
         Another interval has other lines; the first line may be from within one.
@@ -261,14 +252,17 @@ class JudgeTests(SynchronousTestCase):
 
     def test_notReached(self) -> None:
         """
-        A server that cannot be reached is said to be, with the last reason there is.
+        A server that cannot be reached is said to be, with the last reason there is;
+        how long that took is no silence.
         """
         stream = Stream()
         nothing = {"reached": False, "lines": 0}
         self.verdict(stream, **nothing, trouble=["never reached: no answer"])
         for reason in ("Network is unreachable", "Connection refused"):
             stream.judge.connecting()
+            stream.passes(10)
             stream.judge.down(reason, 1)
+        self.assertEqual(stream.judge.verdict().silence, 0)
         trouble = ["never reached: Connection refused"]
         self.verdict(stream, **nothing, failures=2, trouble=trouble)
 

@@ -36,17 +36,18 @@ class ReadTests(SynchronousTestCase):
 
     def test_fraction(self) -> None:
         """
-        A fraction of a second is read to the digit, and noted.
+        A fraction of a second is read to the digit, and how fine that is.
         """
-        for text in (
-            "1700000000.25",
-            "2023-11-14T22:13:20.25Z",
-            "2023-11-14t22:13:20.250000000z",
-            "2023-11-14 23:13:20.25+01:00",
-            "22:13:20.25",
+        for text, resolution in (
+            ("1700000000.25", 10_000_000),
+            ("2023-11-14T22:13:20.25Z", 10_000_000),
+            ("2023-11-14t22:13:20.250000000z", 1),
+            ("2023-11-14 23:13:20.250+01:00", 1_000_000),
+            ("22:13:20.250000", 1_000),
         ):
-            self.assertEqual(read(text, NOW), Reading(NOW + SECOND // 4, True))
-        self.assertEqual(read("22:13:20", NOW), Reading(NOW, False))
+            quarter = Reading(NOW + SECOND // 4, resolution)
+            self.assertEqual(read(text, NOW), quarter)
+        self.assertEqual(read("22:13:20", NOW), Reading(NOW, SECOND))
 
     def test_aroundMidnight(self) -> None:
         """
@@ -54,16 +55,16 @@ class ReadTests(SynchronousTestCase):
         """
         midnight = 1_700_006_400 * SECOND
         late = read("23:59:59", midnight + SECOND)
-        self.assertEqual(late, Reading(midnight - SECOND, False))
+        self.assertEqual(late, Reading(midnight - SECOND))
         early = read("00:00:00", midnight - SECOND)
-        self.assertEqual(early, Reading(midnight, False))
+        self.assertEqual(early, Reading(midnight))
 
     def test_json(self) -> None:
         """
         An object tells its tick, too, and the time of day for people.
         """
         line = '{"tick": 7, "time": "2023-11-15T07:13:20.500000+09:00"}'
-        reading = Reading(NOW + SECOND // 2, True, 7, "07:13:20")
+        reading = Reading(NOW + SECOND // 2, 1_000, 7, "07:13:20")
         self.assertEqual(read(line, 0), reading)
 
     def test_jsonWithoutTick(self) -> None:
@@ -72,7 +73,7 @@ class ReadTests(SynchronousTestCase):
         """
         for tick in ("", '"tick": null, ', '"tick": 1.5, '):
             reading = read(f'{{{tick}"time": "2023-11-14T22:13:20Z"}}', 0)
-            self.assertEqual(reading, Reading(NOW, False, None, "22:13:20"))
+            self.assertEqual(reading, Reading(NOW, SECOND, None, "22:13:20"))
 
     def test_unreadable(self) -> None:
         """

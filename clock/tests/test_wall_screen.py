@@ -4,9 +4,12 @@ Tests for L{clock.wall.screen}.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+import threading
 from importlib.util import find_spec
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,6 +22,7 @@ if find_spec("rich") is None:
 else:
     from rich.console import Console
 
+    from clock.wall import screen as screen_module
     from clock.wall.screen import (
         ENTER,
         GATHER,
@@ -26,6 +30,7 @@ else:
         REDRAW_EVERY,
         SPACING,
         Screen,
+        Terminal,
         picture,
     )
 
@@ -142,9 +147,12 @@ class ScreenTests(SynchronousTestCase):
 
     def test_open(self) -> None:
         """
-        It begins on a screen of its own, without a cursor, with a picture.
+        It begins on a screen of its own, without a cursor, with a picture, and draws
+        in no thread of its own.
         """
+        threads = threading.active_count()
         self.open("Tokyo")
+        self.assertEqual(threading.active_count(), threads)
         drawn = self.drawn()
         self.assertIn("\x1b[?1049h", drawn)
         self.assertIn("\x1b[?25l", drawn)
@@ -216,6 +224,54 @@ class ScreenTests(SynchronousTestCase):
         drawn = self.drawn()
         self.assertIn("D", drawn)
         self.assertNotIn("more", drawn)
+
+    def test_slow(self) -> None:
+        """
+        Where drawing takes long, it is done more rarely.
+        """
+        (watch,) = self.open("Tokyo")
+        update = self.screen._live.update
+
+        def slow(*arguments: object, **keywords: object) -> None:
+            update(*arguments, **keywords)  # type: ignore[arg-type]
+            self.clock.rightNow += 1
+
+        self.patch(self.screen._live, "update", slow)
+        self.clock.advance(REDRAW_EVERY)
+        self.drawn()
+        watch.lineReceived(Line("19:03:13"))
+        self.clock.advance(2.9)
+        self.assertEqual(self.drawn(), "")
+        self.clock.advance(0.1)
+        self.assertIn("19:03:13", self.drawn())
+
+    def test_gone(self) -> None:
+        """
+        A terminal that is gone, or takes nothing, is left at that.
+        """
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "w") as file:
+            screen = Screen(self.clock, Console(file=file))
+            os.set_blocking(writing, False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(writing, b"x" * 65536)
+            self.patch(screen_module, "PATIENCE", 0)
+            screen.leave()
+            os.close(reading)
+            screen.leave()
+
+    def test_terminal(self) -> None:
+        """
+        rich writes to standard output straight away, in its encoding.
+        """
+        self.patch(sys, "stdout", TextIOWrapper(BytesIO(), "latin-1"))
+        written: list[str] = []
+        terminal = Terminal(written.append)
+        self.assertEqual(terminal.write("x\n"), 2)
+        self.assertEqual(written, ["x\n"])
+        self.assertTrue(terminal.isatty())
+        self.assertEqual((terminal.encoding, terminal.fileno()), ("latin-1", 1))
 
     def test_leaveAndEnter(self) -> None:
         """

@@ -16,14 +16,15 @@ from twisted.internet.error import (
     ConnectionRefusedError,
     DNSLookupError,
 )
-from twisted.internet.interfaces import IProtocol
+from twisted.internet.interfaces import IHandshakeListener, IProtocol, ISSLTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import directlyProvides
 
 from clock.wall import stream
 from clock.wall.lines import Line
-from clock.wall.stream import LAST_RETRY, PAUSE, READ_SIZE, Stream
+from clock.wall.stream import LAST_RETRY, PAUSE, PORTION, READ_SIZE, Stream
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 8080)
 
@@ -195,6 +196,52 @@ class StreamTests(SynchronousTestCase):
         protocol.dataReceived(babble)
         self.assertEqual(self.transport.producerState, "paused")
 
+    def test_babbleInSmallPortions(self) -> None:
+        """
+        Small portions add up, if they come within a while, as those of TLS do.
+        """
+        protocol = self.connect()
+        for _ in range(READ_SIZE // PORTION - 1):
+            protocol.dataReceived(b"x\n")
+        self.assertEqual(self.transport.producerState, "producing")
+        protocol.dataReceived(b"x\n")
+        self.assertEqual(self.transport.producerState, "paused")
+        self.reactor.advance(PAUSE)
+        for _ in range(READ_SIZE // PORTION * 2):
+            protocol.dataReceived(b"x\n")
+            self.reactor.advance(PAUSE / 10)
+        self.assertEqual(self.transport.producerState, "producing")
+
+    def test_handshake(self) -> None:
+        """
+        With TLS there is no connection before the handshake, which may fail, with the
+        reasons that OpenSSL gives.
+        """
+        transport: Any = StringTransport()
+        directlyProvides(transport, ISSLTransport)
+        protocol = self.connect(transport)
+        self.assertTrue(IHandshakeListener.providedBy(protocol))
+        self.assertEqual(self.told(), ["connecting"])
+        failed = ValueError([("SSL routines", "", "no shared cipher"), ("x", "", "y")])
+        protocol.connectionLost(Failure(failed))
+        self.assertEqual(self.told(), [("no shared cipher, y", 1)])
+        self.reactor.advance(1)
+        self.connect(transport).handshakeCompleted()  # type: ignore[attr-defined]
+        self.assertEqual(self.told(), ["connecting", "connected"])
+
+    def test_backOff(self) -> None:
+        """
+        A server that lets one connect and then says nothing is tried more and more
+        rarely, until it says something.
+        """
+        for expected, says in [(1, b""), (2, b""), (1, b"x\n"), (1, b"x\n"), (2, b"")]:
+            protocol = self.connect()
+            protocol.dataReceived(says)
+            self.told()
+            protocol.connectionLost(Failure(ConnectionDone()))
+            self.assertEqual(self.told(), [("closed by the server", expected)])
+            self.reactor.advance(expected)
+
     def test_lostWhilePaused(self) -> None:
         """
         A connection that is lost while it is not read from is not read from later.
@@ -230,7 +277,7 @@ class StreamTests(SynchronousTestCase):
                 self.assertEqual(keepalive in lower.socket.options, expected)
                 self.assertEqual(lower.bufferSize, READ_SIZE)
                 protocol.connectionLost(Failure(ConnectionDone()))
-                self.reactor.advance(1)
+                self.reactor.advance(LAST_RETRY)
 
     def test_stop(self) -> None:
         """

@@ -9,18 +9,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import Protocol, TextIO, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorCore, IReactorTime
+from twisted.internet.interfaces import IReactorCore, IReactorThreads, IReactorTime
 from twisted.internet.task import deferLater, react
 
-from clock.output import endNow, writeAll
+from clock.output import encoded, endNow, writeAll
 from clock.wall.judge import Judge
-from clock.wall.options import Options
+from clock.wall.options import Clock, Options
 from clock.wall.plain import Printer
 from clock.wall.report import jsonReport, status, textReport
-from clock.wall.stream import Stream
+from clock.wall.stream import Observer, Stream
 from clock.wall.watch import Watch
 from clock.wording import oneLine
 
@@ -51,16 +51,17 @@ class View(Protocol):
         """
 
 
-def write(text: str) -> None:
+def write(text: str, closed: int = 0) -> None:
     """
     Write to standard output, or end: nobody reads it any more, or it is full.
 
     @param text: one or more lines.
+    @param closed: the exit status if nobody reads it.
     """
     try:
-        writeAll(text.encode())
+        writeAll(encoded(text))
     except BrokenPipeError:
-        endNow(0)
+        endNow(closed)
     except OSError as error:
         print(f"clockwall: standard output: {oneLine(error)}", file=sys.stderr)
         endNow(1)
@@ -74,17 +75,20 @@ def makeView(reactor: IReactorTime) -> View:
 
     @return: a screen on a terminal, where there is rich to draw it, else a printer.
     """
-    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
-        try:
-            from rich.console import Console
+    if not sys.stdout.isatty():
+        return Printer(reactor, write)
+    try:
+        from rich.console import Console
 
-            from clock.wall.screen import Screen
-        except ImportError:
-            hint = "a line for each change; pip install 'clock[wall]' for a table"
-            print(f"clockwall: {hint}", file=sys.stderr)
-        else:
-            return Screen(reactor, Console())
-    return Printer(reactor, write)
+        from clock.wall.screen import Screen, Terminal
+    except ImportError:
+        hint = "a line for each change; pip install 'clock[wall]' for a table"
+        print(f"clockwall: {hint}", file=sys.stderr)
+        return Printer(reactor, write)
+    console = Console(file=cast(TextIO, Terminal(write)))
+    if console.is_dumb_terminal or not (console.is_interactive and min(console.size)):
+        return Printer(reactor, write)
+    return Screen(reactor, console)
 
 
 def onSignals(reactor: IReactorCore, leave: Callable[[], object]) -> None:
@@ -106,6 +110,22 @@ def onSignals(reactor: IReactorCore, leave: Callable[[], object]) -> None:
             reactor.callWhenRunning(signal.signal, each, end)
 
 
+def connect(
+    reactor: IReactorCore, clocks: Sequence[Clock], observers: Sequence[Observer]
+) -> None:
+    """
+    Begin to read clocks.
+
+    @param reactor: what to connect with, and to wait on.
+    @param clocks: what to read.
+    @param observers: who is told of each stream.
+    """
+    # Each name may take a thread for as long as nobody resolves it.
+    cast(IReactorThreads, reactor).suggestThreadPoolSize(10 + len(clocks))
+    for clock, observer in zip(clocks, observers, strict=True):
+        Stream(clock.endpoint, observer, cast(IReactorTime, reactor)).startService()
+
+
 def show(reactor: IReactorCore, options: Options) -> Deferred[None]:
     """
     Show the clocks until the end.
@@ -117,11 +137,11 @@ def show(reactor: IReactorCore, options: Options) -> Deferred[None]:
     """
     steady = cast(IReactorTime, reactor)
     view = makeView(steady)
-    watches = []
-    for clock in options.clocks:
-        watch = Watch(clock.name, steady, options["interval"], view.changed)
-        watches.append(watch)
-        Stream(clock.endpoint, watch, steady).startService()
+    watches = [
+        Watch(clock.name, steady, options["interval"], view.changed)
+        for clock in options.clocks
+    ]
+    connect(reactor, options.clocks, watches)
     onSignals(reactor, view.leave)
 
     def suspend(*_: object) -> None:
@@ -129,7 +149,8 @@ def show(reactor: IReactorCore, options: Options) -> Deferred[None]:
         os.kill(os.getpid(), signal.SIGSTOP)
         view.enter()
 
-    signal.signal(signal.SIGTSTP, suspend)
+    if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGTSTP, suspend)
     view.open(watches)
     return Deferred()
 
@@ -143,25 +164,26 @@ async def check(reactor: IReactorCore, options: Options) -> None:
     @param options: parsed.
     """
     steady = cast(IReactorTime, reactor)
-    judges = []
-    for clock in options.clocks:
-        judge = Judge(
+    judges = [
+        Judge(
             clock.name,
             options["interval"],
             options["max-gap"],
             steady.seconds,
             time.time_ns,
         )
-        judges.append(judge)
-        Stream(clock.endpoint, judge, steady).startService()
+        for clock in options.clocks
+    ]
+    connect(reactor, options.clocks, judges)
     began = steady.seconds()
 
     def report() -> int:
         verdicts = [judge.verdict() for judge in judges]
         if options["json"]:
-            write(f"{jsonReport(verdicts, steady.seconds() - began)}\n")
+            text = jsonReport(verdicts, steady.seconds() - began)
         else:
-            write(f"{textReport(verdicts)}\n")
+            text = textReport(verdicts)
+        write(f"{text}\n", closed=status(verdicts))
         return status(verdicts)
 
     onSignals(reactor, report)

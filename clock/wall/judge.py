@@ -1,11 +1,12 @@
 """
 Whether a stream is whole: what C{--check} counts.
 
-The time that a line shows tells in which interval it belongs. Two lines of one
-interval are a repeat, and an interval without a line is skipped. Where lines carry
-the number of their tick as well, a number that is missing is a line that was lost
-(or that the server did not send to a client that took nothing); intervals which were
-skipped though no number is missing are the server's own: it did not run.
+The time that a line shows tells in which interval it belongs
+(L{Progress<clock.wall.progress.Progress>}). Two lines of one interval are a repeat, and
+an interval without a line is skipped. Where lines carry the number of their tick as
+well, a number that is missing is a line that was lost (or that the server did not send
+to a client that took nothing); intervals which were skipped though no number is missing
+are the server's own: it did not run.
 
 Each connection is judged by itself, since the first line of a new one shows the
 present time, which may have been shown before. Silence is measured across all of
@@ -14,42 +15,13 @@ them.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Iterable
-from math import ceil
 from typing import NamedTuple
 
 from clock.ticker import SECOND
 from clock.wall.lines import Line
-from clock.wall.reading import Reading, read
-
-
-class Spread(NamedTuple):
-    """
-    How a set of times is spread, each in seconds.
-
-    @ivar p50: half of them are this or less.
-    @ivar p99: all but one in a hundred are this or less.
-    @ivar max: all are.
-    """
-
-    p50: float
-    p99: float
-    max: float
-
-    @classmethod
-    def of(cls, times: Iterable[float]) -> Spread | None:
-        """
-        Measure some times.
-
-        @param times: in seconds.
-
-        @return: their spread, or C{None} if there are none.
-        """
-        ordered = sorted(times)
-        if not ordered:
-            return None
-        return cls(*(ordered[ceil(len(ordered) * part) - 1] for part in (0.5, 0.99, 1)))
+from clock.wall.progress import Progress
+from clock.wall.spread import Spread, Tally
 
 
 class Verdict(NamedTuple):
@@ -66,7 +38,8 @@ class Verdict(NamedTuple):
     @ivar gaps: the times between one line and the next.
     @ivar lateness: the times from what a line shows to its arrival, by this
         machine's clock; first lines count if they show fractions of a second.
-    @ivar silence: the longest time without a line, up to the end, in seconds.
+    @ivar silence: the longest time without a line, from the first connection to the
+        end, in seconds.
     @ivar disconnects: how many connections were lost.
     @ivar failures: how many attempts to connect failed.
     @ivar trouble: why it is not whole, in words; none if it is.
@@ -108,7 +81,7 @@ class Judge:
         @param wallClock: tells the time, in nanoseconds since 1970.
         """
         self.name = name
-        self._period = round(interval * SECOND)
+        self._interval = interval
         self._maxGap = maxGap
         self._seconds = seconds
         self._wallClock = wallClock
@@ -117,12 +90,12 @@ class Judge:
         self._lost: int | None = None
         self._disconnects = self._failures = 0
         self._cutBy = self._failedBy = ""
-        self._last: Reading | None = None
+        self._progress = Progress(interval)
         self._lastLine: float | None = None
-        self._silentSince = seconds()
+        self._silentSince: float | None = None
         self._silence = 0.0
-        self._gaps = array("d")
-        self._lateness = array("d")
+        self._gaps = Tally()
+        self._lateness = Tally()
 
     def connecting(self) -> None:
         """
@@ -134,7 +107,9 @@ class Judge:
         Begin with a connection.
         """
         self._isConnected = self._reached = True
-        self._last = None
+        self._progress = Progress(self._interval)
+        if self._silentSince is None:
+            self._silentSince = self._seconds()
 
     def lineReceived(self, line: Line) -> None:
         """
@@ -142,19 +117,21 @@ class Judge:
         """
         now, arrived = self._seconds(), self._wallClock()
         self._lines += 1
+        self._silence = self._silenceUntil(now)
+        self._silentSince = now
         if self._lastLine is not None:
-            self._gaps.append(now - self._lastLine)
-        self._silence = max(self._silence, now - self._silentSince)
-        self._silentSince = self._lastLine = now
-        reading = None if line.cut else read(line.text, arrived)
-        if reading is None:
+            self._gaps.add(now - self._lastLine)
+        self._lastLine = now
+        step = None if line.cut else self._progress.step(line.text, arrived)
+        if step is None:
             self._unreadable += 1
             return
-        if reading.fraction or self._last is not None:
-            self._lateness.append((arrived - reading.instant) / SECOND)
-        if self._last is not None:
-            self._compare(self._last, reading)
-        self._last = reading
+        self._repeats += step.intervals < 1
+        self._skips += max(0, step.intervals - 1)
+        if step.lost is not None:
+            self._lost = (self._lost or 0) + step.lost
+        if step.late is not None:
+            self._lateness.add(step.late / SECOND)
 
     def down(self, reason: str, retryIn: float) -> None:
         """
@@ -174,7 +151,7 @@ class Judge:
 
         @return: what was found.
         """
-        silence = max(self._silence, self._seconds() - self._silentSince)
+        silence = self._silenceUntil(self._seconds())
         return Verdict(
             name=self.name,
             reached=self._reached,
@@ -183,22 +160,17 @@ class Judge:
             skips=self._skips,
             lost=self._lost,
             unreadable=self._unreadable,
-            gaps=Spread.of(self._gaps),
-            lateness=Spread.of(self._lateness),
+            gaps=self._gaps.spread(),
+            lateness=self._lateness.spread(),
             silence=silence,
             disconnects=self._disconnects,
             failures=self._failures,
             trouble=[*self._trouble(silence)],
         )
 
-    def _compare(self, last: Reading, reading: Reading) -> None:
-        step = reading.instant // self._period - last.instant // self._period
-        if step <= 0:
-            self._repeats += 1
-        else:
-            self._skips += step - 1
-        if last.tick is not None and reading.tick is not None:
-            self._lost = (self._lost or 0) + max(0, reading.tick - last.tick - 1)
+    def _silenceUntil(self, now: float) -> float:
+        since = now if self._silentSince is None else self._silentSince
+        return max(self._silence, now - since)
 
     def _trouble(self, silence: float) -> Iterable[str]:
         if not self._reached:

@@ -123,4 +123,4 @@ class Options(CommandOptions):
         try:
             return Clock(name, endpointFromText(self.reactor, where))
         except ValueError as error:
-            raise usage.UsageError(f"{text!r}: {where!r} is {oneLine(error)}") from None
+            raise usage.UsageError(f"{text!r}: {oneLine(error)}") from None

@@ -37,13 +37,13 @@ class Reading(NamedTuple):
     What a line says.
 
     @ivar instant: nanoseconds since 1970.
-    @ivar fraction: whether it says a fraction of a second, too.
+    @ivar resolution: how finely it says that, in nanoseconds.
     @ivar tick: the number of the tick, if it tells one.
     @ivar timeOfDay: the C{HH:MM:SS} of a line that is for programs.
     """
 
     instant: int
-    fraction: bool
+    resolution: int = SECOND
     tick: int | None = None
     timeOfDay: str | None = None
 
@@ -61,7 +61,7 @@ def read(text: str, arrived: int) -> Reading | None:
     if text.startswith("{"):
         return _readJSON(text)
     if unix := _UNIX.fullmatch(text):
-        return Reading(int(unix[1]) * SECOND + _fraction(unix[2]), bool(unix[2]))
+        return _withFraction(int(unix[1]) * SECOND, unix[2])
     if rfc3339 := _RFC3339.fullmatch(text):
         return _readRFC3339(rfc3339)
     if timeOfDay := _TIME_OF_DAY.search(text):
@@ -69,18 +69,22 @@ def read(text: str, arrived: int) -> Reading | None:
     return None
 
 
-def _fraction(digits: str | None) -> int:
+def _withFraction(instant: int, digits: str | None) -> Reading:
     """
-    Read a fraction of a second, in nanoseconds.
+    Add the fraction of a second, if there is one.
     """
-    return int((digits or "0").ljust(9, "0"))
+    if not digits:
+        return Reading(instant)
+    resolution = SECOND // 10 ** len(digits)
+    return Reading(instant + int(digits) * resolution, resolution)
 
 
 def _nearest(shown: re.Match[str], arrived: int) -> Reading:
     hours, minutes, seconds = int(shown[1]), int(shown[2]), int(shown[3])
-    instant = (hours * 3600 + minutes * 60 + seconds) * SECOND + _fraction(shown[4])
-    late = (arrived - instant + QUARTER // 2) % QUARTER - QUARTER // 2
-    return Reading(arrived - late, bool(shown[4]))
+    second = (hours * 3600 + minutes * 60 + seconds) * SECOND
+    reading = _withFraction(second, shown[4])
+    late = (arrived - reading.instant + QUARTER // 2) % QUARTER - QUARTER // 2
+    return reading._replace(instant=arrived - late)
 
 
 def _readRFC3339(shown: re.Match[str]) -> Reading | None:
@@ -88,16 +92,15 @@ def _readRFC3339(shown: re.Match[str]) -> Reading | None:
     offset = "+00:00" if offset in "Zz" else offset
     try:
         moment = datetime.fromisoformat(f"{date}T{timeOfDay}{offset}")
-        seconds = int(moment.timestamp())
     except ValueError:
         return None
-    return Reading(seconds * SECOND + _fraction(digits), bool(digits))
+    return _withFraction(int(moment.timestamp()) * SECOND, digits)
 
 
 def _readJSON(text: str) -> Reading | None:
     try:
         told = json.loads(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     tick, time = told.get("tick"), told.get("time")
     shown = _RFC3339.fullmatch(time) if isinstance(time, str) else None

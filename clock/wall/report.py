@@ -7,7 +7,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from clock.wall.judge import Spread, Verdict
+from clock.wall.judge import Verdict
+from clock.wall.spread import Spread
 from clock.wording import printable
 
 #: The exit status where every stream was whole, where one was not, and where one

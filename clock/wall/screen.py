@@ -8,7 +8,11 @@ flickers nor minds what has been typed or how the window has changed meanwhile.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import select
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from io import TextIOBase
 
 from rich.console import Console
 from rich.live import Live
@@ -21,9 +25,13 @@ from clock.wall.watch import Look, State, Watch
 #: The longest time between two pictures, in seconds: ages grow.
 REDRAW_EVERY = 0.25
 
-#: The shortest time between two pictures, and how long one waits for more changes
-#: that come with the same tick, both in seconds.
+#: The shortest time between two pictures (three times as long as drawing one takes, if
+#: that is more), and how long one waits for more changes that come with the same tick,
+#: both in seconds.
 SPACING, GATHER = 0.05, 0.01
+
+#: How long a terminal may take to take anything in the end, in seconds.
+PATIENCE = 0.5
 
 #: What a terminal is told in the beginning: to change to the alternate screen, and to
 #: hide the cursor; and the other way round in the end.
@@ -36,6 +44,46 @@ _STYLES = {
     State.STALE: "yellow",
     State.DOWN: "red",
 }
+
+
+class Terminal(TextIOBase):
+    """
+    Standard output for rich, without a buffer: a signal may come at any time, and
+    then nothing must be left to be written.
+    """
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        """
+        @param write: writes to standard output, all of it and at once.
+        """
+        super().__init__()
+        self._write = write
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """
+        Tell the encoding of standard output.
+        """
+        return sys.stdout.encoding
+
+    def fileno(self) -> int:
+        """
+        Tell the file descriptor of standard output.
+        """
+        return 1
+
+    def isatty(self) -> bool:
+        """
+        Tell that this is a terminal.
+        """
+        return True
+
+    def write(self, text: str) -> int:
+        """
+        Write.
+        """
+        self._write(text)
+        return len(text)
 
 
 class Screen:
@@ -53,7 +101,7 @@ class Screen:
         self._watches: Sequence[Watch] = ()
         self._reactor = reactor
         self._console = console
-        self._drawn = 0.0
+        self._drawn, self._spacing = 0.0, SPACING
         self._live = Live(
             console=console,
             screen=True,
@@ -74,15 +122,16 @@ class Screen:
 
     def leave(self) -> None:
         """
-        Leave the terminal as it was, whatever this program is in the middle of.
+        Leave the terminal as it was, whatever this program is in the middle of; if
+        it takes nothing, or is there no more, leave it at that.
         """
-        os.write(self._console.file.fileno(), LEAVE)
+        self._tell(LEAVE)
 
     def enter(self) -> None:
         """
         Come back to where L{leave} has left; the next picture covers all of it.
         """
-        os.write(self._console.file.fileno(), ENTER)
+        self._tell(ENTER)
 
     def changed(self, watch: Watch) -> None:
         """
@@ -93,14 +142,23 @@ class Screen:
         if self._next is None:
             return
         now = self._reactor.seconds()
-        wait = max(GATHER, self._drawn + SPACING - now)
+        wait = max(GATHER, self._drawn + self._spacing - now)
         if self._next.getTime() > now + wait:
             self._next.reset(wait)
 
+    def _tell(self, what: bytes) -> None:
+        terminal = self._console.file.fileno()
+        if select.select([], [terminal], [], PATIENCE)[1]:
+            with suppress(OSError):
+                os.write(terminal, what)
+
     def _draw(self) -> None:
-        self._drawn = self._reactor.seconds()
-        self._next = self._reactor.callLater(REDRAW_EVERY, self._draw)
+        began = self._reactor.seconds()
         self._live.update(self._picture(), refresh=True)
+        self._drawn = self._reactor.seconds()
+        self._spacing = max(SPACING, 3 * (self._drawn - began))
+        wait = max(REDRAW_EVERY, self._spacing)
+        self._next = self._reactor.callLater(wait, self._draw)
 
     def _picture(self) -> Table:
         room = self._console.size.height - 1

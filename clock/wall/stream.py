@@ -9,6 +9,7 @@ from the others.
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, Protocol, cast
 
@@ -17,10 +18,12 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
+    IHandshakeListener,
     IProtocol,
     IProtocolFactory,
     IPushProducer,
     IReactorTime,
+    ISSLTransport,
     IStreamClientEndpoint,
 )
 from twisted.internet.protocol import Factory, connectionDone
@@ -36,10 +39,14 @@ from clock.wording import oneLine
 #: one second by which chance puts it off.
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0
 
-#: How much is read at once, in bytes. A clock never fills that.
+#: How much is read at once, and within one L{PAUSE}, in bytes. No clock says so much.
 READ_SIZE = 4096
 
-#: How long nothing is read from a server that did fill it, in seconds.
+#: What a portion counts for at least, however short it is, in bytes: it is the portions
+#: that take time.
+PORTION = 64
+
+#: How long nothing is read from a server that has said so much, in seconds.
 PAUSE = 0.1
 
 #: How long a server may acknowledge nothing, not even keepalive, in seconds.
@@ -75,12 +82,15 @@ class Observer(Protocol):
         """
 
 
+@implementer(IHandshakeListener)
 class ReadingProtocol(StreamProtocol):
     """
     One connection of a stream.
     """
 
     _pause: IDelayedCall | None = None
+    _taken = 0
+    _since = -math.inf
 
     def __init__(self, stream: Stream) -> None:
         """
@@ -99,6 +109,13 @@ class ReadingProtocol(StreamProtocol):
         connection.bufferSize = READ_SIZE
         if hasattr(connection, "socket"):
             setSocketOptions(connection.socket, stallOptions(DEAD_AFTER))
+        if not ISSLTransport.providedBy(self.transport):
+            self._stream.observer.connected()
+
+    def handshakeCompleted(self) -> None:
+        """
+        With TLS, the connection is made now.
+        """
         self._stream.observer.connected()
 
     def dataReceived(self, data: bytes) -> None:
@@ -106,9 +123,13 @@ class ReadingProtocol(StreamProtocol):
         Hand out lines, and read slowly what comes fast.
         """
         for line in self._lines.split(data):
-            self._stream.observer.lineReceived(line)
+            self._stream.lineReceived(line)
+        now = self._stream.reactor.seconds()
+        if now - self._since >= PAUSE:
+            self._since, self._taken = now, 0
+        self._taken += max(len(data), PORTION)
         # TLS may hand out more though it is paused.
-        if len(data) >= READ_SIZE and self._pause is None:
+        if self._taken >= READ_SIZE and self._pause is None:
             cast(IPushProducer, self.transport).pauseProducing()
             self._pause = self._stream.reactor.callLater(PAUSE, self._readOn)
 
@@ -119,7 +140,7 @@ class ReadingProtocol(StreamProtocol):
         if self._pause is not None:
             self._pause.cancel()
         for line in self._lines.rest():
-            self._stream.observer.lineReceived(line)
+            self._stream.lineReceived(line)
         self._stream.broken(reason)
 
     def _readOn(self) -> None:
@@ -156,6 +177,7 @@ class Stream(ClientService):
     """
 
     _reason = ""
+    _failures = 0
 
     def __init__(
         self, endpoint: IStreamClientEndpoint, observer: Observer, reactor: IReactorTime
@@ -174,6 +196,15 @@ class Stream(ClientService):
             _Attempts(endpoint, self), factory, retryPolicy=self._wait, clock=reactor
         )
 
+    def lineReceived(self, line: Line) -> None:
+        """
+        Hand a line on: the server is one that works.
+
+        @param line: the line.
+        """
+        self._failures = 0
+        self.observer.lineReceived(line)
+
     def broken(self, reason: Failure) -> None:
         """
         Note why there is no connection; that there is none is told as soon as it is
@@ -183,8 +214,11 @@ class Stream(ClientService):
         """
         self._reason = _why(reason)
 
-    def _wait(self, attempts: int) -> float:
-        delay: float = self._delay(attempts)
+    def _wait(self, _: int) -> float:
+        # The count of the base class begins anew with every connection, and so a
+        # proxy whose servers are down would be tried every second.
+        self._failures += 1
+        delay: float = self._delay(self._failures)
         self.observer.down(self._reason, delay)
         return delay
 
@@ -198,4 +232,8 @@ def _why(reason: Failure) -> str:
         return "closed by the server"
     if isinstance(error, ConnectError) and isinstance(error.osError, int):
         return os.strerror(error.osError)
+    for details in getattr(error, "args", ()):
+        if isinstance(details, list):
+            # As OpenSSL has it: a library, a function and a reason each.
+            return oneLine(", ".join(str(each[-1]) for each in details))
     return oneLine(error).rstrip(".")
