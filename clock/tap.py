@@ -41,7 +41,12 @@ def makeService(options: Options) -> ClockService:
         )
         for name, endpoint in places:
             prompt = PromptEndpoint(
-                endpoint, socketOptions=socketOptions, admit=limit.admit
+                endpoint,
+                socketOptions=socketOptions,
+                admit=limit.admit,
+                # Who comes may go, and come again, while more are being taken; that
+                # they have gone is heard in the turn after the next at the latest.
+                mostAccepts=max(1, options.mostClients // 4),
             )
             listeners.append(ListeningService(name, prompt, factory))
     return ClockService(listeners)

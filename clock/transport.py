@@ -138,10 +138,12 @@ def _prompt(transport: type) -> type:
     return type(f"Prompt{transport.__name__}", (PromptWrites, transport), {})
 
 
-#: How many connections are taken in one turn of the reactor. A port takes 20 more
-#: each time that it could take as many as it wanted, so that a storm of connections
-#: keeps timers waiting for longer and longer: up to 60 ms were seen.
-MOST_ACCEPTS = 400
+#: How many connections are taken in one turn of the reactor at the most. A port takes
+#: L{_MORE} more each time that it could take as many as it wanted, so that a storm of
+#: connections keeps timers waiting for longer and longer: up to 60 ms were seen.
+MOST_ACCEPTS = 100
+
+_MORE = 20
 
 
 @implementer(IProtocolFactory)
@@ -151,10 +153,12 @@ class _Gate:
     its port from taking too many at once.
     """
 
-    def __init__(self, port: tcp.Port, admit: Callable[[], bool]) -> None:
+    def __init__(self, port: tcp.Port, admit: Callable[[], bool], most: int) -> None:
         self._port = port
         self._factory = cast(IProtocolFactory, port.factory)
         self._admit = admit
+        self._most = most
+        port.numberAccepts = min(port.numberAccepts, most)
 
     def doStart(self) -> None:
         self._factory.doStart()
@@ -163,8 +167,9 @@ class _Gate:
         self._factory.doStop()
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
-        # Having taken more than it finds here, the port will not want even more.
-        self._port.numberAccepts = MOST_ACCEPTS
+        if self._port.numberAccepts + _MORE > self._most:
+            # Having taken less than it finds here, the port will not want more.
+            self._port.numberAccepts = self._most + 1
         # What the port gets for None it closes at once. The factories that wrap
         # another, for TLS and the PROXY protocol, do not expect None of it.
         return self._factory.buildProtocol(addr) if self._admit() else None
@@ -186,6 +191,7 @@ class PromptEndpoint:
         *,
         socketOptions: Sequence[tuple[int, int, int]] = (),
         admit: Callable[[], bool] = lambda: True,
+        mostAccepts: int = MOST_ACCEPTS,
     ) -> None:
         """
         @param endpoint: where to listen.
@@ -193,10 +199,13 @@ class PromptEndpoint:
             L{stallOptions}.
         @param admit: is asked before each connection is taken; where it says
             C{False}, that is closed at once.
+        @param mostAccepts: how many connections are taken before others are heard
+            again, L{MOST_ACCEPTS} at most.
         """
         self._endpoint = endpoint
         self._socketOptions = socketOptions
         self._admit = admit
+        self._mostAccepts = min(mostAccepts, MOST_ACCEPTS)
 
     def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
         """
@@ -214,7 +223,7 @@ class PromptEndpoint:
         # to replace, as is the factory; unix.Port is a tcp.Port.
         if isinstance(port, tcp.Port):
             port.transport = cast("type[tcp.Server]", _prompt(port.transport))
-            port.factory = cast(Factory, _Gate(port, self._admit))
+            port.factory = cast(Factory, _Gate(port, self._admit, self._mostAccepts))
             # From the port every connection that is accepted has them.
             setSocketOptions(port.socket, self._socketOptions)
         return port

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import termios
@@ -97,6 +98,13 @@ class Terminal:
         """
         if self._reader.ident is None:
             self._reader.start()
+
+    def wait_for_output(self) -> None:
+        """
+        Wait until there is something to read, and leave it there.
+        """
+        ready, _, _ = select.select([self._ours], [], [], DEADLINE)
+        assert ready, "nothing was written"
 
     def hang_up(self) -> None:
         """

@@ -120,10 +120,11 @@ def test_server_that_was_stopped() -> None:
     nothing was lost on the way.
     """
     with (
-        Server("--format", "json") as server,
+        Server("--format", "json", "--verbose") as server,
         check("--json", f"Here=:{server.port}", seconds=8) as program,
-        server.connect() as client,
     ):
+        server.find("A client came for .*: 1 served")
+        client = server.connect()
         client.lines(2)
         server.interrupt(signal.SIGSTOP)
         assert client.silent(3)
@@ -181,9 +182,13 @@ def test_interrupted() -> None:
     """
     Ctrl-C ends a check early, with what was found by then.
     """
-    with Server() as server, check(f"Here=:{server.port}", seconds=3600) as program:
+    with (
+        Server("--verbose") as server,
+        check(f"Here=:{server.port}", seconds=3600) as program,
+    ):
+        server.find("A client came for .*: 1 served")
         with server.connect() as client:
-            client.lines(3)
+            client.lines(2)
         program.interrupt(signal.SIGINT)
         assert b"clock" in program.line().text
         assert b"Here" in program.line().text

@@ -271,11 +271,11 @@ def test_window_that_is_closed() -> None:
     A wall does not outlive its window.
     """
     with (
-        Server() as server,
+        Server("--verbose") as server,
         wall(f"Here=:{server.port}", reads=False) as terminal,
-        server.connect() as client,
     ):
-        client.lines(3)
+        server.find("A client came for .*: 1 served")
+        server.connect().lines(2)
         terminal.hang_up()
         assert terminal.process.wait(DEADLINE) == 128 + signal.SIGHUP
 
@@ -289,11 +289,8 @@ def test_the_end_while_the_terminal_takes_nothing(number: int) -> None:
     with Server() as server:
         clocks = [f"Clock{count}=:{server.port}" for count in range(60)]
         env = {"PYTHONUNBUFFERED": ""}
-        with (
-            wall(*clocks, rows=70, columns=250, reads=False, environment=env) as end,
-            server.connect() as client,
-        ):
-            client.lines(4)
+        with wall(*clocks, rows=70, columns=250, reads=False, environment=env) as end:
+            end.wait_for_output()
             end.process.send_signal(number)
             assert end.process.wait(DEADLINE) == 128 + number
             end.read_on()

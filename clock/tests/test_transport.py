@@ -275,6 +275,9 @@ class PromptEndpointTests(SynchronousTestCase):
         """
         if isinstance(port, tcp.Port) and not hasattr(port, "socket"):
             port.socket = Socket()
+        if isinstance(port, tcp.Port):
+            # As startListening has it.
+            port.numberAccepts = 100
         endpoint = PromptEndpoint(Endpoint(succeed(port)), **keywords)
         verifyObject(IStreamServerEndpoint, endpoint)
         self.assertIs(self.successResultOf(endpoint.listen(Factory())), port)
@@ -347,18 +350,14 @@ class PromptEndpointTests(SynchronousTestCase):
         gate.doStop()
         self.assertEqual(factory.numPorts, 0)
 
-    def test_fewAccepts(self) -> None:
+    def accepts(self, *crowds: int, **keywords: int) -> list[int]:
         """
-        However many wait, a port takes so many at a time, or a few more.
+        Let crowds connect, one after another has been taken, and tell how many were
+        taken at a time.
         """
         null = os.open(os.devnull, os.O_RDONLY)
         self.addCleanup(os.close, null)
-        waiting = []
-        for _ in range(5050):
-            skt = Socket()
-            # Some Twisteds set close-on-exec on what they have accepted.
-            skt.fileno = lambda: null
-            waiting.append((skt, ("127.0.0.1", 1)))
+        waiting: list[Socket] = []
 
         class Listening:
             family = socket.AF_INET
@@ -366,20 +365,43 @@ class PromptEndpointTests(SynchronousTestCase):
             def accept(self) -> tuple[Socket, tuple[str, int]]:
                 if not waiting:
                     raise BlockingIOError(errno.EAGAIN, "none")
-                return waiting.pop()
+                return waiting.pop(), ("127.0.0.1", 1)
 
         factory = Factory.forProtocol(Protocol)
+        factory.noisy = False
         port = tcp.Port(0, factory, reactor=MemoryReactorClock())
-        port.numberAccepts = 100
         port.socket = Listening()
-        self.listen(port)
+        self.listen(port, **keywords)
         taken = []
-        while waiting:
-            before = len(waiting)
-            port.doRead()
-            taken.append(before - len(waiting))
-        self.assertLessEqual(max(taken), MOST_ACCEPTS + 20)
-        self.assertEqual(sum(taken), 5050)
+        for crowd in crowds:
+            for _ in range(crowd):
+                skt = Socket()
+                # Some Twisteds set close-on-exec on what they have accepted.
+                skt.fileno = lambda: null
+                waiting.append(skt)
+            while waiting:
+                before = len(waiting)
+                port.doRead()
+                taken.append(before - len(waiting))
+        self.assertEqual(sum(taken), sum(crowds))
+        return taken
+
+    def test_fewAccepts(self) -> None:
+        """
+        However many wait, a port takes so many at a time, and after a lull hardly
+        fewer.
+        """
+        taken = self.accepts(1000, 1, 1, 2000)
+        self.assertEqual(max(taken), MOST_ACCEPTS)
+        self.assertGreater(taken[-2], MOST_ACCEPTS - 20)
+
+    def test_fewerAccepts(self) -> None:
+        """
+        It takes even fewer where that is asked for, from the first on.
+        """
+        taken = self.accepts(200, 1, 200, mostAccepts=12)
+        self.assertEqual(taken[0], 12)
+        self.assertEqual(max(taken), 12)
 
     def test_failure(self) -> None:
         """
