@@ -26,15 +26,17 @@ def writeAll(data: bytes) -> None:
             select.select([], [1], [])
 
 
-def encoded(text: str) -> bytes:
+def encoded(text: str, lacking: str = "backslashreplace") -> bytes:
     """
     Encode text for standard output.
 
     @param text: any text.
+    @param lacking: what becomes of that which the output's encoding lacks, as the
+        name of an error handler: by default it is escaped.
 
-    @return: the same, with escapes for what the output's encoding lacks.
+    @return: the bytes.
     """
-    return text.encode(sys.stdout.encoding or "utf-8", "backslashreplace")
+    return text.encode(sys.stdout.encoding or "utf-8", lacking)
 
 
 def endNow(status: int) -> NoReturn:

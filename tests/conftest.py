@@ -5,6 +5,7 @@ What pytest is to know of these tests.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from world import need, need_module
 
 def pytest_configure(config: pytest.Config) -> None:
     """
-    Name our marks.
+    Name our marks, and see to it that Ctrl-C is not ignored, as it is in what a script
+    runs in the background: the programs that are tested inherit that.
     """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "namespaces: needs network namespaces")
 
 
@@ -39,6 +42,7 @@ def certificate(tmp_path: Path) -> Path:
     need_module("OpenSSL")
     pem = tmp_path / "server.pem"
     made = f"req -x509 -newkey rsa:2048 -nodes -keyout {pem} -subj /CN=localhost"
+    made += " -addext subjectAltName=DNS:localhost"
     openssl = subprocess.run(
         [need("openssl"), *made.split()], check=True, capture_output=True
     )

@@ -75,19 +75,18 @@ def test_table() -> None:
 
 
 @pytest.mark.parametrize("format", ["json", "%H:%M:%S"])
-@pytest.mark.parametrize("interval", [0.1, 1.5])
+@pytest.mark.parametrize("interval", [0.2, 1.5])
 def test_other_interval(interval: float, format: str) -> None:
     """
-    C{--interval} is the server's: every tenth of a second is counted, even where the
-    format does not show it.
+    C{--interval} is the server's: each is counted, even where the format does not show
+    it.
     """
     with Server("--interval", str(interval), "--format", format) as server:
         arguments = "--json", "--interval", str(interval), f"Here=:{server.port}"
         with check(*arguments, seconds=4) as program:
             (clock,) = verdicts(program)
-            assert clock["lines"] + clock["skips"] >= 3.9 / interval
-            assert clock["repeats"] == 0
-            assert not clock["lost"]
+            assert clock["lines"] + clock["skips"] >= 3.7 / interval
+            assert clock["whole"]
             assert clock["lateness"]["p50"] < 0.3 * UNIT
 
 
@@ -105,10 +104,12 @@ def test_tls(certificate: Path) -> None:
         clocks = [
             f"Here=tls:localhost:{server.port}:{trust}",
             f"Plain=tls:localhost:{plain.port}:{trust}",
+            f"Other=tls:127.0.0.1:{server.port}:{trust}",
         ]
         with check("--json", *clocks) as program:
-            here, not_tls = verdicts(program)
+            here, not_tls, other = verdicts(program)
             assert here["whole"]
+            assert "Mismatch" in " ".join(other["trouble"])
             assert not not_tls["reached"]
             assert "wrong version number" in not_tls["trouble"][0]
             assert program.end() == 2

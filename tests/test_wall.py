@@ -300,16 +300,34 @@ def test_the_end_while_the_terminal_takes_nothing(number: int) -> None:
 
 def test_suspended() -> None:
     """
-    Ctrl-Z gives the terminal back until the wall is continued.
+    Ctrl-Z gives the terminal back to the shell, until the wall is continued.
+    """
+    shell = ["bash", "--norc", "--noprofile", "-i"]
+    with Server() as server, Terminal(shell, environment={"PS1": "$ "}) as terminal:
+        terminal.wait(lambda rows: any("$" in row for row in rows))
+        terminal.type(f"{WALL} Here=:{server.port}\n".encode())
+        for _ in range(2):
+            terminal.wait(lambda rows: live(rows[1]) and terminal.cursor_is_hidden())
+            terminal.type(CTRL_Z)
+            terminal.wait(lambda rows: any("Stopped" in row for row in rows))
+            assert not terminal.cursor_is_hidden()
+            terminal.type(b"fg\n")
+        shown(terminal, 1, 2)
+        terminal.type(CTRL_C)
+        terminal.wait(lambda rows: not terminal.cursor_is_hidden())
+        terminal.type(b"exit\n")
+        assert terminal.end() == 130
+
+
+def test_suspended_for_good() -> None:
+    """
+    Where there is no shell to continue it, Ctrl-Z does nothing.
     """
     with Server() as server, wall(f"Here=:{server.port}") as terminal:
         terminal.wait(lambda rows: live(rows[1]))
         terminal.type(CTRL_Z)
-        os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOWAIT)
-        terminal.wait(lambda rows: not terminal.cursor_is_hidden())
-        terminal.process.send_signal(signal.SIGCONT)
-        terminal.wait(lambda rows: terminal.cursor_is_hidden())
-        shown(terminal, 1, 2)
+        assert steps(shown(terminal, 1, 3)) == [1, 1]
+        assert terminal.cursor_is_hidden()
 
 
 def test_nothing_is_erased() -> None:
@@ -397,6 +415,16 @@ def test_nobody_reads() -> None:
             program.find(r"^Here \d\d:\d\d:\d\d\n$")
             assert program.line().text == b"0\n"
             assert program.errors() == ""
+
+
+def test_nowhere_to_write() -> None:
+    """
+    Where nothing can be written, not even that, the end is an error.
+    """
+    with Server() as server:
+        script = f"exec {WALL} Here=:{server.port} >/dev/full 2>/dev/full"
+        with Program(["bash", "-c", script]) as program:
+            assert program.end() == 1
 
 
 def test_without_standard_error() -> None:

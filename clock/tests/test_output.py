@@ -57,6 +57,7 @@ class OutputTests(SynchronousTestCase):
         """
         self.patch(sys, "stdout", TextIOWrapper(BytesIO(), "latin-1"))
         self.assertEqual(encoded("ö日\udcff"), b"\xf6\\u65e5\\udcff")
+        self.assertEqual(encoded("ö日", "replace"), b"\xf6?")
         self.patch(sys, "stdout", StringIO())
         self.assertEqual(encoded("ö"), "ö".encode())
 

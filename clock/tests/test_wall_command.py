@@ -59,6 +59,13 @@ class Reactor(MemoryReactorClock):
     """
 
     threads = 0
+    ran = False
+
+    def run(self, installSignalHandlers: bool = True) -> None:
+        """
+        Note that signals are no business of the reactor's.
+        """
+        self.ran = not installSignalHandlers
 
     def suggestThreadPoolSize(self, size: int) -> None:
         """
@@ -203,32 +210,35 @@ class CommandTests(SynchronousTestCase):
         protocol.makeConnection(StringTransport())
         protocol.dataReceived(b"22:13:20\n")
 
+    def show(self, *clocks: str) -> None:
+        """
+        Show clocks.
+        """
+        shown = ensureDeferred(command.show(self.reactor, self.options(*clocks)))
+        self.successResultOf(shown)
+
     def test_show(self) -> None:
         """
-        Every clock is connected to, and what it tells is shown, for ever.
+        Every clock is connected to, and what it tells is shown.
         """
-        never = command.show(self.reactor, self.options("x=tcp:127.0.0.1:80"))
+        self.show("x=tcp:127.0.0.1:80")
         self.connect()
         self.assertEqual(self.written, b"x 22:13:20\n")
-        self.assertNoResult(never)
 
     def test_threads(self) -> None:
         """
         Names that nobody resolves cannot take all threads from the others.
         """
         clocks = [f"x{number}=tcp:127.0.0.1:80" for number in range(20)]
-        command.show(self.reactor, self.options(*clocks))
+        self.show(*clocks)
         self.assertGreater(self.reactor.threads, 20)
         self.assertEqual(len(self.reactor.tcpClients), 20)
 
     def test_signals(self) -> None:
         """
-        Signals end the program with the status that shells give them; those that the
-        reactor would catch are caught once it runs.
+        Signals end the program with the status that shells give them.
         """
-        command.show(self.reactor, self.options("x=tcp:127.0.0.1:80"))
-        self.signals[signal.SIGTERM] = "the reactor's"
-        self.reactor.run()
+        self.show("x=tcp:127.0.0.1:80")
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             error = self.assertRaises(EndError, self.signals[number], number, None)
             self.assertEqual(error.status, 128 + number)
@@ -238,8 +248,7 @@ class CommandTests(SynchronousTestCase):
         A signal that is ignored goes on being ignored.
         """
         self.patch(signal, "getsignal", lambda number: signal.SIG_IGN)
-        command.show(self.reactor, self.options("x=tcp:127.0.0.1:80"))
-        self.reactor.run()
+        self.show("x=tcp:127.0.0.1:80")
         self.assertEqual(self.signals, {})
 
     def test_suspend(self) -> None:
@@ -256,10 +265,15 @@ class CommandTests(SynchronousTestCase):
                 done.append("enter")
 
         self.patch(command, "makeView", lambda reactor: View(reactor, done.append))
-        self.patch(os, "kill", lambda pid, number: done.append(number))
-        command.show(self.reactor, self.options("x=tcp:127.0.0.1:80"))
-        self.signals[signal.SIGTSTP](signal.SIGTSTP, None)
-        self.assertEqual(done, ["leave", signal.SIGSTOP, "enter"])
+        self.patch(
+            os, "kill", lambda pid, number: done.append((number, self.signals[number]))
+        )
+        self.show("x=tcp:127.0.0.1:80")
+        suspend = self.signals[signal.SIGTSTP]
+        suspend(signal.SIGTSTP, None)
+        stopped = (signal.SIGTSTP, signal.SIG_DFL)
+        self.assertEqual(done, ["leave", stopped, "enter"])
+        self.assertIs(self.signals[signal.SIGTSTP], suspend)
 
     def check(self, *arguments: str) -> Deferred[None]:
         """
@@ -339,6 +353,13 @@ class CommandTests(SynchronousTestCase):
         message = "clockwall: standard output: No space left on device\n"
         self.assertEqual(stderr.getvalue(), message)
 
+        class Full(StringIO):
+            def write(self, text: str) -> int:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(sys, "stderr", Full())
+        self.assertEqual(self.assertRaises(EndError, command.write, "x").status, 1)
+
     def test_makeView(self) -> None:
         """
         There are lines where there is no terminal.
@@ -380,13 +401,36 @@ class CommandTests(SynchronousTestCase):
         """
         The command shows or checks, as the options say.
         """
-        run: list[object] = []
-        self.patch(command, "react", lambda main, arguments: run.append(main))
         self.patch(command, "Options", lambda: Options(self.reactor))
-        self.patch(sys, "argv", ["clockwall", "x=:1"])
+        self.patch(sys, "argv", ["clockwall", "x=tcp:127.0.0.1:80"])
         command.main()
-        command.main(["--check", "--for", "1", "x=:1"])
-        self.assertEqual(run, [command.show, command.check])
+        self.assertTrue(self.reactor.ran)
+        self.connect()
+        self.assertEqual(self.written, b"x 22:13:20\n")
+        self.written = b""
+        command.main(["--check", "--for", "1", "x=tcp:127.0.0.1:80"])
+        self.connect()
+        self.assertEqual(self.written, b"")
+
+    def test_broken(self) -> None:
+        """
+        A mistake of the program's own ends it, with all there is to say.
+        """
+
+        def show(*_: object) -> NoReturn:
+            raise ZeroDivisionError
+
+        async def broken(*_: object) -> None:
+            show()
+
+        stderr = StringIO()
+        self.patch(sys, "stderr", stderr)
+        self.patch(command, "show", broken)
+        self.patch(command, "endNow", lambda status: stderr.write(f"{status}\n"))
+        self.patch(command, "Options", lambda: Options(self.reactor))
+        command.main(["x=tcp:127.0.0.1:80"])
+        self.assertIn("ZeroDivisionError", stderr.getvalue())
+        self.assertTrue(stderr.getvalue().endswith("\n1\n"))
 
     def test_noOutput(self) -> None:
         """

@@ -9,11 +9,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Protocol, TextIO, cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import ensureDeferred
 from twisted.internet.interfaces import IReactorCore, IReactorThreads, IReactorTime
-from twisted.internet.task import deferLater, react
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from clock.output import encoded, endNow, writeAll
 from clock.wall.judge import Judge
@@ -51,19 +54,21 @@ class View(Protocol):
         """
 
 
-def write(text: str, closed: int = 0) -> None:
+def write(text: str, closed: int = 0, lacking: str = "backslashreplace") -> None:
     """
     Write to standard output, or end: nobody reads it any more, or it is full.
 
     @param text: one or more lines.
     @param closed: the exit status if nobody reads it.
+    @param lacking: what becomes of that which the output's encoding lacks.
     """
     try:
-        writeAll(encoded(text))
+        writeAll(encoded(text, lacking))
     except BrokenPipeError:
         endNow(closed)
     except OSError as error:
-        print(f"clockwall: standard output: {oneLine(error)}", file=sys.stderr)
+        with suppress(OSError):
+            print(f"clockwall: standard output: {oneLine(error)}", file=sys.stderr)
         endNow(1)
 
 
@@ -85,18 +90,19 @@ def makeView(reactor: IReactorTime) -> View:
         hint = "a line for each change; pip install 'clock[wall]' for a table"
         print(f"clockwall: {hint}", file=sys.stderr)
         return Printer(reactor, write)
-    console = Console(file=cast(TextIO, Terminal(write)))
+    # An escape is wider than what it stands for.
+    terminal = Terminal(partial(write, lacking="replace"))
+    console = Console(file=cast(TextIO, terminal))
     if console.is_dumb_terminal or not (console.is_interactive and min(console.size)):
         return Printer(reactor, write)
     return Screen(reactor, console)
 
 
-def onSignals(reactor: IReactorCore, leave: Callable[[], object]) -> None:
+def onSignals(leave: Callable[[], object]) -> None:
     """
     End on Ctrl-C and its like, with the exit status that shells give that; signals
     that are ignored, as nohup has it, stay so.
 
-    @param reactor: is about to run; it would catch some signals itself.
     @param leave: is called before the end.
     """
 
@@ -107,7 +113,25 @@ def onSignals(reactor: IReactorCore, leave: Callable[[], object]) -> None:
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, end)
-            reactor.callWhenRunning(signal.signal, each, end)
+
+
+def onSuspension(view: View) -> None:
+    """
+    Leave the terminal on Ctrl-Z, and come back to it when the program is continued.
+
+    @param view: what is on the terminal.
+    """
+
+    def suspend(*_: object) -> None:
+        view.leave()
+        # The kernel knows whether there is a shell that could continue this.
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, suspend)
+        view.enter()
+
+    if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGTSTP, suspend)
 
 
 def connect(
@@ -126,14 +150,12 @@ def connect(
         Stream(clock.endpoint, observer, cast(IReactorTime, reactor)).startService()
 
 
-def show(reactor: IReactorCore, options: Options) -> Deferred[None]:
+async def show(reactor: IReactorCore, options: Options) -> None:
     """
-    Show the clocks until the end.
+    Show the clocks from now on.
 
     @param reactor: what to connect with, and to wait on.
     @param options: parsed.
-
-    @return: never fires.
     """
     steady = cast(IReactorTime, reactor)
     view = makeView(steady)
@@ -142,17 +164,9 @@ def show(reactor: IReactorCore, options: Options) -> Deferred[None]:
         for clock in options.clocks
     ]
     connect(reactor, options.clocks, watches)
-    onSignals(reactor, view.leave)
-
-    def suspend(*_: object) -> None:
-        view.leave()
-        os.kill(os.getpid(), signal.SIGSTOP)
-        view.enter()
-
-    if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGTSTP, suspend)
+    onSignals(view.leave)
+    onSuspension(view)
     view.open(watches)
-    return Deferred()
 
 
 async def check(reactor: IReactorCore, options: Options) -> None:
@@ -186,9 +200,19 @@ async def check(reactor: IReactorCore, options: Options) -> None:
         write(f"{text}\n", closed=status(verdicts))
         return status(verdicts)
 
-    onSignals(reactor, report)
+    onSignals(report)
     await deferLater(steady, options["for"])
     endNow(report())
+
+
+def broken(failure: Failure) -> None:
+    """
+    End, because of a mistake of this program's own.
+
+    @param failure: what has happened.
+    """
+    failure.printTraceback(file=sys.stderr)
+    endNow(1)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -203,4 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.parseOptions(arguments)
     if sys.stdout is None:
         raise SystemExit("clockwall: standard output is closed")
-    react(check if options["check"] else show, [options])
+    command = check if options["check"] else show
+    reactor = options.reactor
+    ensureDeferred(command(reactor, options)).addErrback(broken)
+    # Its handlers would end the program with 0.
+    reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]

@@ -122,7 +122,8 @@ class Judge:
         if self._lastLine is not None:
             self._gaps.add(now - self._lastLine)
         self._lastLine = now
-        step = None if line.cut else self._progress.step(line.text, arrived)
+        steady = round(now * SECOND)
+        step = None if line.cut else self._progress.step(line.text, arrived, steady)
         if step is None:
             self._unreadable += 1
             return

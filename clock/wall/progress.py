@@ -3,9 +3,11 @@ How the clock goes that is shown on one connection.
 
 Boundaries are counted as the server counts them, in whole intervals since 1970. A line
 stands for a boundary, but shows it no more finely than its format does: 1.5 s is C{1}
-in whole seconds, and so is 1 s. The one that a line stands for is taken to be the first
-that it may, and that is later than the line before's. The first line of a connection
-is of no boundary, but of some instant since one.
+in whole seconds, and so is 1 s. So what is known is the first and the last boundary
+that it may stand for. The next line may stand for one more than these, and for those
+that it may show itself; what is in both is what is known then. Where nothing is, an
+interval was skipped or shown again. The first line of a connection is of no boundary,
+but of some instant since one.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ class Step(NamedTuple):
     @ivar intervals: by how many intervals the clock went on: 1 if all is well, and 0
         or less if it showed again what it had shown.
     @ivar lost: how many numbers of ticks were left out, where lines have them.
-    @ivar late: how long after the instant that it shows the line has arrived, in
+    @ivar late: how long after the instant that it stands for the line has arrived, in
         nanoseconds; C{None} if it does not tell that instant.
     """
 
@@ -42,46 +44,54 @@ class Progress:
         @param interval: the time from one line to the next, in seconds.
         """
         self._period = round(interval * SECOND)
-        self._lag = 0
         self._tick: int | None = None
-        self._position: tuple[int, int] | None = None
+        self._ahead: int | None = None
+        self._first = self._last = 0
 
-    def step(self, text: str, arrived: int) -> Step | None:
+    def step(self, text: str, arrived: int, now: int) -> Step | None:
         """
         Go on to the next line.
 
         @param text: what it says.
         @param arrived: when it arrived, in nanoseconds since 1970.
+        @param now: the same by a clock that is not set, in nanoseconds.
 
         @return: what kind of step that was, or C{None} if the line does not tell the
             time.
         """
-        # A time of day is that nearest to where the clock should be by now.
-        reading = read(text, arrived - self._lag)
+        begins = self._ahead is None
+        # A time of day is taken to be the nearest to where the clock should be by now.
+        reading = read(text, arrived if self._ahead is None else now + self._ahead)
         if reading is None:
             return None
-        self._lag = arrived - reading.instant
+        self._ahead = reading.instant - now
         tick, self._tick = self._tick, reading.tick
         lost = None
         if tick is not None and reading.tick is not None:
             lost = max(0, reading.tick - tick - 1)
         last = (reading.instant + reading.resolution - 1) // self._period
-        if self._position is None:
-            self._position = reading.instant // self._period, last
-            return Step(1, lost, self._lag if reading.resolution < SECOND else None)
+        if begins:
+            self._first, self._last = reading.instant // self._period, last
+            late = arrived - reading.instant
+            return Step(1, lost, late if reading.resolution < SECOND else None)
         first = -(-reading.instant // self._period)
-        intervals, late = self._goOn(min(first, last), last), self._lag
-        if intervals > 0 and first <= last:
-            late = arrived - self._position[1] * self._period
-        return Step(intervals, lost, late)
+        intervals = self._goOn(min(first, last), last)
+        known = intervals > 0 and first <= last and self._first == self._last
+        late = arrived - self._first * self._period
+        return Step(intervals, lost, late if known else None)
 
     def _goOn(self, first: int, last: int) -> int:
         """
-        Go on to the first of some boundaries that is later than where the clock was,
-        or else back to the last of them.
+        Go on to one of some boundaries: to the next, if that can be.
         """
-        assert self._position is not None
-        before = min(max(first - 1, self._position[0]), self._position[1])
-        now = min(max(first, before + 1), last)
-        self._position = now, now
-        return now - before
+        if first > self._last + 1:
+            intervals = first - self._last
+            last = first
+        elif last < self._first + 1:
+            intervals = last - self._first
+            first = last
+        else:
+            intervals = 1
+            first, last = max(first, self._first + 1), min(last, self._last + 1)
+        self._first, self._last = first, last
+        return intervals

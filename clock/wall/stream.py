@@ -131,7 +131,9 @@ class ReadingProtocol(StreamProtocol):
         # TLS may hand out more though it is paused.
         if self._taken >= READ_SIZE and self._pause is None:
             cast(IPushProducer, self.transport).pauseProducing()
-            self._pause = self._stream.reactor.callLater(PAUSE, self._readOn)
+            # What TLS hands out is as much as its server puts into one record.
+            pause = PAUSE * self._taken / READ_SIZE
+            self._pause = self._stream.reactor.callLater(pause, self._readOn)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
@@ -198,11 +200,12 @@ class Stream(ClientService):
 
     def lineReceived(self, line: Line) -> None:
         """
-        Hand a line on: the server is one that works.
+        Hand a line on: the server is one that works, if the line is whole.
 
         @param line: the line.
         """
-        self._failures = 0
+        if not line.cut:
+            self._failures = 0
         self.observer.lineReceived(line)
 
     def broken(self, reason: Failure) -> None:
@@ -234,6 +237,10 @@ def _why(reason: Failure) -> str:
         return os.strerror(error.osError)
     for details in getattr(error, "args", ()):
         if isinstance(details, list):
-            # As OpenSSL has it: a library, a function and a reason each.
-            return oneLine(", ".join(str(each[-1]) for each in details))
+            # As OpenSSL has it: a library, a function and a reason each; or what is
+            # wrong with a certificate.
+            reasons = (
+                each[-1] if isinstance(each, tuple) else each for each in details
+            )
+            return oneLine(", ".join(map(str, reasons)))
     return oneLine(error).rstrip(".")
