@@ -8,7 +8,6 @@ output takes nothing, nothing more is read, and the server can tell.
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -23,7 +22,7 @@ from twisted.internet.task import react
 from twisted.python.failure import Failure
 
 from clock.address import endpointFromText
-from clock.output import writeAll
+from clock.output import endNow, writeAll
 from clock.wording import oneLine
 
 USAGE = """\
@@ -109,7 +108,7 @@ def interrupt(*_: object) -> None:
     End at once: a write that waits for its reader would keep an exception, or
     the reactor's end, waiting too.
     """
-    os._exit(INTERRUPTED)
+    endNow(INTERRUPTED)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

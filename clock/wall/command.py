@@ -197,8 +197,9 @@ async def check(reactor: IReactorCore, options: Options) -> None:
             text = jsonReport(verdicts, steady.seconds() - began)
         else:
             text = textReport(verdicts)
-        write(f"{text}\n", closed=status(verdicts))
-        return status(verdicts)
+        result = status(verdicts)
+        write(f"{text}\n", closed=result)
+        return result
 
     onSignals(report)
     await deferLater(steady, options["for"])

@@ -91,9 +91,8 @@ class Judge:
         self._disconnects = self._failures = 0
         self._cutBy = self._failedBy = ""
         self._progress = Progress(interval)
-        self._lastLine: float | None = None
-        self._silentSince: float | None = None
-        self._silence = 0.0
+        # Since the last line, or the first connection.
+        self._silentSince = self._silence = 0.0
         self._gaps = Tally()
         self._lateness = Tally()
 
@@ -106,22 +105,21 @@ class Judge:
         """
         Begin with a connection.
         """
+        if not self._reached:
+            self._silentSince = self._seconds()
         self._isConnected = self._reached = True
         self._progress = Progress(self._interval)
-        if self._silentSince is None:
-            self._silentSince = self._seconds()
 
     def lineReceived(self, line: Line) -> None:
         """
         Compare a line with the one before.
         """
         now, arrived = self._seconds(), self._wallClock()
-        self._lines += 1
         self._silence = self._silenceUntil(now)
+        if self._lines:
+            self._gaps.add(now - self._silentSince)
         self._silentSince = now
-        if self._lastLine is not None:
-            self._gaps.add(now - self._lastLine)
-        self._lastLine = now
+        self._lines += 1
         steady = round(now * SECOND)
         step = None if line.cut else self._progress.step(line.text, arrived, steady)
         if step is None:
@@ -170,8 +168,7 @@ class Judge:
         )
 
     def _silenceUntil(self, now: float) -> float:
-        since = now if self._silentSince is None else self._silentSince
-        return max(self._silence, now - since)
+        return max(self._silence, now - self._silentSince) if self._reached else 0.0
 
     def _trouble(self, silence: float) -> Iterable[str]:
         if not self._reached:

@@ -74,8 +74,8 @@ def _says(look: Look) -> str:
     """
     Say how a clock is.
     """
-    if look.state is State.DOWN:
-        return f"down, next try in {look.retryIn:.0f} s: {look.reason}"
+    if look.state is State.LIVE:
+        return look.shown
     if look.state is State.STALE:
-        return f"stale, no line for {look.age:.1f} s"
-    return look.shown
+        return f"{look.words()}, no line for {look.age:.1f} s"
+    return look.words()

@@ -19,7 +19,7 @@ from clock.ticker import SECOND
 #: What all zones and days are whole multiples of, in nanoseconds.
 QUARTER = 900 * SECOND
 
-_UNIX = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,9}))?", re.ASCII)
+_UNIX = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,9}))?")
 
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})"

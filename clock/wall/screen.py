@@ -204,15 +204,9 @@ def _cells(name: str, look: Look) -> tuple[Text, ...]:
         Text(look.shown, style=stale),
         Text(age, style="dim" if look.state is State.LIVE else ""),
         Text(
-            _says(look),
+            look.words(),
             style=_STYLES[look.state],
             no_wrap=True,
             overflow="ellipsis",
         ),
     )
-
-
-def _says(look: Look) -> str:
-    if look.state is State.DOWN:
-        return f"down, next try in {look.retryIn:.0f} s: {look.reason}"
-    return str(look.state.value)

@@ -47,6 +47,16 @@ class Look(NamedTuple):
     reason: str = ""
     retryIn: float = 0.0
 
+    def words(self) -> str:
+        """
+        Say how it is.
+
+        @return: the state, and all there is to say of a clock that is down.
+        """
+        if self.state is State.DOWN:
+            return f"down, next try in {self.retryIn:.0f} s: {self.reason}"
+        return str(self.state.value)
+
 
 class Watch:
     """
