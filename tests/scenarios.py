@@ -374,12 +374,13 @@ def queue(waiting: int = 150) -> str:
         before = server.descriptors()
         crowd = connect(server, waiting)
         wait_until(lambda: server.descriptors() == before + waiting)
-        for client in crowd[waiting // 3 :]:
+        gone = waiting * 2 // 3
+        for client in crowd[:gone]:
             client.close()
-        left = crowd[: waiting // 3]
-        wait_until(lambda: server.descriptors() == before + len(left))
+        # To the server they are half-closed, and give way to those behind them.
+        wait_until(lambda: server.descriptors() == before + waiting - gone)
         turns = []
-        for leaving, following in pairwise([active, *left]):
+        for leaving, following in pairwise([active, *crowd[gone:]]):
             start = time.monotonic()
             leaving.close()
             turns.append(following.line().at - start)
