@@ -8,11 +8,12 @@ order they came. Whoever is served has a C{LoopingCall} that sends it the time.
 A client may close its sending half and go on reading, as C{nc -N} and C{ncat} do,
 so the end of what it sends is not the end of the connection: a write that fails
 is. On the wire, though, "I send no more" and "I am gone" look the same, so in
-sequential mode the benefit of that doubt ends where somebody else waits.
+sequential mode such a client is let go as soon as another waits behind it.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -63,7 +64,7 @@ class ClockProtocol(Protocol):
     lines = 0
     halfClosed = False
     _paused = False
-    _missed = False
+    _lastTick: int | None = None
     _loop: LeanLoopingCall | None = None
     _cutOff: IDelayedCall | None = None
     _readOn: IDelayedCall | None = None
@@ -158,8 +159,7 @@ class ClockProtocol(Protocol):
         Go on: at once with the tick that it is, if one was let go by.
         """
         self._paused = False
-        if self._missed:
-            self._missed = False
+        if self._loop is not None and self._loop.running:
             self._sendTime()
 
     def stopProducing(self) -> None:
@@ -174,14 +174,17 @@ class ClockProtocol(Protocol):
 
     def _sendTime(self) -> None:
         """
-        Send the present time the first time, and the tick's ever after.
+        Send the present time the first time, and the tick's ever after: once, though
+        the loop, the start of the turn and a transport that is resumed all send.
         """
-        if self._paused:
-            self._missed = True
-            return
         factory = self.factory
-        self.transport.write(factory.tickLine() if self.lines else factory.line())
+        if self._paused or self._lastTick == factory.ticker.tick:
+            return
+        line = factory.tickLine() if self.lines else factory.line()
+        # What begins the first line may begin a tick.
+        self._lastTick = factory.ticker.tick
         self.lines += 1
+        self.transport.write(line)
 
     def _broken(self, failure: Failure) -> None:
         """
@@ -250,11 +253,12 @@ class ClockFactory(ServerFactory):
         self._closing = False
         self._whenGone: list[Deferred[None]] = []
 
-    def startFactory(self) -> None:
+    def doStart(self) -> None:
         """
-        Welcome clients, after L{disconnectAll} too: a port listens again.
+        Welcome clients, after L{disconnectAll} too: one more port listens.
         """
         self._closing = False
+        super().doStart()
 
     def line(self) -> bytes:
         """
@@ -288,8 +292,9 @@ class ClockFactory(ServerFactory):
             self._letGo(client)
         self._handOn()
         if client in self.waiting:
-            for active in [*self.serving]:
-                self.halfClosed(active)
+            # Of those before it, none but the last and the active can be half-closed.
+            for other in [*self.serving, *islice(reversed(self.waiting), 1, 2)]:
+                self.halfClosed(other)
         if self.verbose:
             self._log.info(
                 "A client came for {zone}: {serving} served, {waiting} waiting",
@@ -300,12 +305,12 @@ class ClockFactory(ServerFactory):
 
     def halfClosed(self, client: ClockProtocol) -> None:
         """
-        Let go of a client that sends no more, unless it may be reading still
-        and stands in nobody's way.
+        Let go of a client that sends no more, and may have gone, if another waits
+        behind it.
 
         @param client: one that is connected, half-closed or not.
         """
-        if client.halfClosed and self.waiting:
+        if client.halfClosed and next(reversed(self.waiting), client) is not client:
             self._letGo(client)
             self._handOn()
 
