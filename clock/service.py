@@ -94,6 +94,16 @@ class ListeningService(StreamServerEndpointService):
         listening = cast("Deferred[IListeningPort]", self._waitingForPort)
         listening.addCallback(self._listening)
 
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening; a later start listens anew.
+
+        @return: fires when the port is closed.
+        """
+        stopped: Deferred[None] = super().stopService()
+        self._waitingForPort = self.port = None
+        return stopped
+
     def abandon(self) -> None:
         """
         Close the port at once: C{stopListening} would need the reactor to run,

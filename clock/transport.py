@@ -38,6 +38,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from clock.handshake import judgeHeaders
+
 _log = Logger()
 
 
@@ -222,6 +224,7 @@ class PromptEndpoint:
         # The class to make transports of is an attribute that tcp.Port invites
         # to replace, as is the factory; unix.Port is a tcp.Port.
         if isinstance(port, tcp.Port):
+            judgeHeaders(port.factory)
             port.transport = cast("type[tcp.Server]", _prompt(port.transport))
             port.factory = cast(Factory, _Gate(port, self._admit, self._mostAccepts))
             # From the port every connection that is accepted has them.

@@ -5,6 +5,8 @@ machine.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from world import need_module
 
 need_module("hypothesis")
@@ -72,18 +74,24 @@ class Turns(RuleBasedStateMachine):
         Note who yields: a half-closed client with somebody behind it.
         """
         if self.house.factory.sequential:
-            *before, _ = self.kept() or [None]
+            before = self.kept()[:-1]
             self.yielded += [each for each in before if each.protocol.halfClosed]
+
+    def come(self) -> Client:
+        """
+        Let one more connect.
+        """
+        client = self.house.connect()
+        self.present.append(client)
+        self.make_way()
+        return client
 
     @rule(target=clients)
     def connect(self) -> Client:
         """
         One more comes.
         """
-        client = self.house.connect()
-        self.present.append(client)
-        self.make_way()
-        return client
+        return self.come()
 
     @rule(client=consumes(clients))
     def leave(self, client: Client) -> None:
@@ -134,7 +142,7 @@ class Turns(RuleBasedStateMachine):
         Time passes, but the reactor is busy; one more comes before its timers run.
         """
         self.house.clock.rightNow += milliseconds / 1000
-        return self.connect()
+        return self.come()
 
     @rule(milliseconds=strategies.integers(-400, 400))
     def slew(self, milliseconds: int) -> None:
@@ -175,7 +183,7 @@ class Turns(RuleBasedStateMachine):
         for client in self.house.clients:
             lines = client.lines()
             new = lines[max(0, self.checked.get(id(client), 0) - 1) :]
-            for before, after in zip(new, new[1:], strict=False):
+            for before, after in pairwise(new):
                 assert after["tick"] > before["tick"]
                 if client in self.excused:
                     self.excused.remove(client)

@@ -11,11 +11,13 @@ from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import alsoProvides
 
 from clock import ClockFactory, ClockProtocol, Face
 from clock.ticker import Ticker
@@ -143,14 +145,16 @@ class House:
         """
         return round(self.clock.seconds() * 1e9) + self.offset
 
-    def connect(self) -> Client:
+    def connect(self, *, tls: bool = False) -> Client:
         """
-        Let one more client connect.
+        Let one more client connect; with C{tls}, its handshake is to come.
         """
         address = IPv4Address("TCP", "192.0.2.1", 40_000 + len(self.clients))
         protocol = self.factory.buildProtocol(address)
         assert isinstance(protocol, ClockProtocol)
         client = Client(protocol, ClientTransport(peerAddress=address))
+        if tls:
+            alsoProvides(client.transport, ISSLTransport)
         client.transport.protocol = protocol
         self.clients.append(client)
         protocol.makeConnection(client.transport)

@@ -170,8 +170,8 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.parse(*zones).mostClients, 1000 - RESERVE - 2)
         self.patch(options, "openFiles", lambda reactor: RESERVE + 2)
         message = (
-            "the limit of open files, 34, leaves room for no client: raise it "
-            "(ulimit -Hn)"
+            f"the limit of open files, {RESERVE + 2}, leaves room for no client: "
+            "raise it (ulimit -Hn)"
         )
         self.assertRefused(zones, message)
 
@@ -277,7 +277,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertRefused(
             ["--max-clients", "969"],
             "--max-clients 969 is more than the limit of open files leaves room for: "
-            "968 (ulimit -Hn)",
+            f"{1000 - RESERVE} (ulimit -Hn)",
         )
 
     def test_noRoom(self) -> None:

@@ -231,6 +231,13 @@ class LibraryTests(SynchronousTestCase):
         self.assertIs(factory.ticker.reactor, reactor)
         self.assertRegex(factory.line(), rb"\A[0-2]\d:[0-5]\d:[0-6]\d\n\Z")
 
+    def test_format(self) -> None:
+        """
+        A format is no face: that is said at once.
+        """
+        error = self.assertRaises(TypeError, ClockFactory, "%H")
+        self.assertEqual(str(error), "face is '%H': it must be a Face, as Face('%H')")
+
 
 class SequentialTests(SynchronousTestCase):
     """
