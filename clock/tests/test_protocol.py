@@ -257,6 +257,17 @@ class SequentialTests(SynchronousTestCase):
         house.clock.advance(1)
         self.assertEqual(second.received, b"22:13:21\n22:13:22\n")
 
+    def test_pausedWhileWaiting(self) -> None:
+        """
+        A client whose transport is paused and resumed while it waits is told nothing.
+        """
+        house = House.new(sequential=True)
+        _, second = house.connect(), house.connect()
+        second.protocol.pauseProducing()
+        house.clock.advance(1)
+        second.protocol.resumeProducing()
+        self.assertEqual(second.received, b"")
+
     def test_order(self) -> None:
         """
         Turns come in the order of arrival, and never two at once.

@@ -114,6 +114,23 @@ class StartTests(SynchronousTestCase):
         }
         self.assertEqual({name: event[name] for name in expected}, expected)
 
+    def test_privilegedStart(self) -> None:
+        """
+        What listens since the privileged start does not listen once more.
+        """
+        asked: list[IProtocolFactory] = []
+
+        class Counting(Endpoint):
+            def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+                asked.append(factory)
+                return super().listen(factory)
+
+        house = House.new()
+        service = clockService(house.factory, ("x", Counting(Port())))
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual(asked, [house.factory])
+
     def test_logSequential(self) -> None:
         """
         The sequential mode is named as such.
