@@ -77,6 +77,18 @@ def test_mistakes(tool: str, options: list[str], says: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("tool", TOOLS)
+def test_tz_variable(
+    tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    So is a C{TZ} that says nothing.
+    """
+    monkeypatch.setenv("TZ", "Mars/Phobos")
+    message = fails(tool, [], tmp_path)
+    assert "TZ='Mars/Phobos': no POSIX TZ string, and no such zone in" in message
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 def test_port_in_use(tool: str, taken: int, tmp_path: Path) -> None:
     """
     So is a port that somebody else has.
