@@ -354,12 +354,23 @@ class OptionsTests(SynchronousTestCase):
         for value, why in [
             ("carrier-pigeon:1", "ValueError: Unknown endpoint type: 'carrier-pigeon'"),
             ("tcp:http", "ValueError: invalid literal for int() with base 10: 'http'"),
-            ("systemd:domain=INET:name=x", "KeyError: 'x'"),
         ]:
             self.assertRefused(
                 ["--listen", value],
                 f"--listen {value!r} is not an endpoint ({why}); try tcp:8080, "
                 r"tcp6:8080:interface=\:\:1 or unix:/tmp/clock",
+            )
+
+    def test_noSystemd(self) -> None:
+        """
+        A socket that systemd did not hand over is named as what is missing.
+        """
+        for which in ["index=0", "name=x"]:
+            value = f"systemd:domain=INET:{which}"
+            self.assertRefused(
+                ["--listen", value],
+                f"--listen {value!r}: systemd handed no such socket over; a socket "
+                "unit does, or systemd-socket-activate with --fdname",
             )
 
     def test_twice(self) -> None:

@@ -20,6 +20,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.lockfile import FilesystemLock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
@@ -178,6 +179,41 @@ class StartTests(SynchronousTestCase):
         words = os.strerror(errno.EACCES)
         error = OSError(errno.EACCES, words, "12345", None, "/tmp/clock.lock")
         self.assertStartError(error, words, "unix:/tmp/clock")
+
+    def test_unixSocketInUse(self) -> None:
+        """
+        The server that has a UNIX socket may be of this user, or of another, or have
+        left the file behind.
+        """
+        where, path = "unix:/tmp/clock", b"/tmp/clock"
+        locked = CannotListenError(None, path, "Cannot acquire lock")
+        message = "a server listens there; stop it, or take another path"
+        self.assertStartError(locked, message, where)
+        for number, advice in [
+            (errno.EPERM, "another user's server listens there"),
+            (errno.EADDRINUSE, "if no server listens there, remove the file"),
+        ]:
+            self.stderr.truncate(self.stderr.seek(0))
+            error = OSError(number, os.strerror(number))
+            message = f"{error.strerror}; {advice}"
+            self.assertStartError(CannotListenError(None, path, error), message, where)
+
+    def test_unixLock(self) -> None:
+        """
+        The lock of a UNIX socket that cannot be bound is removed, unless another
+        process, or another port of this one, has it.
+        """
+        path = self.mktemp().encode()
+        lock = FilesystemLock(path + b".lock")
+        lock.lock()
+        where = "unix:clock"
+        words = "a server listens there; stop it, or take another path"
+        self.assertStartError(CannotListenError(None, path, "no"), words, where)
+        self.assertTrue(os.path.islink(lock.name))
+        self.stderr.truncate(self.stderr.seek(0))
+        error = CannotListenError(None, path, OSError(errno.EIO, "no"))
+        self.assertStartError(error, "no", where)
+        self.assertFalse(os.path.islink(lock.name))
 
     def test_otherSystemError(self) -> None:
         """
