@@ -93,6 +93,13 @@ WELL_KNOWN: dict[str, Rendering] = {
 }
 
 
+#: Two instants that have no part of a date or a time in common, nor the century.
+_APART = (
+    datetime(1985, 2, 3, 4, 5, 6, 789, timezone.utc),
+    datetime(2010, 7, 16, 17, 18, 19, 202122, timezone.utc),
+)
+
+
 class Face:
     """
     The face of the clock: its format and its zone.
@@ -150,6 +157,16 @@ class Face:
         if self.zone is not None:
             return str(self.zone)
         return f"local time ({self.moment(instant).tzname()})"
+
+    def constant(self) -> bool:
+        """
+        Tell whether every line is the same, because the format has nothing in it
+        that changes.
+
+        @return: whether it is.
+        """
+        first, second = [each.astimezone(self.zone) for each in _APART]
+        return self._render(first, 0) == self._render(second, 1)
 
     def _tryOut(self) -> None:
         """

@@ -214,6 +214,11 @@ class ClockService(MultiService):
                 if listener.factory is factory and listener.port is not None
             ),
         )
+        if factory.face.constant():
+            self._log.warn(
+                "The format {shape} shows no time: every line is the same",
+                shape=factory.face.format,
+            )
 
     def _letGo(self, _: object) -> Deferred[list[None]]:
         return gatherResults([each.disconnectAll() for each in self.factories])

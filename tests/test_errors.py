@@ -160,6 +160,15 @@ def test_leftover_unix_socket(tool: str, tmp_path: Path) -> None:
         assert path.is_socket()
 
 
+@pytest.mark.parametrize("format", ["hello", "%%"])
+def test_constant_format(format: str) -> None:
+    """
+    A format that never changes is served, and warned of at the start.
+    """
+    with Server("--format", format) as server:
+        server.find(f"The format {format} shows no time: every line is the same")
+
+
 def test_daemonised(taken: int, tmp_path: Path) -> None:
     """
     Daemonised, the parent's status and output tell of the failure, and the log.

@@ -13,7 +13,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.face import Face, localZone, zoneNamed, zoneNames
+from clock.face import WELL_KNOWN, Face, localZone, zoneNamed, zoneNames
 
 SECOND = 1_000_000_000
 
@@ -165,6 +165,17 @@ class FaceTests(SynchronousTestCase):
         ]:
             error = self.assertRaises(ValueError, Face, format)
             self.assertEqual(str(error), reason, ascii(format))
+
+    def test_constant(self) -> None:
+        """
+        A format in which nothing changes is known, whatever else it holds.
+        """
+        zone = zoneNamed("Asia/Tokyo")
+        for format in ["hello", "%%", "%%H", "%t.", "%Z %z"]:
+            self.assertTrue(Face(format, zone).constant(), format)
+        for format in [*WELL_KNOWN, *(f"%{each}" for each in "aAbBcCdfHIjmMpSuUyYs")]:
+            self.assertFalse(Face(format, zone).constant(), format)
+        self.assertFalse(Face("%Z", zoneNamed("Europe/London")).constant())
 
 
 class SummerTimeTests(SynchronousTestCase):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from datetime import timezone
 from io import StringIO
 
 from twisted.internet import tcp
@@ -20,10 +21,12 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel
 from twisted.python.lockfile import FilesystemLock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from clock.face import Face
 from clock.protocol import GRACE, ClockFactory
 from clock.service import ClockService, ListeningService, StartError
 from clock.tests.fixture import House, caughtEvents
@@ -124,6 +127,18 @@ class StartTests(SynchronousTestCase):
         observer = caughtEvents(self)
         service.startService()
         self.assertEqual(observer[0]["mode"], "to one client at a time")
+
+    def test_logConstant(self) -> None:
+        """
+        A format that shows no time is warned of.
+        """
+        house = House.new()
+        house.factory.face = Face("%% o'clock", timezone.utc)
+        observer = caughtEvents(self)
+        clockService(house.factory).startService()
+        event = observer[1]
+        self.assertEqual(event["log_level"], LogLevel.warn)
+        self.assertEqual(event["shape"], "%% o'clock")
 
     def test_logZones(self) -> None:
         """
