@@ -12,6 +12,7 @@ half first makes room: nobody is turned away because of those who have gone.
 
 from __future__ import annotations
 
+import resource
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -37,11 +38,6 @@ def openFiles(reactorName: str) -> int:
 
     @return: how many files may be open, 2^20 at most.
     """
-    try:
-        import resource
-    except ImportError:
-        # Windows has no such limit.
-        return MOST
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
     if soft != resource.RLIM_INFINITY and soft < allowed:
