@@ -105,7 +105,7 @@ class Options(CommandOptions):
             "What a line looks like: strftime text, or one of "
             f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970); json tells the "
             "number of the tick, too: one more each time, the same for every client, "
-            "from 0 at the start; none are counted while there are no clients.",
+            "from 1 on; none are counted while there are no clients.",
         ],
         [
             "max-clients",
