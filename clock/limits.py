@@ -16,6 +16,7 @@ says, by as many as are accepted in one turn; the reserve has room for them.
 
 from __future__ import annotations
 
+import resource
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -42,11 +43,6 @@ def openFiles(reactorName: str) -> int:
 
     @return: how many files may be open, 2^20 at most.
     """
-    try:
-        import resource
-    except ImportError:
-        # Windows has no such limit.
-        return MOST
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
     if soft != resource.RLIM_INFINITY and soft < allowed:

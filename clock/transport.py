@@ -98,9 +98,11 @@ def stallOptions(seconds: float) -> Sequence[tuple[int, int, int]]:
     """
     if not seconds:
         return ()
+    # macOS has another name for it.
+    idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
     tcpOptions = {
         "TCP_USER_TIMEOUT": round(seconds * 1000),
-        "TCP_KEEPIDLE": max(1, min(10, round(seconds))),
+        idle: max(1, min(10, round(seconds))),
         "TCP_KEEPINTVL": max(1, min(5, round(seconds))),
         "TCP_KEEPCNT": 3,
     }

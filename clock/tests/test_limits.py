@@ -5,8 +5,6 @@ Tests for L{clock.limits}.
 from __future__ import annotations
 
 import resource
-import sys
-from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -187,13 +185,6 @@ class OpenFilesTests(SynchronousTestCase):
         self.patch(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
         self.patch(resource, "setrlimit", refuse)
         self.assertEqual(openFiles("KQueueReactor"), 256)
-
-    def test_noLimit(self) -> None:
-        """
-        Where the platform knows no such limit, there is none.
-        """
-        with mock.patch.dict(sys.modules, {"resource": None}):
-            self.assertEqual(openFiles("IOCPReactor"), MOST)
 
 
 class FactoryTests(SynchronousTestCase):

@@ -188,16 +188,31 @@ class OptionsTests(SynchronousTestCase):
         )
         self.assertRefused([*arguments, "--zone=UTC=tcp:2"], message)
 
+    def test_localZone(self) -> None:
+        """
+        A C{TZ} that names a zone is taken like C{--tz}, which comes first.
+        """
+        with mock.patch.dict(os.environ, {"TZ": "US/Eastern"}):
+            options = self.parse("--zone", "US/Eastern=1")
+            places = ["localhost:8080", "localhost:1"]
+            self.assertEqual(shape(options), [("US/Eastern", places)])
+            self.assertEqual(
+                shape(self.parse("--tz", "UTC")), [("UTC", ["localhost:8080"])]
+            )
+
     def test_badLocalTime(self) -> None:
         """
-        A C{TZ} that Python cannot make a time of is named as what is wrong.
+        A C{TZ} that says no time, or none that Python can make, is named as what is
+        wrong; with C{--tz} it does not count.
         """
         self.addCleanup(time.tzset)
-        with mock.patch.dict(os.environ, {"TZ": "XYZ-25"}):
-            time.tzset()
-            error = self.assertRaises(SystemExit, self.parse)
-            self.assertEqual(str(error)[:36], "twistd clock: TZ='XYZ-25': offset mu")
-            self.parse("--tz", "UTC")
+        for variable, why in [("Mars/Phobos", "no POSIX TZ"), ("XYZ-24", "offset mu")]:
+            with mock.patch.dict(os.environ, {"TZ": variable}):
+                time.tzset()
+                error = self.assertRaises(SystemExit, self.parse)
+                start = f"twistd clock: TZ={variable!r}: {why}"
+                self.assertEqual(str(error)[: len(start)], start)
+                self.parse("--tz", "UTC")
 
     def test_badZonePlace(self) -> None:
         """
@@ -339,12 +354,23 @@ class OptionsTests(SynchronousTestCase):
         for value, why in [
             ("carrier-pigeon:1", "ValueError: Unknown endpoint type: 'carrier-pigeon'"),
             ("tcp:http", "ValueError: invalid literal for int() with base 10: 'http'"),
-            ("systemd:domain=INET:name=x", "KeyError: 'x'"),
         ]:
             self.assertRefused(
                 ["--listen", value],
                 f"--listen {value!r} is not an endpoint ({why}); try tcp:8080, "
                 r"tcp6:8080:interface=\:\:1 or unix:/tmp/clock",
+            )
+
+    def test_noSystemd(self) -> None:
+        """
+        A socket that systemd did not hand over is named as what is missing.
+        """
+        for which in ["index=0", "name=x"]:
+            value = f"systemd:domain=INET:{which}"
+            self.assertRefused(
+                ["--listen", value],
+                f"--listen {value!r}: systemd handed no such socket over; a socket "
+                "unit does, or systemd-socket-activate with --fdname",
             )
 
     def test_twice(self) -> None:
