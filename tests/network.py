@@ -1,26 +1,21 @@
 """
 Two hosts and a link between them that can be cut, in network namespaces.
+
+The namespaces have no name, so nothing is mounted. A process holds each, and ends
+with the program that started it, however that one ends: none is left behind.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
-import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
-import pytest
 from world import Program, Server, command, need, skip
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-
-def ip(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """
-    Set something up.
-    """
-    return subprocess.run([need("ip"), *arguments], capture_output=True, text=True)
 
 
 class Link:
@@ -31,35 +26,56 @@ class Link:
     addresses: ClassVar[dict[str, str]] = {"server": "10.99.0.1", "client": "10.99.0.2"}
 
     def __init__(self) -> None:
-        self._hosts = {host: f"clock-{os.getpid()}-{host}" for host in self.addresses}
+        # Any user is root in a user namespace of their own.
+        self._user = bool(os.geteuid())
+        self._pids: dict[str, int] = {}
+        self._undo = ExitStack()
 
     def __enter__(self) -> Self:
-        for host in self._hosts.values():
-            made = ip("netns", "add", host)
-            if made.returncode:
-                self._remove()
-                skip(f"no network namespaces here: {made.stderr.strip()}")
-        peer = ["type", "veth", "peer", "eth", "netns", self._hosts["client"]]
-        self._ip("server", "link", "add", "eth", *peer)
-        for host, address in self.addresses.items():
-            self._ip(host, "addr", "add", f"{address}/24", "dev", "eth")
-            self._ip(host, "link", "set", "lo", "up")
-            self._ip(host, "link", "set", "eth", "up")
+        unshare = [need("unshare"), "--net"]
+        first = [*unshare, "--map-root-user"] if self._user else unshare
+        possible = subprocess.run([*first, "true"], capture_output=True, text=True)
+        if possible.returncode:
+            skip(f"no network namespaces here: {possible.stderr.strip()}")
+        with ExitStack() as undo:
+            self._hold(undo, "server", first)
+            # Both belong to one user namespace, or nothing could join them.
+            self._hold(undo, "client", [*self._on("server"), *unshare])
+            peer = ["type", "veth", "peer", "eth", "netns", str(self._pids["client"])]
+            self._ip("server", "link", "add", "eth", *peer)
+            for host, address in self.addresses.items():
+                self._ip(host, "addr", "add", f"{address}/24", "dev", "eth")
+                self._ip(host, "link", "set", "lo", "up")
+                self._ip(host, "link", "set", "eth", "up")
+            self._undo = undo.pop_all()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._remove()
+        self._undo.close()
 
-    def _remove(self) -> None:
-        for host in self._hosts.values():
-            ip("netns", "del", host)
-
-    def _ip(self, host: str, *arguments: str) -> None:
-        done = ip("-n", self._hosts[host], *arguments)
-        assert done.returncode == 0, done.stderr
+    def _hold(self, undo: ExitStack, host: str, new: list[str]) -> None:
+        """
+        Start the process that holds a host: it ends when its standard input does.
+        """
+        script = ["sh", "-c", "echo && exec cat"]
+        holder = Program([*new, *script], stdin=subprocess.PIPE)
+        undo.enter_context(holder).line()
+        self._pids[host] = holder.process.pid
 
     def _on(self, host: str) -> list[str]:
-        return ["ip", "netns", "exec", self._hosts[host]]
+        """
+        Begin a command line that runs on a host, and is killed if we are.
+        """
+        enter = [need("nsenter"), "--target", str(self._pids[host]), "--net"]
+        if self._user:
+            enter += ["--user", "--preserve-credentials"]
+        return [*enter, need("setpriv"), "--pdeathsig", "KILL"]
+
+    def _ip(self, host: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [*self._on(host), need("ip"), *arguments], capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
 
     def server(self, *options: str) -> Server:
         """
@@ -86,20 +102,3 @@ class Link:
         Let it come back.
         """
         self._ip("client", "link", "set", "eth", "up")
-
-
-def run_as_root(item: pytest.Item) -> None:
-    """
-    Run a test once more in namespaces in which this user is root.
-    """
-    again = [sys.executable, "-m", "pytest", "-q", item.nodeid]
-    script = 'mount -t tmpfs none /run && exec "$@"'
-    namespaces = [need("unshare"), "-rnm", "sh", "-c", script, "sh"]
-    if subprocess.run([*namespaces, "true"], capture_output=True).returncode:
-        skip("neither root nor user namespaces here")
-    done = subprocess.run(
-        [*namespaces, *again], cwd=item.config.rootpath, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout
-    if " skipped" in done.stdout:
-        skip(f"no network namespaces even there: {done.stdout}")

@@ -52,7 +52,6 @@ def memory(server: Program) -> int:
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.namespaces
 def test_active_client_vanishes() -> None:
     """
     When the host of the active client dies, the next one is served soon after the
@@ -71,7 +70,6 @@ def test_active_client_vanishes() -> None:
             assert next_one.line().at - vanished < 3 + 3 * UNIT
 
 
-@pytest.mark.namespaces
 def test_waiting_client_vanishes() -> None:
     """
     When the host of one who waits dies, it is taken out of the queue before its
@@ -95,7 +93,6 @@ def test_waiting_client_vanishes() -> None:
                 assert last.line().at - killed < 0.5 * UNIT
 
 
-@pytest.mark.namespaces
 def test_loss_that_heals() -> None:
     """
     A client survives a loss of all packets that is shorter than the stall timeout.

@@ -1,0 +1,129 @@
+"""
+The hosts of the fault tests: where they can be made, and that none is left behind.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from network import Link
+from world import DEADLINE, Program, need
+
+TESTS = Path(__file__).parent
+
+#: A program that serves from one host to another until it is told to end, and prints
+#: the two namespaces.
+SERVING = """
+import os, sys
+from network import Link
+
+with Link() as link, link.server() as server, link.client(server.port) as client:
+    client.line()
+    for program in (server, client):
+        print(os.stat(f"/proc/{program.process.pid}/ns/net").st_ino, flush=True)
+    sys.stdin.read()
+"""
+
+#: Runs a command in a root directory that is no mount point.
+CHROOT = """
+set -e
+cd "$0"
+for each in /*; do
+    if [ -L "$each" ]; then
+        cp -P "$each" .
+    elif [ -d "$each" ]; then
+        mkdir ".$each"
+        mount --rbind "$each" ".$each"
+    fi
+done
+exec chroot . "$@"
+"""
+
+
+def namespaces() -> set[int]:
+    """
+    Find the network namespaces that exist, by a process or by a name.
+    """
+    found = set()
+    for pattern in ("proc/[0-9]*/ns/net", "run/netns/*"):
+        for path in Path("/").glob(pattern):
+            try:
+                found.add(path.stat().st_ino)
+            except OSError:
+                # The process has ended, or is another user's.
+                continue
+    return found
+
+
+def assert_gone(gone: set[int]) -> None:
+    """
+    Assert that none of these exists, or soon.
+    """
+    deadline = time.monotonic() + DEADLINE
+    while gone & namespaces():
+        assert time.monotonic() < deadline, "left behind"
+
+
+def serving(prefix: Sequence[str] = ()) -> Program:
+    """
+    Start a program with two hosts.
+    """
+    return Program(
+        [*prefix, sys.executable, "-c", SERVING],
+        environment={"PYTHONPATH": str(TESTS)},
+        stdin=subprocess.PIPE,
+    )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def possible() -> None:
+    """
+    Skip all of this where there can be no hosts.
+    """
+    with Link():
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_behind(number: int) -> None:
+    """
+    However a program ends, its hosts end with it, and all that runs on them.
+    """
+    with serving() as program:
+        hosts = set(map(int, program.lines(2)))
+        assert len(hosts) == 2
+        assert hosts <= namespaces()
+        program.interrupt(number)
+        program.end()
+        assert_gone(hosts)
+
+
+def test_set_up_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A set-up that fails half-way takes back what it has done.
+    """
+    monkeypatch.setitem(Link.addresses, "client", "10.99.0.256")
+    before = namespaces()
+    with pytest.raises(AssertionError, match=r"10\.99\.0\.256"), Link():
+        pass
+    assert_gone(namespaces() - before)
+
+
+def test_root_is_no_mount_point(tmp_path: Path) -> None:
+    """
+    Hosts can be made where nothing can be mounted, because the root directory is no
+    mount point.
+    """
+    private = [need("unshare"), "--mount", "--map-root-user"]
+    chroot = [*private, "sh", "-c", CHROOT, str(tmp_path)]
+    if subprocess.run([*private, "true"], capture_output=True).returncode:
+        # Here it is none, or the other tests are skipped, too.
+        chroot = []
+    with serving(chroot) as program:
+        assert len(set(program.lines(2))) == 2
