@@ -239,7 +239,7 @@ class CommandTests(SynchronousTestCase):
         Signals end the program with the status that shells give them.
         """
         self.show("x=tcp:127.0.0.1:80")
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
             error = self.assertRaises(EndError, self.signals[number], number, None)
             self.assertEqual(error.status, 128 + number)
 

@@ -100,8 +100,8 @@ def makeView(reactor: IReactorTime) -> View:
 
 def onSignals(leave: Callable[[], object]) -> None:
     """
-    End on Ctrl-C and its like, with the exit status that shells give that; signals
-    that are ignored, as nohup has it, stay so.
+    End on Ctrl-C, Ctrl-backslash and their like, with the exit status that shells give
+    that; signals that are ignored, as nohup has it, stay so.
 
     @param leave: is called before the end.
     """
@@ -110,7 +110,7 @@ def onSignals(leave: Callable[[], object]) -> None:
         leave()
         endNow(128 + number)
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, end)
 
