@@ -111,10 +111,6 @@ class Options(CommandOptions):
                 raise usage.UsageError(f"there are two clocks named {name!r}")
 
     def _clock(self, text: str) -> Clock:
-        if text.startswith("-"):
-            raise usage.UsageError(
-                f"{text!r} comes too late: first options, then clocks"
-            )
         name, equals, where = text.partition("=")
         if not (name and equals):
             raise usage.UsageError(
