@@ -6,10 +6,33 @@ turn it is; a L{Ticker} says when the lines are due, and a L{Face} what they loo
 like. Serve them on any endpoint, or run C{twistd clock}.
 """
 
-from clock.face import Face
-from clock.protocol import ClockFactory, ClockProtocol
-from clock.ticker import Ticker
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from clock.face import Face
+    from clock.protocol import ClockFactory, ClockProtocol
+    from clock.ticker import Ticker
 
 __version__ = "0.1.0"
 
 __all__ = ["ClockFactory", "ClockProtocol", "Face", "Ticker"]
+
+_MODULES = {
+    "ClockFactory": "clock.protocol",
+    "ClockProtocol": "clock.protocol",
+    "Face": "clock.face",
+    "Ticker": "clock.ticker",
+}
+
+
+def __getattr__(name: str) -> object:
+    """
+    Import a public name when it is first used. The commands, which begin in this
+    package, too, can therefore handle Ctrl-C before Twisted is imported.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value

@@ -21,9 +21,10 @@ from twisted.internet.task import react
 from twisted.python import usage
 from twisted.python.failure import Failure
 
+from clock._start import endOnInterrupt
 from clock.address import endpointFromText
 from clock.arguments import CommandOptions, whole
-from clock.output import endNow, requireOutput, writeAll
+from clock.output import requireOutput, writeAll
 from clock.wording import connectionError, oneLine
 
 #: The command, as its errors name it.
@@ -31,9 +32,6 @@ NAME = "clock-netcat"
 
 #: What a client that is turned away can know.
 NOTHING = "closed by the server, which sent nothing: it may be at its client limit"
-
-#: What a shell reports of a command that Ctrl-C ended: 128 and SIGINT's number.
-INTERRUPTED = 130
 
 
 class Options(CommandOptions):
@@ -147,14 +145,6 @@ async def copy(
         raise SystemExit(f"{NAME}: {oneLine(text)}: {why}") from None
 
 
-def interrupt(*_: object) -> None:
-    """
-    End at once: a write that waits for its reader would keep an exception, or
-    the reactor's end, waiting too.
-    """
-    endNow(INTERRUPTED)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """
     Run the command.
@@ -167,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = Options()
     options.parseOptions(arguments)
     requireOutput(NAME)
-    signal.signal(signal.SIGINT, interrupt)
+    endOnInterrupt()
     react(copy, [options["address"]])
 
 

@@ -5,8 +5,6 @@ Tests for L{clock.netcat}.
 from __future__ import annotations
 
 import errno
-import os
-import signal
 import sys
 
 from twisted.internet.defer import Deferred
@@ -21,7 +19,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import netcat
-from clock.netcat import CopyProtocol, Options, copy, interrupt, main
+from clock.netcat import CopyProtocol, Options, copy, main
 
 
 class CopyTests(SynchronousTestCase):
@@ -141,7 +139,7 @@ class MainTests(SynchronousTestCase):
         """
         self.run_: list[object] = []
         self.patch(netcat, "react", lambda *call: self.run_.append(call))
-        self.patch(signal, "signal", lambda *call: self.run_.append(call))
+        self.patch(netcat, "endOnInterrupt", lambda: self.run_.append("Ctrl-C"))
 
     def test_default(self) -> None:
         """
@@ -149,8 +147,7 @@ class MainTests(SynchronousTestCase):
         """
         self.patch(sys, "argv", ["clock-netcat"])
         main()
-        interruption = (signal.SIGINT, interrupt)
-        self.assertEqual(self.run_, [interruption, (copy, ["localhost:8080"])])
+        self.assertEqual(self.run_, ["Ctrl-C", (copy, ["localhost:8080"])])
 
     def test_address(self) -> None:
         """
@@ -204,15 +201,6 @@ class MainTests(SynchronousTestCase):
             name, *arguments = example.partition("#")[0].split()
             self.assertEqual(name, "clock-netcat")
             main(arguments)
-
-    def test_interrupt(self) -> None:
-        """
-        Ctrl-C ends the process at once with what a shell would report.
-        """
-        statuses: list[int] = []
-        self.patch(os, "_exit", statuses.append)
-        interrupt(signal.SIGINT, None)
-        self.assertEqual(statuses, [130])
 
 
 class ProtocolTests(SynchronousTestCase):
