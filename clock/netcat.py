@@ -51,6 +51,12 @@ class Options(CommandOptions):
         ("[::1]:8080", "an IPv6 address, in brackets"),
         ("unix:/tmp/clock", "any Twisted client endpoint"),
     )
+    compData = usage.Completions(
+        extraActions=[
+            usage.Completer(descr=r"HOST\:PORT, HOST or ENDPOINT"),
+            usage.Completer(descr="PORT"),
+        ]
+    )
 
     def commandName(self) -> str:
         """

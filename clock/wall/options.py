@@ -80,7 +80,7 @@ class Options(CommandOptions):
             option: usage.Completer(descr="seconds")
             for option in ("interval", "for", "max-gap")
         },
-        extraActions=[usage.Completer(descr="NAME=HOST:PORT", repeat=True)],
+        extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)],
     )
 
     def parseArgs(self, *clocks: str) -> None:
