@@ -7,11 +7,13 @@ like. Serve them on any endpoint, or run C{twistd clock}. The connections of a
 L{PromptEndpoint} send at once, and a L{ClientLimit} says how many clients there may be.
 """
 
-from clock.face import Face
-from clock.limits import ClientLimit
-from clock.protocol import ClockFactory, ClockProtocol
-from clock.ticker import Ticker
-from clock.transport import PromptEndpoint
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from clock.face import Face
+    from clock.limits import ClientLimit
+    from clock.protocol import ClockFactory, ClockProtocol
+    from clock.ticker import Ticker
+    from clock.transport import PromptEndpoint
 
 __version__ = "0.1.0"
 
@@ -23,3 +25,26 @@ __all__ = [
     "PromptEndpoint",
     "Ticker",
 ]
+
+_MODULES = {
+    "ClientLimit": "clock.limits",
+    "ClockFactory": "clock.protocol",
+    "ClockProtocol": "clock.protocol",
+    "Face": "clock.face",
+    "PromptEndpoint": "clock.transport",
+    "Ticker": "clock.ticker",
+}
+
+
+def __getattr__(name: str) -> object:
+    """
+    Import a public name when it is first used. The commands, which begin in this
+    package, too, can therefore handle Ctrl-C before Twisted is imported.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value

@@ -130,14 +130,17 @@ class Options(CommandOptions):
         mutuallyExclusive=[("listen", "port"), ("listen", "interface")],
         optActions={
             "port": usage.Completer(descr="TCP port"),
-            "interface": usage.CompleteList(["localhost", "0.0.0.0", "::", "::1"]),
+            # A colon ends a word in zsh's descriptions of options.
+            "interface": usage.CompleteList(
+                ["localhost", "0.0.0.0", r"\:\:", r"\:\:1"]
+            ),
             "listen": usage.Completer(descr="Twisted endpoint string"),
             "zone": lambda: usage.CompleteList([f"{name}=" for name in zoneNames()]),
             "interval": usage.Completer(descr="seconds"),
             "max-clients": usage.Completer(descr="number of clients"),
             "stall-timeout": usage.Completer(descr="seconds"),
             "tz": lambda: usage.CompleteList(zoneNames(), descr="time zone"),
-            "format": usage.CompleteList([*sorted(WELL_KNOWN), "%H:%M:%S"]),
+            "format": usage.CompleteList([*sorted(WELL_KNOWN), r"%H\:%M\:%S"]),
         },
     )
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from io import BytesIO, StringIO, TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from unittest import mock
 
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock import __version__, options, places
+from clock import __version__, arguments, options, places
 from clock.limits import RESERVE
 from clock.options import Options
 
@@ -445,16 +445,23 @@ class OptionsTests(SynchronousTestCase):
         self.patch(sys, "argv", ["twist"])
         self.assertIn("\n  twist clock --port 8080 ", str(self.parse()))
 
-    def test_version(self) -> None:
+    def test_helpAndVersion(self) -> None:
         """
-        C{--version} is that of the clock, beside Twisted's.
+        C{--help}, C{-h} and C{--version} are written to standard output.
         """
-        stdout = StringIO()
-        self.patch(sys, "stdout", stdout)
-        error = self.assertRaises(SystemExit, self.parse, "--version")
-        self.assertEqual(error.code, 0)
-        start = f"clock {__version__}, Twisted "
-        self.assertEqual(stdout.getvalue()[: len(start)], start)
+        written: list[str] = []
+        self.patch(arguments, "write", lambda *written_: written.extend(written_))
+        for option, start in [
+            ("--help", "[options]\n"),
+            ("-h", "[options]\n"),
+            ("--version", f"clock {__version__}, Twisted "),
+        ]:
+            error = self.assertRaises(SystemExit, self.parse, option)
+            self.assertEqual(error.code, 0)
+            text, command = written
+            self.assertEqual((text[: len(start)], command), (start, "twistd clock"))
+            self.assertEqual(text[-1], "\n")
+            written.clear()
 
     def test_completion(self) -> None:
         """
