@@ -10,7 +10,7 @@ import signal
 from twisted.trial.unittest import SynchronousTestCase
 
 import clock
-from clock import _start, face, netcat, protocol, ticker
+from clock import _start, face, limits, netcat, protocol, ticker, transport
 from clock.wall import command
 
 
@@ -27,9 +27,11 @@ class PublicTests(SynchronousTestCase):
         self.assertEqual(
             found,
             {
+                "ClientLimit": limits.ClientLimit,
                 "ClockFactory": protocol.ClockFactory,
                 "ClockProtocol": protocol.ClockProtocol,
                 "Face": face.Face,
+                "PromptEndpoint": transport.PromptEndpoint,
                 "Ticker": ticker.Ticker,
             },
         )
