@@ -62,6 +62,9 @@ def endpointFromText(reactor: Any, text: str) -> IStreamClientEndpoint:
         # The parsers raise whatever they happen on.
         try:
             endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
+        except (ImportError, NameError):
+            # Where there is no OpenSSL, Twisted has not defined what they use.
+            raise ValueError("TLS needs OpenSSL: pip install 'clock[tls]'") from None
         except Exception as error:
             raise ValueError(
                 "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint "

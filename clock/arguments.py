@@ -7,19 +7,21 @@ exit status 1.
 
 from __future__ import annotations
 
+import getopt
 import math
 import os
 import re
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import NoReturn, cast
 
 from twisted.copyright import version as twistedVersion
 from twisted.internet.interfaces import IReactorCore
 from twisted.python import usage
 
 import clock
+from clock.output import write
 from clock.wording import oneLine
 
 
@@ -130,21 +132,50 @@ class CommandOptions(usage.Options):
         ]
         return super().getUsage(width) + "\nExamples:\n" + "".join(lines)
 
-    def opt_version(self) -> None:
+    def opt_help(self) -> NoReturn:
         """
-        Print the versions of the clock and of Twisted, and exit.
+        Display this help and exit.
         """
-        print(f"clock {clock.__version__}, Twisted {twistedVersion}")
-        sys.exit(0)
+        self._exitWith(str(self))
+
+    opt_h = opt_help
+
+    def opt_version(self) -> NoReturn:
+        """
+        Display the versions of the clock and of Twisted, and exit.
+        """
+        self._exitWith(f"clock {clock.__version__}, Twisted {twistedVersion}")
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """
-        Parse the command line.
+        Parse the command line. Options may follow arguments.
 
         @raise SystemExit: with one line for standard error, if it is wrong.
             (C{twistd} would print all of the help, to standard output.)
         """
+        words = sys.argv[1:] if options is None else [*options]
         try:
-            super().parseOptions(options)
+            super().parseOptions(self._optionsFirst(words))
         except usage.UsageError as error:
             raise SystemExit(f"{self.commandName()}: {oneLine(error)}") from None
+
+    def _exitWith(self, text: str) -> NoReturn:
+        write(f"{text}\n", self.commandName())
+        sys.exit(0)
+
+    def _optionsFirst(self, words: list[str]) -> list[str]:
+        """
+        Put the options before the arguments, where the base class looks for them.
+        """
+        if words[-2:-1] == ["--_shell-completion"]:
+            return words
+        try:
+            found, arguments = getopt.gnu_getopt(words, self.shortOpt, self.longOpt)
+        except getopt.error as error:
+            raise usage.UsageError(str(error)) from None
+        options = []
+        for name, value in found:
+            options.append(name)
+            if f"{name[2:]}=" in self.longOpt or f"{name[1:]}:" in self.shortOpt:
+                options.append(value)
+        return [*options, "--", *arguments]

@@ -9,9 +9,11 @@ daylight-saving change come out right, and the fraction of a second is exact.
 from __future__ import annotations
 
 import json
+import os
 import platform
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone, tzinfo
 from difflib import get_close_matches
 from zoneinfo import ZoneInfo, available_timezones
@@ -91,6 +93,13 @@ WELL_KNOWN: dict[str, Rendering] = {
 }
 
 
+#: Two instants that have no part of a date or a time in common, nor the century.
+_APART = (
+    datetime(1985, 2, 3, 4, 5, 6, 789, timezone.utc),
+    datetime(2010, 7, 16, 17, 18, 19, 202122, timezone.utc),
+)
+
+
 class Face:
     """
     The face of the clock: its format and its zone.
@@ -102,8 +111,8 @@ class Face:
     def __init__(self, format: str = "%H:%M:%S", zone: tzinfo | None = None) -> None:
         """
         @param format: strftime text, or a name from L{WELL_KNOWN}.
-        @param zone: the zone to show; C{None} means the system's local time,
-            which the C{TZ} environment variable sets.
+        @param zone: the zone to show; C{None} means local time as the C library
+            knows it. L{localZone} knows zones that it does not.
 
         @raise ValueError: if the format shows nothing, more than one line, or
             something that UTF-8 cannot encode, or if it is nearly a well-known name.
@@ -149,6 +158,16 @@ class Face:
             return str(self.zone)
         return f"local time ({self.moment(instant).tzname()})"
 
+    def constant(self) -> bool:
+        """
+        Tell whether every line is the same, because the format has nothing in it
+        that changes.
+
+        @return: whether it is.
+        """
+        first, second = [each.astimezone(self.zone) for each in _APART]
+        return self._render(first, 0) == self._render(second, 1)
+
     def _tryOut(self) -> None:
         """
         Find out now, with the reason, whether the format makes lines at all.
@@ -169,9 +188,10 @@ class Face:
 
 def zoneNames() -> list[str]:
     """
-    List the zones of the IANA time zone database.
+    List the zones of the IANA time zone database: those of the system, and of
+    C{tzdata}.
 
-    @return: their names, in order; none where there is no database.
+    @return: their names, in order.
     """
     return sorted(available_timezones())
 
@@ -184,15 +204,62 @@ def zoneNamed(name: str) -> tzinfo:
 
     @return: the zone.
 
-    @raise ValueError: if there is no such zone, or no database at all. The
-        message says which, and what would be right.
+    @raise ValueError: if there is no such zone. The message says what would be
+        right.
     """
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        known = zoneNames()
-    if not known:
-        raise ValueError("no time zone database here: install the package tzdata")
-    near = get_close_matches(name, known, n=1)
+        near = get_close_matches(name, zoneNames(), n=1)
     hint = f"did you mean {near[0]}?" if near else "a name is like Europe/London"
     raise ValueError(f"no such zone in the IANA database; {hint}")
+
+
+#: What POSIX (Base Definitions, 8.3) lets C{TZ} hold beside the names of files:
+#: C{EST5EDT,M3.2.0,M11.1.0}, C{<+0330>-3:30}. The rules may be missing, and their
+#: times may be negative or as late as 167 o'clock (tzset(3)).
+_NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
+_OFFSET = r"[+-]?(?:[01]?\d|2[0-4])(?::[0-5]\d){0,2}"
+_RULE = (
+    r",(?:M(?:[1-9]|1[0-2])\.[1-5]\.[0-6]|J?\d{1,3})"
+    r"(?:/[+-]?\d{1,3}(?::[0-5]\d){0,2})?"
+)
+_POSIX_ZONE = re.compile(
+    f"{_NAME}{_OFFSET}(?:{_NAME}(?:{_OFFSET})?(?:{_RULE}{_RULE})?)?", re.ASCII
+)
+
+
+def localZone(variable: str) -> tzinfo | None:
+    """
+    Find the zone that a C{TZ} variable names.
+
+    The C library finds only those zones that the system has files for, and takes
+    any other name for UTC.
+
+    @param variable: the value of C{TZ}, with or without the colon that POSIX allows.
+
+    @return: a zone of the IANA time zone database; C{None} if the C library knows
+        best: for a POSIX string, the path of a zone's file, or nothing.
+
+    @raise ValueError: if it is none of these. The message says what would be right.
+    """
+    name = variable.removeprefix(":")
+    if not name or _isZoneFile(name):
+        return None
+    try:
+        return zoneNamed(name)
+    except ValueError as error:
+        if _POSIX_ZONE.fullmatch(variable):
+            return None
+        raise ValueError(f"no POSIX TZ string, and {error}") from None
+
+
+def _isZoneFile(path: str) -> bool:
+    """
+    Tell whether there is a file in TZif format (RFC 8536) at an absolute path.
+    """
+    if not (os.path.isabs(path) and os.path.isfile(path)):
+        return False
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read(4) == b"TZif"
+    return False

@@ -7,11 +7,16 @@ turns away whoever comes then, at once, with FIN.
 
 A client that has closed its sending half may have gone altogether; it looks the
 same until a write fails. When the house is full, the one of these that closed its
-half first makes room: nobody is turned away because of those who have gone.
+half first makes room: nobody is turned away because of those who have gone. It is
+closed in a later turn of the reactor, since the descriptor of a socket that is closed
+between two accepts is the next connection's at once, and an event which was fetched
+for the old one would hit the new. Meanwhile there are more clients than the limit
+says, by as many as are accepted in one turn; the reserve has room for them.
 """
 
 from __future__ import annotations
 
+import resource
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
@@ -21,8 +26,9 @@ from twisted.logger import Logger
 MOST = 2**20
 
 #: What a process needs for itself, in file descriptors: listening sockets, logs,
-#: the reactor's own, and one to turn a client away with.
-RESERVE = 32
+#: the reactor's own, and those of clients that were accepted before the ones that made
+#: room for them are closed.
+RESERVE = 128
 
 #: How often the number of those turned away is logged, in seconds.
 REPORT_EVERY = 60.0
@@ -37,11 +43,6 @@ def openFiles(reactorName: str) -> int:
 
     @return: how many files may be open, 2^20 at most.
     """
-    try:
-        import resource
-    except ImportError:
-        # Windows has no such limit.
-        return MOST
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
     if soft != resource.RLIM_INFINITY and soft < allowed:
@@ -68,6 +69,10 @@ class ClientLimit:
     """
     The clients of a whole process, whichever factory serves them.
 
+    Wherever it is given to a L{ClockFactory<clock.ClockFactory>}, a client too many is
+    closed when it has connected. On a L{PromptEndpoint<clock.PromptEndpoint>} whose
+    C{admit} is L{ClientLimit.admit} it is closed before a protocol is made for it.
+
     @ivar most: how many there may be; C{None} for no limit.
     @ivar count: how many there are.
     @ivar refused: how many were turned away since that was logged last.
@@ -75,16 +80,23 @@ class ClientLimit:
 
     _log = Logger()
     _nextReport: IDelayedCall | None = None
+    _nextEviction: IDelayedCall | None = None
 
     def __init__(self, most: int | None, reactor: IReactorTime) -> None:
         """
         @param most: how many clients there may be; C{None} for no limit.
-        @param reactor: what to wait on between two reports.
+        @param reactor: what to wait on between two reports, and to close a client
+            that makes room on.
+
+        @raise ValueError: if no client at all would be let in.
         """
+        if most is not None and most < 1:
+            raise ValueError(f"a limit of {most} clients lets nobody in")
         self.most = most
         self.count = 0
         self.refused = 0
         self._halfClosed: dict[Dismissible, None] = {}
+        self._evicted: dict[Dismissible, None] = {}
         self._reactor = reactor
 
     def admit(self) -> bool:
@@ -93,21 +105,16 @@ class ClientLimit:
 
         @return: whether it may.
         """
-        if self.most is None or self.count < self.most:
-            return True
-        if self._halfClosed:
-            next(iter(self._halfClosed)).dismiss()
-            return True
-        self.refused += 1
-        if self._nextReport is None:
-            self._report()
-        return False
+        return self._hasRoom(1)
 
-    def came(self) -> None:
+    def came(self) -> bool:
         """
         Count one more client: it has connected.
+
+        @return: whether it may stay. Where L{admit} was asked before, it may.
         """
         self.count += 1
+        return self._hasRoom(0)
 
     def halfClosed(self, client: Dismissible) -> None:
         """
@@ -125,6 +132,33 @@ class ClientLimit:
         """
         self.count -= 1
         self._halfClosed.pop(client, None)
+        self._evicted.pop(client, None)
+
+    def _hasRoom(self, more: int) -> bool:
+        """
+        Tell whether so many more may be there, and make room if that can be.
+        """
+        if self.most is None or self.count + more - len(self._evicted) <= self.most:
+            return True
+        if self._halfClosed:
+            client = next(iter(self._halfClosed))
+            del self._halfClosed[client]
+            self._evicted[client] = None
+            if self._nextEviction is None:
+                self._nextEviction = self._reactor.callLater(0, self._evict)
+            return True
+        self.refused += 1
+        if self._nextReport is None:
+            self._report()
+        return False
+
+    def _evict(self) -> None:
+        """
+        Close those who have made room.
+        """
+        self._nextEviction = None
+        for client in [*self._evicted]:
+            client.dismiss()
 
     def close(self) -> None:
         """

@@ -9,7 +9,6 @@ output takes nothing, nothing more is read, and the server can tell.
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,25 +18,66 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import react
+from twisted.python import usage
 from twisted.python.failure import Failure
 
+from clock._start import endOnInterrupt
 from clock.address import endpointFromText
-from clock.output import endNow, writeAll
-from clock.wording import oneLine
+from clock.arguments import CommandOptions, whole
+from clock.output import requireOutput, writeAll
+from clock.wording import connectionError, oneLine
 
-USAGE = """\
-Usage: clock-netcat [HOST]:PORT | ENDPOINT
+#: The command, as its errors name it.
+NAME = "clock-netcat"
 
-Connects, and copies what arrives to standard output until the server closes.
+#: What a client that is turned away can know.
+NOTHING = "closed by the server, which sent nothing: it may be at its client limit"
 
-  clock-netcat                     localhost:8080
-  clock-netcat :8000               localhost:8000
-  clock-netcat [::1]:8080          an IPv6 address, in brackets
-  clock-netcat unix:/tmp/clock     any Twisted client endpoint
-"""
 
-#: What a shell reports of a command that Ctrl-C ended: 128 and SIGINT's number.
-INTERRUPTED = 130
+class Options(CommandOptions):
+    """
+    The options of C{clock-netcat}: where to connect is C{"address"}.
+    """
+
+    synopsis = f"Usage: {NAME} [options] [[HOST]:PORT | HOST PORT | ENDPOINT]"
+    longdesc = (
+        "Connects, and copies what arrives to standard output until the server closes. "
+        "The exit status is 1 if that fails, or if nothing arrives."
+    )
+    examples = (
+        ("", "localhost:8080"),
+        (":8000", "localhost:8000"),
+        ("localhost 8000", "the same, as netcat takes it"),
+        ("[::1]:8080", "an IPv6 address, in brackets"),
+        ("unix:/tmp/clock", "any Twisted client endpoint"),
+    )
+    compData = usage.Completions(
+        extraActions=[
+            usage.Completer(descr=r"HOST\:PORT, HOST or ENDPOINT"),
+            usage.Completer(descr="PORT"),
+        ]
+    )
+
+    def commandName(self) -> str:
+        """
+        Name the command, though it may be run as a module.
+
+        @return: C{clock-netcat}.
+        """
+        return NAME
+
+    def parseArgs(self, *arguments: str) -> None:
+        """
+        Take the address.
+        """
+        if len(arguments) > 2:
+            raise usage.UsageError(f"one address at most; see {NAME} --help")
+        self["address"] = ":".join(arguments) or "localhost:8080"
+        if len(arguments) == 2:
+            host, port = arguments
+            whole("port", 1, 65535)(port)
+            if ":" in host and "[" not in host:
+                self["address"] = f"[{host}]:{port}"
 
 
 class CopyProtocol(Protocol):
@@ -45,10 +85,12 @@ class CopyProtocol(Protocol):
     Hand on all that arrives.
 
     @ivar done: fires when the connection has ended, with C{None} if the server
-        closed it or nobody takes the output any more, else with the reason.
+        closed it or nobody takes the output any more, else with the reason. It is
+        an C{EOFError} if the server closed before it sent anything.
     """
 
     transport: ITCPTransport
+    _received = False
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         """
@@ -61,6 +103,7 @@ class CopyProtocol(Protocol):
         """
         Hand bytes on, unchanged, and stop where they can go no further.
         """
+        self._received = True
         try:
             self._write(data)
         except BrokenPipeError:
@@ -72,7 +115,12 @@ class CopyProtocol(Protocol):
         """
         Tell that the connection has ended.
         """
-        self._finish(None if reason.check(ConnectionDone) else reason)
+        if not reason.check(ConnectionDone):
+            self._finish(reason)
+        elif self._received:
+            self._finish(None)
+        else:
+            self._finish(Failure(EOFError(NOTHING)))
 
     def _finish(self, result: Failure | None) -> None:
         if not self.done.called:
@@ -99,16 +147,8 @@ async def copy(
         connection = await connectProtocol(endpoint, CopyProtocol(write))
         await connection.done
     except Exception as error:
-        where = oneLine(text)
-        raise SystemExit(f"clock-netcat: {where}: {oneLine(error)}") from None
-
-
-def interrupt(*_: object) -> None:
-    """
-    End at once: a write that waits for its reader would keep an exception, or
-    the reactor's end, waiting too.
-    """
-    endNow(INTERRUPTED)
+        why = connectionError(error)
+        raise SystemExit(f"{NAME}: {oneLine(text)}: {why}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -120,20 +160,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     @raise SystemExit: always: 0 when the server has closed or nobody reads the
         output any more, 1 with a line on standard error for every failure.
     """
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if arguments and arguments[0] in ("-h", "--help"):
-        print(USAGE, end="")
-        raise SystemExit(0)
-    if arguments and arguments[0].startswith("-"):
-        raise SystemExit(
-            f"clock-netcat: {arguments[0]!r} is not an address; see clock-netcat --help"
-        )
-    if len(arguments) > 1:
-        raise SystemExit("clock-netcat: one address at most; see clock-netcat --help")
-    if sys.stdout is None:
-        raise SystemExit("clock-netcat: standard output is closed")
-    signal.signal(signal.SIGINT, interrupt)
-    react(copy, [*arguments] or ["localhost:8080"])
+    options = Options()
+    options.parseOptions(arguments)
+    requireOutput(NAME)
+    endOnInterrupt()
+    react(copy, [options["address"]])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from twisted.internet.interfaces import IReactorCore
 from twisted.python import usage
 
 from clock.arguments import CommandOptions, seconds, whole
-from clock.face import WELL_KNOWN, Face, zoneNamed, zoneNames
+from clock.face import WELL_KNOWN, Face, localZone, zoneNamed, zoneNames
 from clock.limits import MOST, RESERVE, openFiles
 from clock.places import Place, endpointPlace, portPlace
 from clock.wording import commandName, oneLine
@@ -96,7 +96,7 @@ class Options(CommandOptions):
             "z",
             None,
             "Time zone by its IANA name, such as Europe/London. Without it the "
-            "system's local time is shown; the TZ variable counts.",
+            "zone is that of the TZ variable, or the system's.",
         ],
         [
             "format",
@@ -105,7 +105,7 @@ class Options(CommandOptions):
             "What a line looks like: strftime text, or one of "
             f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970); json tells the "
             "number of the tick, too: one more each time, the same for every client, "
-            "from 0 at the start; none are counted while there are no clients.",
+            "from 1 on; none are counted while there are no clients.",
         ],
         [
             "max-clients",
@@ -130,14 +130,17 @@ class Options(CommandOptions):
         mutuallyExclusive=[("listen", "port"), ("listen", "interface")],
         optActions={
             "port": usage.Completer(descr="TCP port"),
-            "interface": usage.CompleteList(["localhost", "0.0.0.0", "::", "::1"]),
+            # A colon ends a word in zsh's descriptions of options.
+            "interface": usage.CompleteList(
+                ["localhost", "0.0.0.0", r"\:\:", r"\:\:1"]
+            ),
             "listen": usage.Completer(descr="Twisted endpoint string"),
             "zone": lambda: usage.CompleteList([f"{name}=" for name in zoneNames()]),
             "interval": usage.Completer(descr="seconds"),
             "max-clients": usage.Completer(descr="number of clients"),
             "stall-timeout": usage.Completer(descr="seconds"),
             "tz": lambda: usage.CompleteList(zoneNames(), descr="time zone"),
-            "format": usage.CompleteList([*sorted(WELL_KNOWN), "%H:%M:%S"]),
+            "format": usage.CompleteList([*sorted(WELL_KNOWN), r"%H\:%M\:%S"]),
         },
     )
 
@@ -206,7 +209,7 @@ class Options(CommandOptions):
 
     def _makeClocks(self) -> list[Clock]:
         zone = (
-            None
+            self._localZone()
             if self["tz"] is None
             else self._zone(f"--tz {self['tz']!r}", self["tz"])
         )
@@ -240,9 +243,17 @@ class Options(CommandOptions):
         except ValueError as error:
             raise usage.UsageError(f"{option}: {error}") from None
 
+    def _localZone(self) -> tzinfo | None:
+        variable = os.environ.get("TZ", "")
+        try:
+            zone = localZone(variable)
+            # POSIX allows an offset of a whole day, and Python does not.
+            datetime.now().astimezone(zone)
+        except ValueError as error:
+            raise usage.UsageError(f"TZ={variable!r}: {error}") from None
+        return zone
+
     def _makeFace(self, zone: tzinfo | None) -> Face:
-        if zone is None:
-            self._tryLocalTime()
         try:
             return Face(self["format"], zone)
         except ValueError as error:
@@ -250,12 +261,6 @@ class Options(CommandOptions):
                 f"--format {self['format']!r}: {oneLine(error)}; it takes one line "
                 f"of strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
             ) from None
-
-    def _tryLocalTime(self) -> None:
-        try:
-            datetime.now().astimezone()
-        except ValueError as error:
-            raise usage.UsageError(f"TZ={os.environ.get('TZ')!r}: {error}") from None
 
     def _mostClients(self) -> int:
         # One place to listen is in the reserve.

@@ -72,6 +72,11 @@ def endpointPlace(reactor: Any, text: str) -> Place:
             f"{text!r} needs {missing}: pip install 'clock[tls]'"
         ) from None
     except Exception as error:
+        if text.startswith("systemd:") and isinstance(error, LookupError):
+            raise ValueError(
+                f"{text!r}: systemd handed no such socket over; a socket unit does, or "
+                "systemd-socket-activate with --fdname"
+            ) from None
         raise ValueError(
             f"{text!r} is not an endpoint ({type(error).__name__}: {oneLine(error)}); "
             "try tcp:8080, tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock"

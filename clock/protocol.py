@@ -8,11 +8,12 @@ order they came. Whoever is served has a C{LoopingCall} that sends it the time.
 A client may close its sending half and go on reading, as C{nc -N} and C{ncat} do,
 so the end of what it sends is not the end of the connection: a write that fails
 is. On the wire, though, "I send no more" and "I am gone" look the same, so in
-sequential mode the benefit of that doubt ends where somebody else waits.
+sequential mode such a client is let go as soon as another waits behind it.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import cast
 
 from twisted.internet.defer import Deferred, succeed
@@ -22,6 +23,7 @@ from twisted.internet.interfaces import (
     IDelayedCall,
     IFileDescriptor,
     IHalfCloseableProtocol,
+    IHandshakeListener,
     IPushProducer,
     IReactorTime,
     ITCPTransport,
@@ -33,6 +35,7 @@ from zope.interface import implementer
 
 from clock.address import addressText
 from clock.face import Face
+from clock.handshake import shakesHands
 from clock.limits import ClientLimit
 from clock.loop import LeanLoopingCall
 from clock.ticker import Ticker
@@ -44,15 +47,21 @@ READ_EVERY = 1.0
 #: cut off, in seconds.
 GRACE = 0.5
 
+#: How long a client may take to shake hands, with TLS, or to send a PROXY header, in
+#: seconds.
+HANDSHAKE_TIMEOUT = 10.0
 
-@implementer(IHalfCloseableProtocol, IPushProducer)
+
+@implementer(IHalfCloseableProtocol, IHandshakeListener, IPushProducer)
 class ClockProtocol(Protocol):
     """
     Tell one client the time, from the start of its turn until it has gone.
 
-    What the client says is ignored.
+    Over TLS, and where a PROXY header comes first, it asks for its turn when the
+    handshake is done and the header is judged. What the client says is ignored.
 
     @ivar lines: how many lines were handed to the transport.
+    @ivar ready: whether the handshake is done, or there is none.
     @ivar halfClosed: whether the client has closed its sending half.
     """
 
@@ -61,20 +70,38 @@ class ClockProtocol(Protocol):
     factory: ClockFactory
     transport: ITCPTransport
     lines = 0
+    ready = False
     halfClosed = False
     _paused = False
-    _missed = False
+    _lastTick: int | None = None
     _loop: LeanLoopingCall | None = None
     _cutOff: IDelayedCall | None = None
     _readOn: IDelayedCall | None = None
+    _handshakeBy: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
         """
-        Ask the factory for a turn; it calls L{serve} at once or later.
+        Ask the factory for a turn, now or when the handshake is done; it calls
+        L{serve} at once or later.
         """
-        self._since = self.factory.ticker.reactor.seconds()
-        cast(IConsumer, self.transport).registerProducer(self, True)
-        self.factory.arrived(self)
+        reactor = self.factory.ticker.reactor
+        self._since = reactor.seconds()
+        self.factory.connected(self)
+        if not shakesHands(self.transport):
+            self.handshakeCompleted()
+        elif self._cutOff is None:
+            abort = self.transport.abortConnection
+            self._handshakeBy = reactor.callLater(HANDSHAKE_TIMEOUT, abort)
+
+    def handshakeCompleted(self) -> None:
+        """
+        Ask the factory for a turn: the transport is ready.
+        """
+        if self._cutOff is None:
+            self._stopTimers()
+            self.ready = True
+            cast(IConsumer, self.transport).registerProducer(self, True)
+            self.factory.arrived(self)
 
     def serve(self) -> None:
         """
@@ -90,11 +117,13 @@ class ClockProtocol(Protocol):
         or L{GRACE} is over.
         """
         self._stop()
+        self._stopTimers()
         reactor = self.factory.ticker.reactor
         self._cutOff = reactor.callLater(GRACE, self.transport.abortConnection)
         # Over TLS, loseConnection waits until no producer is registered, and
         # until the client has answered, which takes reading.
-        cast(IConsumer, self.transport).unregisterProducer()
+        if self.ready:
+            cast(IConsumer, self.transport).unregisterProducer()
         cast(IPushProducer, self.transport).resumeProducing()
         self.transport.loseConnection()
 
@@ -139,9 +168,7 @@ class ClockProtocol(Protocol):
         Stop sending, and give the turn, or the place in the queue, back.
         """
         self._stop()
-        for call in (self._cutOff, self._readOn):
-            if call is not None and call.active():
-                call.cancel()
+        self._stopTimers()
         seconds = self.factory.ticker.reactor.seconds() - self._since
         self.factory.left(self, seconds, reason)
 
@@ -158,8 +185,7 @@ class ClockProtocol(Protocol):
         Go on: at once with the tick that it is, if one was let go by.
         """
         self._paused = False
-        if self._missed:
-            self._missed = False
+        if self._loop is not None and self._loop.running:
             self._sendTime()
 
     def stopProducing(self) -> None:
@@ -172,16 +198,24 @@ class ClockProtocol(Protocol):
         if self._loop is not None and self._loop.running:
             self._loop.stop()
 
+    def _stopTimers(self) -> None:
+        for call in (self._cutOff, self._readOn, self._handshakeBy):
+            if call is not None and call.active():
+                call.cancel()
+
     def _sendTime(self) -> None:
         """
-        Send the present time the first time, and the tick's ever after.
+        Send the present time the first time, and the tick's ever after: once, though
+        the loop, the start of the turn and a transport that is resumed all send.
         """
-        if self._paused:
-            self._missed = True
-            return
         factory = self.factory
-        self.transport.write(factory.tickLine() if self.lines else factory.line())
+        if self._paused or self._lastTick == factory.ticker.tick:
+            return
+        line = factory.tickLine() if self.lines else factory.line()
+        # What begins the first line may begin a tick.
+        self._lastTick = factory.ticker.tick
         self.lines += 1
+        self.transport.write(line)
 
     def _broken(self, failure: Failure) -> None:
         """
@@ -204,8 +238,9 @@ class ClockFactory(ServerFactory):
     @ivar verbose: whether each client's coming and going is logged.
     @ivar serving: who is served, in the order their turns began.
     @ivar waiting: who waits, in the order they came.
-    @ivar leaving: who was let go and has not gone yet. All three are dictionaries
-        of nothing, because a set keeps no order and a list is slow to leave.
+    @ivar connecting: whose handshake is not done yet, or whose PROXY header not here.
+    @ivar leaving: who was let go and has not gone yet. All four are dictionaries of
+        nothing, because a set keeps no order and a list is slow to leave.
     """
 
     _log = Logger()
@@ -223,15 +258,20 @@ class ClockFactory(ServerFactory):
         verbose: bool = False,
     ) -> None:
         """
-        @param face: what the lines look like; by default C{HH:MM:SS} in local
-            time.
+        @param face: what the lines look like, a L{Face}; by default C{HH:MM:SS} in
+            local time.
         @param ticker: when the lines are due; by default every second, on the
             global reactor, which is installed if there is none yet.
-        @param limit: counts the clients, and may dismiss one; whoever listens
-            asks it before a client is let in. By default there is none.
+        @param limit: counts the clients; one too many is closed when it has
+            connected, unless one that is half-closed can make room. A
+            L{PromptEndpoint} can ask it earlier. By default there is none.
         @param sequential: serve one client at a time, and let the others wait.
         @param verbose: log each client's coming and going.
+
+        @raise TypeError: if C{face} is something else, such as a format.
         """
+        if not isinstance(face, Face | None):
+            raise TypeError(f"face is {face!r}: it must be a Face, as Face({face!r})")
         if ticker is None:
             from twisted.internet import reactor
 
@@ -243,6 +283,7 @@ class ClockFactory(ServerFactory):
         self.verbose = verbose
         self.serving: dict[ClockProtocol, None] = {}
         self.waiting: dict[ClockProtocol, None] = {}
+        self.connecting: dict[ClockProtocol, None] = {}
         self.leaving: dict[ClockProtocol, None] = {}
         self._tick = -1
         self._tickLine = b""
@@ -250,11 +291,12 @@ class ClockFactory(ServerFactory):
         self._closing = False
         self._whenGone: list[Deferred[None]] = []
 
-    def startFactory(self) -> None:
+    def doStart(self) -> None:
         """
-        Welcome clients, after L{disconnectAll} too: a port listens again.
+        Welcome clients, after L{disconnectAll} too: one more port listens.
         """
         self._closing = False
+        super().doStart()
 
     def line(self) -> bytes:
         """
@@ -276,20 +318,30 @@ class ClockFactory(ServerFactory):
             self._tickLine = self.face.line(self.ticker.instant(), self._tick)
         return self._tickLine
 
+    def connected(self, client: ClockProtocol) -> None:
+        """
+        Count a new client, and let it go at once if it is one too many, or comes
+        after the end.
+
+        @param client: one that has just connected.
+        """
+        self.connecting[client] = None
+        if not self.limit.came() or self._closing:
+            self._letGo(client)
+
     def arrived(self, client: ClockProtocol) -> None:
         """
         Serve a new client, or let it wait for its turn.
 
-        @param client: one that has just connected.
+        @param client: one that was L{connected} and whose transport is ready.
         """
-        self.limit.came()
+        del self.connecting[client]
         self.waiting[client] = None
-        if self._closing:
-            self._letGo(client)
         self._handOn()
         if client in self.waiting:
-            for active in [*self.serving]:
-                self.halfClosed(active)
+            # Of those before it, none but the last and the active can be half-closed.
+            for other in [*self.serving, *islice(reversed(self.waiting), 1, 2)]:
+                self.halfClosed(other)
         if self.verbose:
             self._log.info(
                 "A client came for {zone}: {serving} served, {waiting} waiting",
@@ -300,12 +352,12 @@ class ClockFactory(ServerFactory):
 
     def halfClosed(self, client: ClockProtocol) -> None:
         """
-        Let go of a client that sends no more, unless it may be reading still
-        and stands in nobody's way.
+        Let go of a client that sends no more, and may have gone, if another waits
+        behind it.
 
         @param client: one that is connected, half-closed or not.
         """
-        if client.halfClosed and self.waiting:
+        if client.halfClosed and next(reversed(self.waiting), client) is not client:
             self._letGo(client)
             self._handOn()
 
@@ -318,9 +370,9 @@ class ClockFactory(ServerFactory):
         @param reason: why the connection was lost.
         """
         self.limit.left(client)
-        for clients in (self.serving, self.waiting, self.leaving):
+        for clients in (self.connecting, self.serving, self.waiting, self.leaving):
             clients.pop(client, None)
-        if self.verbose:
+        if self.verbose and client.ready:
             self._log.info(
                 "{peer} left {zone} after {seconds:.1f} s and {lines} lines: {reason}",
                 peer=addressText(client.transport.getPeer()),
@@ -330,7 +382,7 @@ class ClockFactory(ServerFactory):
                 reason=reason.getErrorMessage(),
             )
         self._handOn()
-        if not (self.serving or self.waiting or self.leaving):
+        if not (self.connecting or self.serving or self.waiting or self.leaving):
             whenGone, self._whenGone = self._whenGone, []
             for gone in whenGone:
                 gone.callback(None)
@@ -346,7 +398,7 @@ class ClockFactory(ServerFactory):
         """
         self._closing = True
         self.limit.close()
-        for client in [*self.waiting, *self.serving]:
+        for client in [*self.connecting, *self.waiting, *self.serving]:
             self._letGo(client)
         if not self.leaving:
             return succeed(None)
@@ -361,8 +413,8 @@ class ClockFactory(ServerFactory):
         """
         End a turn, or a wait, from our side.
         """
-        self.waiting.pop(client, None)
-        self.serving.pop(client, None)
+        for clients in (self.connecting, self.waiting, self.serving):
+            clients.pop(client, None)
         if client not in self.leaving:
             self.leaving[client] = None
             client.letGo()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import cast
 
 from twisted.application.internet import StreamServerEndpointService
@@ -17,6 +18,7 @@ from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.python.lockfile import FilesystemLock
 
 from clock.address import addressText
 from clock.protocol import ClockFactory
@@ -27,6 +29,12 @@ _ADVICE: dict[int | None, str] = {
     errno.EACCES: "a port below 1024 needs root, which twistd --uid then sheds",
     errno.EADDRINUSE: "stop who listens there, or take another port",
     errno.EADDRNOTAVAIL: "it must be an address of this machine",
+}
+
+#: The same for a UNIX socket. Twisted's lock of one names the process that has it.
+_UNIX_ADVICE: dict[int | None, str] = {
+    errno.EADDRINUSE: "if no server listens there, remove the file",
+    errno.EPERM: "another user's server listens there",
 }
 
 
@@ -86,6 +94,7 @@ class ListeningService(StreamServerEndpointService):
         try:
             super().privilegedStartService()
         except Exception as error:
+            _removeLock(error)
             name, why = oneLine(self.where), self._why(error)
             # Under twistd, sys.stderr is the log by now.
             print(f"{commandName()}: {name}: {why}", file=sys.__stderr__)
@@ -93,6 +102,16 @@ class ListeningService(StreamServerEndpointService):
             raise StartError(f"{shorten(name)}: {why}") from None
         listening = cast("Deferred[IListeningPort]", self._waitingForPort)
         listening.addCallback(self._listening)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening; a later start listens anew.
+
+        @return: fires when the port is closed.
+        """
+        stopped: Deferred[None] = super().stopService()
+        self._waitingForPort = self.port = None
+        return stopped
 
     def abandon(self) -> None:
         """
@@ -107,13 +126,30 @@ class ListeningService(StreamServerEndpointService):
         return port
 
     def _why(self, error: Exception) -> str:
+        unix = self.where.startswith("unix:")
         if isinstance(error, CannotListenError):
             error = error.socketError
+            if unix and not isinstance(error, OSError):
+                return "a server listens there; stop it, or take another path"
         if not isinstance(error, OSError) or not error.strerror:
             return oneLine(error)
         # Not the name of the file, which for a UNIX socket's lock is a number.
-        advice = None if self.where.startswith("unix:") else _ADVICE.get(error.errno)
+        advice = (_UNIX_ADVICE if unix else _ADVICE).get(error.errno)
         return "; ".join(filter(None, (error.strerror, advice)))
+
+
+def _removeLock(error: Exception) -> None:
+    """
+    Remove the lock of a UNIX socket that could not be bound: Twisted leaves it there.
+    """
+    if (
+        isinstance(error, CannotListenError)
+        # What was locked by another process, or port, is not our own to remove.
+        and isinstance(error.socketError, OSError)
+        and isinstance(error.port, bytes)
+    ):
+        with suppress(OSError, ValueError):
+            FilesystemLock(error.port + b".lock").unlock()
 
 
 class ClockService(MultiService):
@@ -188,6 +224,11 @@ class ClockService(MultiService):
                 if listener.factory is factory and listener.port is not None
             ),
         )
+        if factory.face.constant():
+            self._log.warn(
+                "The format {shape} shows no time: every line is the same",
+                shape=factory.face.format,
+            )
 
     def _letGo(self, _: object) -> Deferred[list[None]]:
         return gatherResults([each.disconnectAll() for each in self.factories])

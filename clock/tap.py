@@ -8,6 +8,7 @@ from typing import cast
 
 from twisted.internet.interfaces import IReactorTime
 
+from clock.hangup import HangUpService
 from clock.limits import ClientLimit
 from clock.options import Options
 from clock.protocol import ClockFactory
@@ -49,4 +50,6 @@ def makeService(options: Options) -> ClockService:
                 mostAccepts=max(1, options.mostClients // 4),
             )
             listeners.append(ListeningService(name, prompt, factory))
-    return ClockService(listeners)
+    service = ClockService(listeners)
+    HangUpService(reactor).setServiceParent(service)
+    return service

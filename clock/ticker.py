@@ -160,7 +160,13 @@ class Ticker:
         @param interval: the time between two boundaries, in seconds; it counts
             in whole nanoseconds, so that 0.1 is exact.
         @param wallClock: tells the time, in nanoseconds since 1970.
+
+        @raise ValueError: if the interval is not a positive number of seconds.
         """
+        if not SECOND * interval >= 1 or math.isinf(interval):
+            raise ValueError(
+                f"an interval of {interval} s: it must be more than 0, and end"
+            )
         self.reactor = reactor
         self.interval = interval
         self.tick = 0

@@ -38,6 +38,8 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from clock.handshake import judgeHeaders
+
 _log = Logger()
 
 
@@ -96,9 +98,11 @@ def stallOptions(seconds: float) -> Sequence[tuple[int, int, int]]:
     """
     if not seconds:
         return ()
+    # macOS has another name for it.
+    idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
     tcpOptions = {
         "TCP_USER_TIMEOUT": round(seconds * 1000),
-        "TCP_KEEPIDLE": max(1, min(10, round(seconds))),
+        idle: max(1, min(10, round(seconds))),
         "TCP_KEEPINTVL": max(1, min(5, round(seconds))),
         "TCP_KEEPCNT": 3,
     }
@@ -222,6 +226,7 @@ class PromptEndpoint:
         # The class to make transports of is an attribute that tcp.Port invites
         # to replace, as is the factory; unix.Port is a tcp.Port.
         if isinstance(port, tcp.Port):
+            judgeHeaders(port.factory)
             port.transport = cast("type[tcp.Server]", _prompt(port.transport))
             port.factory = cast(Factory, _Gate(port, self._admit, self._mostAccepts))
             # From the port every connection that is accepted has them.

@@ -7,6 +7,8 @@ from __future__ import annotations
 import os
 import sys
 
+from twisted.internet.error import ConnectError, ConnectionDone
+
 
 def commandName() -> str:
     """
@@ -33,6 +35,29 @@ def oneLine(error: object) -> str:
         if error.filename is not None:
             text += f": {os.fsdecode(error.filename)}"
     return printable(" ".join(text.split()))
+
+
+def connectionError(error: object) -> str:
+    """
+    Say why a connection was not made, or was lost.
+
+    @param error: the exception.
+
+    @return: on one line, the system's own words if it has any, or OpenSSL's.
+    """
+    if isinstance(error, ConnectionDone):
+        return "closed by the server"
+    if isinstance(error, ConnectError) and isinstance(error.osError, int):
+        return os.strerror(error.osError)
+    for details in getattr(error, "args", ()):
+        if isinstance(details, list):
+            # As OpenSSL has it: a library, a function and a reason each; or what is
+            # wrong with a certificate.
+            reasons = (
+                each[-1] if isinstance(each, tuple) else each for each in details
+            )
+            return oneLine(", ".join(map(str, reasons)))
+    return oneLine(error).rstrip(".")
 
 
 def printable(text: str) -> str:

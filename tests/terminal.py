@@ -23,8 +23,8 @@ from world import DEADLINE
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: What Ctrl-C and Ctrl-Z are to a terminal.
-CTRL_C, CTRL_Z = b"\x03", b"\x1a"
+#: What Ctrl-C, Ctrl-Z and Ctrl-backslash are to a terminal.
+CTRL_C, CTRL_Z, CTRL_BACKSLASH = b"\x03", b"\x1a", b"\x1c"
 
 
 class Terminal:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import socket
 import ssl
 import struct
@@ -25,6 +26,7 @@ from world import (
     Server,
     command,
     need,
+    need_module,
     steps,
 )
 
@@ -69,6 +71,34 @@ def test_tls(certificate: Path) -> None:
             server.interrupt()
             assert all(LINE.fullmatch(line) for line in client.rest())
         server.end()
+
+
+def test_readme_certificate(tmp_path: Path) -> None:
+    """
+    The README's commands make a certificate, serve it, and read from it; a client that
+    does not trust it reads nothing.
+    """
+    need_module("OpenSSL")
+    readme = (Path(__file__).parent.parent / "README.rst").read_text()
+    made, served, read = re.findall(
+        r"^    (openssl req .*)\n    twistd -n clock (.*)\n    clock-netcat (.*)",
+        readme,
+        re.MULTILINE,
+    )[0]
+    need("openssl")
+    subprocess.run(made.split(), cwd=tmp_path, check=True, capture_output=True)
+    assert ":8443:" in served and ":8443:" in read
+    listen = served.replace(":8443:", ":0:").split()
+    with Server("--interval", "0.1", listen=listen, cwd=tmp_path) as server:
+        address = read.replace(":8443:", f":{server.port}:")
+        netcat = command("clock-netcat")
+        with Program([netcat, address], cwd=tmp_path) as client:
+            assert all(LINE.fullmatch(line) for line in client.lines(3))
+        stranger = address.removesuffix(":trustRoots=.")
+        assert stranger != address
+        with Program([netcat, stranger], cwd=tmp_path) as client:
+            assert client.end() == 1
+            assert [*client.rest()] == []
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -36,6 +36,7 @@ MISTAKES = [
         "takes the place of --port",
     ),
     (["--listen", "unix:/nowhere/a\nb\x1b[31m"], r"unix:/nowhere/a b\x1b[31m: No such"),
+    (["--listen", "systemd:domain=INET:index=0"], "systemd handed no such socket over"),
     (["8080"], "'8080' is not an option"),
     (["--colour"], "option --colour not recognized"),
 ]
@@ -77,6 +78,18 @@ def test_mistakes(tool: str, options: list[str], says: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("tool", TOOLS)
+def test_tz_variable(
+    tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    So is a C{TZ} that says nothing.
+    """
+    monkeypatch.setenv("TZ", "Mars/Phobos")
+    message = fails(tool, [], tmp_path)
+    assert "TZ='Mars/Phobos': no POSIX TZ string, and no such zone in" in message
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 def test_port_in_use(tool: str, taken: int, tmp_path: Path) -> None:
     """
     So is a port that somebody else has.
@@ -108,6 +121,52 @@ def test_second_endpoint_fails(tool: str, taken: int, tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
     with Server(listen=first):
         assert path.exists()
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_unix_socket_in_use(tool: str, tmp_path: Path) -> None:
+    """
+    A second server on a UNIX socket is told of the first, which goes on.
+    """
+    path = tmp_path / "clock"
+    listen = ["--listen", f"unix:{path}"]
+    with Server("--interval", "0.1", listen=listen) as server:
+        message = fails(tool, listen, tmp_path)
+        assert message.endswith(
+            ": a server listens there; stop it, or take another path"
+        )
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            assert LINE.fullmatch(client.recv(9))
+        server.interrupt()
+        server.end()
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_leftover_unix_socket(tool: str, tmp_path: Path) -> None:
+    """
+    A socket file that was left over is named, with advice, and no lock is left
+    beside it.
+    """
+    path = tmp_path / "clock"
+    with socket.socket(socket.AF_UNIX) as former:
+        former.bind(str(path))
+    message = fails(tool, ["--listen", f"unix:{path}"], tmp_path)
+    assert ": Address already in use; if no server listens there, remove" in message
+    assert [*tmp_path.iterdir()] == [path]
+    path.unlink()
+    with Server(listen=["--listen", f"unix:{path}"]):
+        assert path.is_socket()
+
+
+@pytest.mark.parametrize("format", ["hello", "%%"])
+def test_constant_format(format: str) -> None:
+    """
+    A format that never changes is served, and warned of at the start.
+    """
+    with Server("--format", format) as server:
+        server.find(f"The format {format} shows no time: every line is the same")
 
 
 def test_daemonised(taken: int, tmp_path: Path) -> None:

@@ -31,15 +31,21 @@ def run(*arguments: str | Path, cwd: Path) -> str:
     return done.stdout
 
 
+def copy_source(folder: Path) -> Path:
+    """
+    Copy the source, as it is in a fresh clone.
+    """
+    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    return Path(shutil.copytree(SOURCE, folder / "source", ignore=ignored))
+
+
 @pytest.mark.parametrize("way", ["folder", "editable", "wheel"])
 def test_plugin_is_there(way: str, tmp_path: Path) -> None:
     """
     In a fresh environment, from a copy of the source, both tools know the clock
     and serve it, the client is there, and the unit tests pass from anywhere.
     """
-    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
-    source = tmp_path / "source"
-    shutil.copytree(SOURCE, source, ignore=ignored)
+    source = copy_source(tmp_path)
     run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
     bin = tmp_path / "venv" / "bin"
     pip: list[str | Path] = [bin / "python", "-m", "pip"]
@@ -61,3 +67,21 @@ def test_plugin_is_there(way: str, tmp_path: Path) -> None:
         with Program([str(bin / "clock-netcat"), f":{port}"]) as client:
             assert LINE.fullmatch(client.line().text)
     assert "PASSED" in run(bin / "trial", "clock.tests", cwd=tmp_path)
+
+
+def test_deleted_module_is_gone(tmp_path: Path) -> None:
+    """
+    A module that a later version has no more is not in its installation, though both
+    were built in the same folder.
+    """
+    source = copy_source(tmp_path)
+    module = source / "clock" / "former.py"
+    module.touch()
+    installed = tmp_path / "installed"
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--upgrade"]
+    run(*pip, "--target", installed, source, cwd=tmp_path)
+    assert (installed / "clock" / "former.py").exists()
+    module.unlink()
+    run(*pip, "--target", installed, source, cwd=tmp_path)
+    assert (installed / "clock" / "protocol.py").exists()
+    assert not (installed / "clock" / "former.py").exists()

@@ -7,12 +7,14 @@ from __future__ import annotations
 import random
 import signal
 import time
+from datetime import datetime, timedelta
 from glob import glob
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
-from world import LATE, Crowd, Server, age, skip, steps
+from world import DEADLINE, LATE, Crowd, Server, age, skip, steps
 
 from clock.loop import LeanLoopingCall
 from clock.ticker import SECOND, Ticker
@@ -89,6 +91,33 @@ def test_nothing_happens_while_nobody_is_there() -> None:
         before = wakes()
         assert server.silent(2)
         assert wakes() == before
+
+
+#: As on a system that has no time zone database.
+NO_ZONES = {"PYTHONTZPATH": "", "TZDIR": "/nonexistent"}
+
+
+@pytest.mark.parametrize("database", [{}, NO_ZONES], ids=["system", "none"])
+def test_tz_variable(database: dict[str, str]) -> None:
+    """
+    A zone of the IANA database that C{TZ} names is shown, though the system has
+    neither it nor any other.
+    """
+    environment = {**database, "TZ": "US/Eastern"}
+    with Server("--format", "rfc3339", environment=environment) as server:
+        shown = datetime.fromisoformat(server.connect().line().text.decode().strip())
+    eastern = datetime.now(ZoneInfo("America/New_York"))
+    assert shown.utcoffset() == eastern.utcoffset()
+    assert abs(eastern - shown) < timedelta(seconds=DEADLINE)
+
+
+def test_posix_tz_variable() -> None:
+    """
+    A POSIX string is the C library's.
+    """
+    environment = {"TZ": "XYZ-5:45"}
+    with Server("--format", "%z %Z", environment=environment) as server:
+        assert server.connect().line().text == b"+0545 XYZ\n"
 
 
 @pytest.mark.parametrize("reactor", ["epoll", "asyncio"])

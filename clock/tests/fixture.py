@@ -4,17 +4,20 @@ A clock in memory: a factory on a fake reactor, and clients that connect to it.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import timezone
-from typing import cast
+from typing import Any, cast
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import alsoProvides
 
 from clock import ClockFactory, ClockProtocol, Face
 from clock.ticker import Ticker
@@ -93,16 +96,26 @@ class Client:
         """
         self.protocol.readConnectionLost()
 
+    def lines(self) -> list[dict[str, Any]]:
+        """
+        Read what the client has been sent in C{json}.
+        """
+        return [json.loads(line) for line in self.received.splitlines()]
+
 
 @dataclass
 class House:
     """
     A factory, the fake time it runs on, and everyone who ever connected.
+
+    @ivar clock: the reactor's time.
+    @ivar offset: how far the wall clock is ahead of it, in nanoseconds.
     """
 
     clock: Clock
-    factory: ClockFactory
+    factory: ClockFactory = field(init=False)
     clients: list[Client] = field(default_factory=list)
+    offset: int = 0
 
     @classmethod
     def new(
@@ -116,24 +129,32 @@ class House:
         """
         Build a clock whose wall clock and timers are one fake clock.
         """
-        clock = Clock()
-        clock.advance(START)
-        factory = ClockFactory(
+        house = cls(Clock())
+        house.clock.advance(START)
+        house.factory = ClockFactory(
             Face(format, timezone.utc),
-            ticker=Ticker(clock, interval, lambda: round(clock.seconds() * 1e9)),
+            ticker=Ticker(house.clock, interval, house.wallClock),
             sequential=sequential,
             verbose=verbose,
         )
-        return cls(clock, factory)
+        return house
 
-    def connect(self) -> Client:
+    def wallClock(self) -> int:
         """
-        Let one more client connect.
+        Read the wall clock, in nanoseconds since 1970.
+        """
+        return round(self.clock.seconds() * 1e9) + self.offset
+
+    def connect(self, *, tls: bool = False) -> Client:
+        """
+        Let one more client connect; with C{tls}, its handshake is to come.
         """
         address = IPv4Address("TCP", "192.0.2.1", 40_000 + len(self.clients))
         protocol = self.factory.buildProtocol(address)
         assert isinstance(protocol, ClockProtocol)
         client = Client(protocol, ClientTransport(peerAddress=address))
+        if tls:
+            alsoProvides(client.transport, ISSLTransport)
         client.transport.protocol = protocol
         self.clients.append(client)
         protocol.makeConnection(client.transport)

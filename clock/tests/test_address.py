@@ -87,6 +87,18 @@ class AddressTests(SynchronousTestCase):
         error = self.assertRaises(ValueError, endpointFromText, None, "x:y")
         self.assertEqual(str(error)[-11:], "(TypeError)")
 
+    def test_withoutTLS(self) -> None:
+        """
+        Where Twisted finds no OpenSSL, what to install is said.
+        """
+
+        def fail(*_: object) -> None:
+            raise NameError("name 'optionsForClientTLS' is not defined")
+
+        self.patch(address, "clientFromString", fail)
+        error = self.assertRaises(ValueError, endpointFromText, None, "tls:x:1")
+        self.assertEqual(str(error), "TLS needs OpenSSL: pip install 'clock[tls]'")
+
     def test_linkLocal(self) -> None:
         """
         A link-local address keeps its interface.

@@ -13,8 +13,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock import face
-from clock.face import Face, zoneNamed, zoneNames
+from clock.face import WELL_KNOWN, Face, localZone, zoneNamed, zoneNames
 
 SECOND = 1_000_000_000
 
@@ -167,6 +166,17 @@ class FaceTests(SynchronousTestCase):
             error = self.assertRaises(ValueError, Face, format)
             self.assertEqual(str(error), reason, ascii(format))
 
+    def test_constant(self) -> None:
+        """
+        A format in which nothing changes is known, whatever else it holds.
+        """
+        zone = zoneNamed("Asia/Tokyo")
+        for format in ["hello", "%%", "%%H", "%t.", "%Z %z"]:
+            self.assertTrue(Face(format, zone).constant(), format)
+        for format in [*WELL_KNOWN, *(f"%{each}" for each in "aAbBcCdfHIjmMpSuUyYs")]:
+            self.assertFalse(Face(format, zone).constant(), format)
+        self.assertFalse(Face("%Z", zoneNamed("Europe/London")).constant())
+
 
 class SummerTimeTests(SynchronousTestCase):
     """
@@ -262,11 +272,76 @@ class ZoneTests(SynchronousTestCase):
         error = self.assertRaises(ValueError, zoneNamed, "America")
         self.assertTrue(str(error).startswith("no such zone"), error)
 
-    def test_noDatabase(self) -> None:
+
+class LocalZoneTests(SynchronousTestCase):
+    """
+    L{localZone}: what a C{TZ} variable can hold.
+    """
+
+    def test_zone(self) -> None:
         """
-        Where there is no database, the package that brings it is named.
+        The name of a zone is that zone, with a colon or without.
         """
-        self.patch(face, "zoneNames", lambda: [])
-        error = self.assertRaises(ValueError, zoneNamed, "No/Where")
-        expected = "no time zone database here: install the package tzdata"
-        self.assertEqual(str(error), expected)
+        for variable in ["Asia/Tokyo", ":Asia/Tokyo"]:
+            self.assertEqual(localZone(variable), zoneNamed("Asia/Tokyo"))
+
+    def test_posix(self) -> None:
+        """
+        A POSIX string is left to the C library, and so is an empty one.
+        """
+        for variable in [
+            "",
+            ":",
+            "XYZ0",
+            "EST5EDT,M3.2.0,M11.1.0",
+            "<+0330>-3:30",
+            "NZST-12:00:00NZDT-13:00:00,M10.1.0,M3.3.0",
+            "WGT3WGST,M3.5.0/-2,M10.5.0/-1:30",
+            "AAA24BBB,J1/0,365/167:59:59",
+        ]:
+            self.assertIsNone(localZone(variable), variable)
+
+    def test_file(self) -> None:
+        """
+        The path of a zone's file is left to the C library, too.
+        """
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(b"TZif2")
+        self.assertIsNone(localZone(os.path.abspath(path)))
+        self.assertIsNone(localZone(f":{os.path.abspath(path)}"))
+        self.assertRaises(ValueError, localZone, path)
+
+    def test_otherFiles(self) -> None:
+        """
+        A file that is no zone's, or cannot be read, is refused.
+        """
+        path = os.path.abspath(self.mktemp())
+        self.assertRaises(ValueError, localZone, path)
+        with open(path, "wb") as file:
+            file.write(b"TZ")
+        self.assertRaises(ValueError, localZone, path)
+
+        with mock.patch("builtins.open", side_effect=PermissionError):
+            self.assertRaises(ValueError, localZone, path)
+
+    def test_neither(self) -> None:
+        """
+        Anything else is refused, with the nearest zone there is.
+        """
+        for variable in [
+            "Mars/Phobos",
+            "EST5EDT,M3.2.0",
+            "EST5EDT,M13.2.0,M11.1.0",
+            "EST25",
+            ":<+0330>-3:30",
+            "AB1",
+            "EST٥",
+        ]:
+            self.assertRaises(ValueError, localZone, variable)
+        error = self.assertRaises(ValueError, localZone, "Europe/Lundon")
+        self.assertEqual(
+            str(error),
+            "no POSIX TZ string, and no such zone in the IANA database; did you mean "
+            "Europe/London?",
+        )

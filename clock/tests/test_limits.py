@@ -5,8 +5,6 @@ Tests for L{clock.limits}.
 from __future__ import annotations
 
 import resource
-import sys
-from unittest import mock
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -76,9 +74,39 @@ class ClientLimitTests(SynchronousTestCase):
         self.limit.halfClosed(first)
         self.assertTrue(self.limit.admit())
         third = Guest(self.limit)
+        # Not while connections are being accepted.
+        self.assertFalse(second.dismissed)
+        self.clock.advance(0)
         self.assertTrue(second.dismissed)
         self.assertFalse(first.dismissed or third.dismissed)
         self.assertEqual(self.limit.refused, 0)
+
+    def test_eachMakesRoomForOne(self) -> None:
+        """
+        As many are let in, before those who make room are closed, as there are of
+        these.
+        """
+        first, second = Guest(self.limit), Guest(self.limit)
+        for guest in (first, second):
+            self.limit.halfClosed(guest)
+        admitted = []
+        for _ in range(4):
+            admitted.append(self.limit.admit())
+            if admitted[-1]:
+                Guest(self.limit)
+        self.assertEqual(admitted, [True, True, False, False])
+        # One of them goes by itself.
+        self.limit.left(first)
+        self.clock.advance(0)
+        self.assertEqual([first.dismissed, second.dismissed], [False, True])
+        self.assertEqual(self.limit.count, 2)
+
+    def test_nobody(self) -> None:
+        """
+        A limit that would let nobody in is a mistake.
+        """
+        error = self.assertRaises(ValueError, ClientLimit, 0, self.clock)
+        self.assertEqual(str(error), "a limit of 0 clients lets nobody in")
 
     def test_log(self) -> None:
         """
@@ -158,13 +186,6 @@ class OpenFilesTests(SynchronousTestCase):
         self.patch(resource, "setrlimit", refuse)
         self.assertEqual(openFiles("KQueueReactor"), 256)
 
-    def test_noLimit(self) -> None:
-        """
-        Where the platform knows no such limit, there is none.
-        """
-        with mock.patch.dict(sys.modules, {"resource": None}):
-            self.assertEqual(openFiles("IOCPReactor"), MOST)
-
 
 class FactoryTests(SynchronousTestCase):
     """
@@ -191,8 +212,27 @@ class FactoryTests(SynchronousTestCase):
         first, second = house.connect(), house.connect()
         second.halfClose()
         self.assertTrue(house.factory.limit.admit())
+        house.clock.advance(0)
         self.assertEqual(house.factory.limit.count, 1)
         self.assertTrue(second.transport.lost)
         house.clock.advance(1)
         self.assertEqual(first.received, b"22:13:20\n22:13:21\n")
         self.assertEqual(second.received, b"22:13:20\n")
+
+    def test_withoutAnEndpointThatAsks(self) -> None:
+        """
+        A client too many is closed when it has connected, whatever the endpoint; it is
+        sent nothing, and keeps nobody from a turn.
+        """
+        house = House.new(sequential=True)
+        house.factory.limit.most = 1
+        first, second = house.connect(), house.connect()
+        self.assertTrue(second.dropped)
+        second.leave()
+        first.leave()
+        third = house.connect()
+        self.assertEqual(second.received, b"")
+        self.assertEqual(third.received, b"22:13:20\n")
+        house.factory.limit.close()
+        third.leave()
+        self.assertEqual(house.timers(), 0)

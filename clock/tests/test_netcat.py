@@ -5,10 +5,7 @@ Tests for L{clock.netcat}.
 from __future__ import annotations
 
 import errno
-import os
-import signal
 import sys
-from io import StringIO
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
@@ -22,7 +19,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import netcat
-from clock.netcat import CopyProtocol, copy, interrupt, main
+from clock.netcat import CopyProtocol, Options, copy, main
 
 
 class CopyTests(SynchronousTestCase):
@@ -70,7 +67,19 @@ class CopyTests(SynchronousTestCase):
         finished, protocol = self.connect()
         protocol.connectionLost(Failure(ConnectionLost()))
         self.assertEnds(
-            finished, "Connection to the other side was lost in a non-clean fashion."
+            finished, "Connection to the other side was lost in a non-clean fashion"
+        )
+
+    def test_nothing(self) -> None:
+        """
+        A server that closes and has sent nothing is an error: a client that is turned
+        away learns so.
+        """
+        finished, protocol = self.connect()
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEnds(
+            finished,
+            "closed by the server, which sent nothing: it may be at its client limit",
         )
 
     def test_readerGone(self) -> None:
@@ -101,13 +110,13 @@ class CopyTests(SynchronousTestCase):
 
     def test_cannotConnect(self) -> None:
         """
-        A connection that cannot be made is an error.
+        A connection that cannot be made is an error, in the system's words.
         """
         reactor = MemoryReactorClock()
         finished = Deferred.fromCoroutine(copy(reactor, "unix:/x"))
         refused = ConnectionRefusedError(errno.ECONNREFUSED, "no")
         reactor.unixClients[0][1].clientConnectionFailed(None, Failure(refused))
-        self.assertEnds(finished, str(refused))
+        self.assertEnds(finished, "Connection refused")
 
     def test_badAddress(self) -> None:
         """
@@ -130,7 +139,7 @@ class MainTests(SynchronousTestCase):
         """
         self.run_: list[object] = []
         self.patch(netcat, "react", lambda *call: self.run_.append(call))
-        self.patch(signal, "signal", lambda *call: self.run_.append(call))
+        self.patch(netcat, "endOnInterrupt", lambda: self.run_.append("Ctrl-C"))
 
     def test_default(self) -> None:
         """
@@ -138,8 +147,7 @@ class MainTests(SynchronousTestCase):
         """
         self.patch(sys, "argv", ["clock-netcat"])
         main()
-        interruption = (signal.SIGINT, interrupt)
-        self.assertEqual(self.run_, [interruption, (copy, ["localhost:8080"])])
+        self.assertEqual(self.run_, ["Ctrl-C", (copy, ["localhost:8080"])])
 
     def test_address(self) -> None:
         """
@@ -148,17 +156,30 @@ class MainTests(SynchronousTestCase):
         main([":8000"])
         self.assertEqual(self.run_[1], (copy, [":8000"]))
 
-    def test_tooMany(self) -> None:
+    def test_hostAndPort(self) -> None:
         """
-        Two addresses, or an option, are refused in one line.
+        Host and port may be two arguments, as netcat's are.
+        """
+        for host, address in [
+            ("example.com", "example.com:80"),
+            ("", ":80"),
+            ("::1", "[::1]:80"),
+            ("[::1]", "[::1]:80"),
+        ]:
+            main([host, "80"])
+            self.assertEqual(self.run_[-1], (copy, [address]))
+
+    def test_refused(self) -> None:
+        """
+        What makes no sense is refused in one line.
         """
         for arguments, message in [
-            (["a:1", "b:2"], "one address at most"),
-            (["-p"], "'-p' is not an address"),
+            (["a", "1", "b"], "one address at most; see clock-netcat --help"),
+            (["-p"], "option -p not recognized"),
+            (["a", "http"], "port 'http' is not a whole number from 1 to 65535"),
         ]:
             error = self.assertRaises(SystemExit, main, arguments)
-            expected = f"clock-netcat: {message}; see clock-netcat --help"
-            self.assertEqual(str(error), expected)
+            self.assertEqual(str(error), f"clock-netcat: {message}")
         self.assertEqual(self.run_, [])
 
     def test_noOutput(self) -> None:
@@ -171,22 +192,15 @@ class MainTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """
-        The help says how to call it.
+        The help says how to call it, and its examples can be typed.
         """
-        stdout = StringIO()
-        self.patch(sys, "stdout", stdout)
-        error = self.assertRaises(SystemExit, main, ["--help"])
-        self.assertEqual(error.code, 0)
-        self.assertIn("clock-netcat [HOST]:PORT | ENDPOINT", stdout.getvalue())
-
-    def test_interrupt(self) -> None:
-        """
-        Ctrl-C ends the process at once with what a shell would report.
-        """
-        statuses: list[int] = []
-        self.patch(os, "_exit", statuses.append)
-        interrupt(signal.SIGINT, None)
-        self.assertEqual(statuses, [130])
+        text = str(Options(MemoryReactorClock()))
+        start = "Usage: clock-netcat [options] [[HOST]:PORT | HOST PORT | ENDPOINT]\n"
+        self.assertEqual(text[: len(start)], start)
+        for example in text.partition("\nExamples:\n")[2].splitlines():
+            name, *arguments = example.partition("#")[0].split()
+            self.assertEqual(name, "clock-netcat")
+            main(arguments)
 
 
 class ProtocolTests(SynchronousTestCase):
@@ -200,6 +214,7 @@ class ProtocolTests(SynchronousTestCase):
         """
         protocol = CopyProtocol(lambda _: None)
         protocol.makeConnection(StringTransport())
+        protocol.dataReceived(b"x")
         protocol.connectionLost(Failure(ConnectionDone()))
         protocol.connectionLost(Failure(ConnectionLost()))
         self.assertIsNone(self.successResultOf(protocol.done))

@@ -7,14 +7,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from io import BytesIO, StringIO, TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from unittest import mock
 
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock import __version__, options, places
+from clock import __version__, arguments, options, places
 from clock.limits import RESERVE
 from clock.options import Options
 
@@ -170,8 +170,8 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.parse(*zones).mostClients, 1000 - RESERVE - 2)
         self.patch(options, "openFiles", lambda reactor: RESERVE + 2)
         message = (
-            "the limit of open files, 34, leaves room for no client: raise it "
-            "(ulimit -Hn)"
+            f"the limit of open files, {RESERVE + 2}, leaves room for no client: "
+            "raise it (ulimit -Hn)"
         )
         self.assertRefused(zones, message)
 
@@ -188,16 +188,31 @@ class OptionsTests(SynchronousTestCase):
         )
         self.assertRefused([*arguments, "--zone=UTC=tcp:2"], message)
 
+    def test_localZone(self) -> None:
+        """
+        A C{TZ} that names a zone is taken like C{--tz}, which comes first.
+        """
+        with mock.patch.dict(os.environ, {"TZ": "US/Eastern"}):
+            options = self.parse("--zone", "US/Eastern=1")
+            places = ["localhost:8080", "localhost:1"]
+            self.assertEqual(shape(options), [("US/Eastern", places)])
+            self.assertEqual(
+                shape(self.parse("--tz", "UTC")), [("UTC", ["localhost:8080"])]
+            )
+
     def test_badLocalTime(self) -> None:
         """
-        A C{TZ} that Python cannot make a time of is named as what is wrong.
+        A C{TZ} that says no time, or none that Python can make, is named as what is
+        wrong; with C{--tz} it does not count.
         """
         self.addCleanup(time.tzset)
-        with mock.patch.dict(os.environ, {"TZ": "XYZ-25"}):
-            time.tzset()
-            error = self.assertRaises(SystemExit, self.parse)
-            self.assertEqual(str(error)[:36], "twistd clock: TZ='XYZ-25': offset mu")
-            self.parse("--tz", "UTC")
+        for variable, why in [("Mars/Phobos", "no POSIX TZ"), ("XYZ-24", "offset mu")]:
+            with mock.patch.dict(os.environ, {"TZ": variable}):
+                time.tzset()
+                error = self.assertRaises(SystemExit, self.parse)
+                start = f"twistd clock: TZ={variable!r}: {why}"
+                self.assertEqual(str(error)[: len(start)], start)
+                self.parse("--tz", "UTC")
 
     def test_badZonePlace(self) -> None:
         """
@@ -277,7 +292,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertRefused(
             ["--max-clients", "969"],
             "--max-clients 969 is more than the limit of open files leaves room for: "
-            "968 (ulimit -Hn)",
+            f"{1000 - RESERVE} (ulimit -Hn)",
         )
 
     def test_noRoom(self) -> None:
@@ -339,12 +354,23 @@ class OptionsTests(SynchronousTestCase):
         for value, why in [
             ("carrier-pigeon:1", "ValueError: Unknown endpoint type: 'carrier-pigeon'"),
             ("tcp:http", "ValueError: invalid literal for int() with base 10: 'http'"),
-            ("systemd:domain=INET:name=x", "KeyError: 'x'"),
         ]:
             self.assertRefused(
                 ["--listen", value],
                 f"--listen {value!r} is not an endpoint ({why}); try tcp:8080, "
                 r"tcp6:8080:interface=\:\:1 or unix:/tmp/clock",
+            )
+
+    def test_noSystemd(self) -> None:
+        """
+        A socket that systemd did not hand over is named as what is missing.
+        """
+        for which in ["index=0", "name=x"]:
+            value = f"systemd:domain=INET:{which}"
+            self.assertRefused(
+                ["--listen", value],
+                f"--listen {value!r}: systemd handed no such socket over; a socket "
+                "unit does, or systemd-socket-activate with --fdname",
             )
 
     def test_twice(self) -> None:
@@ -419,16 +445,23 @@ class OptionsTests(SynchronousTestCase):
         self.patch(sys, "argv", ["twist"])
         self.assertIn("\n  twist clock --port 8080 ", str(self.parse()))
 
-    def test_version(self) -> None:
+    def test_helpAndVersion(self) -> None:
         """
-        C{--version} is that of the clock, beside Twisted's.
+        C{--help}, C{-h} and C{--version} are written to standard output.
         """
-        stdout = StringIO()
-        self.patch(sys, "stdout", stdout)
-        error = self.assertRaises(SystemExit, self.parse, "--version")
-        self.assertEqual(error.code, 0)
-        start = f"clock {__version__}, Twisted "
-        self.assertEqual(stdout.getvalue()[: len(start)], start)
+        written: list[str] = []
+        self.patch(arguments, "write", lambda *written_: written.extend(written_))
+        for option, start in [
+            ("--help", "[options]\n"),
+            ("-h", "[options]\n"),
+            ("--version", f"clock {__version__}, Twisted "),
+        ]:
+            error = self.assertRaises(SystemExit, self.parse, option)
+            self.assertEqual(error.code, 0)
+            text, command = written
+            self.assertEqual((text[: len(start)], command), (start, "twistd clock"))
+            self.assertEqual(text[-1], "\n")
+            written.clear()
 
     def test_completion(self) -> None:
         """

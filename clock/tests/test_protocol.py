@@ -161,6 +161,22 @@ class ConcurrentTests(SynchronousTestCase):
         house.clock.advance(1)
         self.assertEqual(client.received, b"22:13:20\n22:13:21\n")
 
+    def test_resumedBetweenBoundaryAndTick(self) -> None:
+        """
+        A client that is resumed after a newcomer has begun a tick, and before the
+        ticker's timer has run, is told that tick once.
+        """
+        house = House.new()
+        client = house.connect()
+        client.protocol.pauseProducing()
+        house.clock.advance(1)
+        house.clock.rightNow += 1
+        house.connect()
+        client.protocol.resumeProducing()
+        house.clock.advance(0)
+        house.clock.advance(1)
+        self.assertEqual(client.received, b"22:13:20\n22:13:22\n22:13:23\n")
+
     def test_stopped(self) -> None:
         """
         A transport that is being lost may stop its producer before it says so.
@@ -215,6 +231,13 @@ class LibraryTests(SynchronousTestCase):
         self.assertIs(factory.ticker.reactor, reactor)
         self.assertRegex(factory.line(), rb"\A[0-2]\d:[0-5]\d:[0-6]\d\n\Z")
 
+    def test_format(self) -> None:
+        """
+        A format is no face: that is said at once.
+        """
+        error = self.assertRaises(TypeError, ClockFactory, "%H")
+        self.assertEqual(str(error), "face is '%H': it must be a Face, as Face('%H')")
+
 
 class SequentialTests(SynchronousTestCase):
     """
@@ -233,6 +256,17 @@ class SequentialTests(SynchronousTestCase):
         self.assertEqual(second.received, b"22:13:21\n")
         house.clock.advance(1)
         self.assertEqual(second.received, b"22:13:21\n22:13:22\n")
+
+    def test_pausedWhileWaiting(self) -> None:
+        """
+        A client whose transport is paused and resumed while it waits is told nothing.
+        """
+        house = House.new(sequential=True)
+        _, second = house.connect(), house.connect()
+        second.protocol.pauseProducing()
+        house.clock.advance(1)
+        second.protocol.resumeProducing()
+        self.assertEqual(second.received, b"")
 
     def test_order(self) -> None:
         """
@@ -334,7 +368,7 @@ class SequentialTests(SynchronousTestCase):
 
     def test_halfClosedWhileWaiting(self) -> None:
         """
-        A client that half-closes while it waits has left.
+        A client that half-closes while it waits is let go if another waits behind it.
         """
         house = House.new(sequential=True)
         first, second, third = (house.connect() for _ in range(3))
@@ -344,6 +378,22 @@ class SequentialTests(SynchronousTestCase):
         # Its turn would come before the connection is closed.
         first.leave()
         self.assertEqual(second.received, b"")
+        self.assertEqual(third.received, b"22:13:20\n")
+
+    def test_halfClosedAndLast(self) -> None:
+        """
+        A client that half-closes while it waits keeps its place while it is the last,
+        and is let go when another comes.
+        """
+        house = House.new(sequential=True)
+        first, second = house.connect(), house.connect()
+        second.halfClose()
+        self.assertFalse(second.dropped)
+        third = house.connect()
+        self.assertTrue(second.dropped)
+        third.halfClose()
+        self.assertFalse(third.dropped)
+        first.leave()
         self.assertEqual(third.received, b"22:13:20\n")
 
     def test_letGoOnce(self) -> None:
@@ -364,6 +414,16 @@ class DisconnectAllTests(SynchronousTestCase):
     """
     The end: L{clock.ClockFactory.disconnectAll}.
     """
+
+    def test_anotherPort(self) -> None:
+        """
+        A port that is opened afterwards serves, though an older one is open still.
+        """
+        house = House.new()
+        house.factory.doStart()
+        house.factory.disconnectAll()
+        house.factory.doStart()
+        self.assertEqual(house.connect().received, b"22:13:20\n")
 
     def test_nobody(self) -> None:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from datetime import timezone
 from io import StringIO
 
 from twisted.internet import tcp
@@ -20,9 +21,12 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 from twisted.internet.testing import MemoryReactorClock
+from twisted.logger import LogLevel
+from twisted.python.lockfile import FilesystemLock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from clock.face import Face
 from clock.protocol import GRACE, ClockFactory
 from clock.service import ClockService, ListeningService, StartError
 from clock.tests.fixture import House, caughtEvents
@@ -114,6 +118,23 @@ class StartTests(SynchronousTestCase):
         }
         self.assertEqual({name: event[name] for name in expected}, expected)
 
+    def test_privilegedStart(self) -> None:
+        """
+        What listens since the privileged start does not listen once more.
+        """
+        asked: list[IProtocolFactory] = []
+
+        class Counting(Endpoint):
+            def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+                asked.append(factory)
+                return super().listen(factory)
+
+        house = House.new()
+        service = clockService(house.factory, ("x", Counting(Port())))
+        service.privilegedStartService()
+        service.startService()
+        self.assertEqual(asked, [house.factory])
+
     def test_logSequential(self) -> None:
         """
         The sequential mode is named as such.
@@ -123,6 +144,18 @@ class StartTests(SynchronousTestCase):
         observer = caughtEvents(self)
         service.startService()
         self.assertEqual(observer[0]["mode"], "to one client at a time")
+
+    def test_logConstant(self) -> None:
+        """
+        A format that shows no time is warned of.
+        """
+        house = House.new()
+        house.factory.face = Face("%% o'clock", timezone.utc)
+        observer = caughtEvents(self)
+        clockService(house.factory).startService()
+        event = observer[1]
+        self.assertEqual(event["log_level"], LogLevel.warn)
+        self.assertEqual(event["shape"], "%% o'clock")
 
     def test_logZones(self) -> None:
         """
@@ -178,6 +211,41 @@ class StartTests(SynchronousTestCase):
         words = os.strerror(errno.EACCES)
         error = OSError(errno.EACCES, words, "12345", None, "/tmp/clock.lock")
         self.assertStartError(error, words, "unix:/tmp/clock")
+
+    def test_unixSocketInUse(self) -> None:
+        """
+        The server that has a UNIX socket may be of this user, or of another, or have
+        left the file behind.
+        """
+        where, path = "unix:/tmp/clock", b"/tmp/clock"
+        locked = CannotListenError(None, path, "Cannot acquire lock")
+        message = "a server listens there; stop it, or take another path"
+        self.assertStartError(locked, message, where)
+        for number, advice in [
+            (errno.EPERM, "another user's server listens there"),
+            (errno.EADDRINUSE, "if no server listens there, remove the file"),
+        ]:
+            self.stderr.truncate(self.stderr.seek(0))
+            error = OSError(number, os.strerror(number))
+            message = f"{error.strerror}; {advice}"
+            self.assertStartError(CannotListenError(None, path, error), message, where)
+
+    def test_unixLock(self) -> None:
+        """
+        The lock of a UNIX socket that cannot be bound is removed, unless another
+        process, or another port of this one, has it.
+        """
+        path = self.mktemp().encode()
+        lock = FilesystemLock(path + b".lock")
+        lock.lock()
+        where = "unix:clock"
+        words = "a server listens there; stop it, or take another path"
+        self.assertStartError(CannotListenError(None, path, "no"), words, where)
+        self.assertTrue(os.path.islink(lock.name))
+        self.stderr.truncate(self.stderr.seek(0))
+        error = CannotListenError(None, path, OSError(errno.EIO, "no"))
+        self.assertStartError(error, "no", where)
+        self.assertFalse(os.path.islink(lock.name))
 
     def test_otherSystemError(self) -> None:
         """

@@ -4,6 +4,7 @@ Tests for L{clock.tap}.
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 from twisted.application.service import IServiceMaker
@@ -23,8 +24,10 @@ class MakeServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Leave the limits of this process alone.
+        Leave the limits of this process alone, and its signals.
         """
+        handler = signal.getsignal(signal.SIGHUP)
+        self.addCleanup(signal.signal, signal.SIGHUP, handler)
         self.patch(options, "openFiles", lambda reactor: 1000)
 
     def test_factory(self) -> None:

@@ -295,6 +295,24 @@ class WallClockTests(SynchronousTestCase):
         self.assertEqual(numbers, [0, 1, 2, 3, 4, 5])
 
 
+class IntervalTests(SynchronousTestCase):
+    """
+    What is no interval.
+    """
+
+    def test_bad(self) -> None:
+        """
+        It must be longer than nothing, and end.
+        """
+        for interval in (0, -1, 1e-10, float("nan"), float("inf")):
+            with self.assertRaises(ValueError) as caught:
+                Ticker(Clock(), interval)
+            self.assertEqual(
+                str(caught.exception),
+                f"an interval of {interval} s: it must be more than 0, and end",
+            )
+
+
 class CallTests(SynchronousTestCase):
     """
     The ticker as reactor time.

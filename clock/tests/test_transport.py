@@ -426,6 +426,7 @@ class StallOptionsTests(SynchronousTestCase):
             "SO_KEEPALIVE",
             "TCP_USER_TIMEOUT",
             "TCP_KEEPIDLE",
+            "TCP_KEEPALIVE",
             "TCP_KEEPINTVL",
             "TCP_KEEPCNT",
         ]
@@ -465,7 +466,14 @@ class StallOptionsTests(SynchronousTestCase):
         Where the platform lacks the timeout, the log says so, and the rest is set.
         """
         events = caughtEvents(self)
-        options = self.options(30, "TCP_USER_TIMEOUT", "TCP_KEEPIDLE")
-        expected = [("SO_KEEPALIVE", 1), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)]
-        self.assertEqual(options, expected)
+        macOS = ["TCP_USER_TIMEOUT", "TCP_KEEPIDLE"]
+        expected = [
+            ("SO_KEEPALIVE", 1),
+            ("TCP_KEEPALIVE", 10),
+            ("TCP_KEEPINTVL", 5),
+            ("TCP_KEEPCNT", 3),
+        ]
+        self.assertEqual(self.options(30, *macOS), expected)
         self.assertEqual(len(events), 1)
+        openBSD = [*macOS, "TCP_KEEPALIVE", "TCP_KEEPINTVL", "TCP_KEEPCNT"]
+        self.assertEqual(self.options(30, *openBSD), expected[:1])

@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Protocol, TextIO, cast
 
@@ -18,14 +17,16 @@ from twisted.internet.interfaces import IReactorCore, IReactorThreads, IReactorT
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
-from clock.output import encoded, endNow, writeAll
+from clock.output import endNow, requireOutput, write
 from clock.wall.judge import Judge
 from clock.wall.options import Clock, Options
 from clock.wall.plain import Printer
 from clock.wall.report import jsonReport, status, textReport
 from clock.wall.stream import Observer, Stream
 from clock.wall.watch import Watch
-from clock.wording import oneLine
+
+#: The command, as its output and errors name it.
+NAME = "clockwall"
 
 
 class View(Protocol):
@@ -54,24 +55,6 @@ class View(Protocol):
         """
 
 
-def write(text: str, closed: int = 0, lacking: str = "backslashreplace") -> None:
-    """
-    Write to standard output, or end: nobody reads it any more, or it is full.
-
-    @param text: one or more lines.
-    @param closed: the exit status if nobody reads it.
-    @param lacking: what becomes of that which the output's encoding lacks.
-    """
-    try:
-        writeAll(encoded(text, lacking))
-    except BrokenPipeError:
-        endNow(closed)
-    except OSError as error:
-        with suppress(OSError):
-            print(f"clockwall: standard output: {oneLine(error)}", file=sys.stderr)
-        endNow(1)
-
-
 def makeView(reactor: IReactorTime) -> View:
     """
     Decide how to show the clocks.
@@ -80,28 +63,29 @@ def makeView(reactor: IReactorTime) -> View:
 
     @return: a screen on a terminal, where there is rich to draw it, else a printer.
     """
+    printer = Printer(reactor, partial(write, command=NAME))
     if not sys.stdout.isatty():
-        return Printer(reactor, write)
+        return printer
     try:
         from rich.console import Console
 
         from clock.wall.screen import Screen, Terminal
     except ImportError:
         hint = "a line for each change; pip install 'clock[wall]' for a table"
-        print(f"clockwall: {hint}", file=sys.stderr)
-        return Printer(reactor, write)
+        print(f"{NAME}: {hint}", file=sys.stderr)
+        return printer
     # An escape is wider than what it stands for.
-    terminal = Terminal(partial(write, lacking="replace"))
+    terminal = Terminal(partial(write, command=NAME, lacking="replace"))
     console = Console(file=cast(TextIO, terminal))
     if console.is_dumb_terminal or not (console.is_interactive and min(console.size)):
-        return Printer(reactor, write)
+        return printer
     return Screen(reactor, console)
 
 
 def onSignals(leave: Callable[[], object]) -> None:
     """
-    End on Ctrl-C and its like, with the exit status that shells give that; signals
-    that are ignored, as nohup has it, stay so.
+    End on Ctrl-C, Ctrl-backslash and their like, with the exit status that shells give
+    that; signals that are ignored, as nohup has it, stay so.
 
     @param leave: is called before the end.
     """
@@ -110,7 +94,7 @@ def onSignals(leave: Callable[[], object]) -> None:
         leave()
         endNow(128 + number)
 
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, end)
 
@@ -198,7 +182,7 @@ async def check(reactor: IReactorCore, options: Options) -> None:
         else:
             text = textReport(verdicts)
         result = status(verdicts)
-        write(f"{text}\n", closed=result)
+        write(f"{text}\n", NAME, closed=result)
         return result
 
     onSignals(report)
@@ -226,8 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = Options()
     options.parseOptions(arguments)
-    if sys.stdout is None:
-        raise SystemExit("clockwall: standard output is closed")
+    requireOutput(NAME)
     command = check if options["check"] else show
     reactor = options.reactor
     ensureDeferred(command(reactor, options)).addErrback(broken)

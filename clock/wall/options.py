@@ -80,7 +80,7 @@ class Options(CommandOptions):
             option: usage.Completer(descr="seconds")
             for option in ("interval", "for", "max-gap")
         },
-        extraActions=[usage.Completer(descr="NAME=HOST:PORT", repeat=True)],
+        extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)],
     )
 
     def parseArgs(self, *clocks: str) -> None:
@@ -111,10 +111,6 @@ class Options(CommandOptions):
                 raise usage.UsageError(f"there are two clocks named {name!r}")
 
     def _clock(self, text: str) -> Clock:
-        if text.startswith("-"):
-            raise usage.UsageError(
-                f"{text!r} comes too late: first options, then clocks"
-            )
         name, equals, where = text.partition("=")
         if not (name and equals):
             raise usage.UsageError(

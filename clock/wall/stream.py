@@ -10,12 +10,10 @@ from the others.
 from __future__ import annotations
 
 import math
-import os
 from typing import Any, Protocol, cast
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectionDone
 from twisted.internet.interfaces import (
     IDelayedCall,
     IHandshakeListener,
@@ -33,7 +31,7 @@ from zope.interface import implementer
 
 from clock.transport import setSocketOptions, stallOptions
 from clock.wall.lines import Line, LineSplitter
-from clock.wording import oneLine
+from clock.wording import connectionError
 
 #: The shortest and the longest time before the next try, in seconds, less the up to
 #: one second by which chance puts it off.
@@ -215,7 +213,7 @@ class Stream(ClientService):
 
         @param reason: of the failed attempt or the lost connection.
         """
-        self._reason = _why(reason)
+        self._reason = connectionError(reason.value)
 
     def _wait(self, _: int) -> float:
         # The count of the base class begins anew with every connection, and so a
@@ -224,23 +222,3 @@ class Stream(ClientService):
         delay: float = self._delay(self._failures)
         self.observer.down(self._reason, delay)
         return delay
-
-
-def _why(reason: Failure) -> str:
-    """
-    Say in few words why there is no connection.
-    """
-    error = reason.value
-    if isinstance(error, ConnectionDone):
-        return "closed by the server"
-    if isinstance(error, ConnectError) and isinstance(error.osError, int):
-        return os.strerror(error.osError)
-    for details in getattr(error, "args", ()):
-        if isinstance(details, list):
-            # As OpenSSL has it: a library, a function and a reason each; or what is
-            # wrong with a certificate.
-            reasons = (
-                each[-1] if isinstance(each, tuple) else each for each in details
-            )
-            return oneLine(", ".join(map(str, reasons)))
-    return oneLine(error).rstrip(".")

@@ -1,0 +1,110 @@
+"""
+What all commands have in common: their help, output that cannot be written, and Ctrl-C
+while they start.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from world import DEADLINE, command
+
+COMMANDS = ["clock-netcat", "clockwall", "twistd clock", "twist clock"]
+
+OPTIONS = ["--help", "-h", "--version"]
+
+#: Python runs this when it starts. It notes each module that is imported, and presses
+#: Ctrl-C just before one of them.
+SPY = """
+import os, signal, sys
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if name == os.environ.get("INTERRUPT_BEFORE"):
+            os.kill(os.getpid(), signal.SIGINT)
+        with open(os.environ["IMPORTED"], "a") as imported:
+            imported.write(name + chr(10))
+
+sys.meta_path.insert(0, Spy())
+"""
+
+
+def run(line: str, output: int) -> tuple[int, str]:
+    """
+    Run a command, and give its exit status and standard error.
+    """
+    name, *arguments = line.split()
+    ended = subprocess.run(
+        [command(name), *arguments],
+        stdout=output,
+        stderr=subprocess.PIPE,
+        timeout=DEADLINE,
+        check=False,
+    )
+    return ended.returncode, ended.stderr.decode()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_nobody_reads(name: str, option: str) -> None:
+    """
+    The end is quiet if nothing reads the help, as in C{| head -1}.
+    """
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb"):
+        assert run(f"{name} {option}", writing) == (0, "")
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_output_full(name: str, option: str) -> None:
+    """
+    Where the help cannot be written, one line says so.
+    """
+    with open("/dev/full", "wb") as full:
+        line = f"{name}: standard output: No space left on device\n"
+        assert run(f"{name} {option}", full.fileno()) == (1, line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "clock-netcat 127.0.0.1:1",
+        "clockwall --check --for 0.1 X=127.0.0.1:1",
+        "clockwall --help",
+    ],
+)
+def test_interrupted_while_it_starts(line: str, tmp_path: Path) -> None:
+    """
+    Ctrl-C ends a command without a word and with 130, whatever it is importing.
+    """
+    (tmp_path / "sitecustomize.py").write_text(SPY)
+    imported = tmp_path / "imported"
+    name, *arguments = line.split()
+
+    def start(before: str) -> subprocess.CompletedProcess[bytes]:
+        imported.write_text("")
+        return subprocess.run(
+            [command(name), *arguments],
+            env={
+                **os.environ,
+                "PYTHONPATH": str(tmp_path),
+                "IMPORTED": str(imported),
+                "INTERRUPT_BEFORE": before,
+            },
+            capture_output=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+
+    start("")
+    modules = imported.read_text().splitlines()
+    ours = modules[modules.index("clock._start") + 1 :]
+    assert "twisted" in ours
+    for module in ours[:: len(ours) // 12]:
+        ended = start(module)
+        assert (module, ended.returncode, ended.stderr) == (module, 130, b"")

@@ -1,0 +1,135 @@
+"""
+What a fake reactor cannot show: ports that open again, and descriptors that are used
+again.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from typing import Any
+
+from twisted.internet.defer import inlineCallbacks
+from twisted.internet.endpoints import TCP4ServerEndpoint
+from twisted.internet.task import deferLater
+from twisted.internet.test.reactormixins import ReactorBuilder
+from twisted.internet.threads import deferToThreadPool
+from twisted.trial.unittest import SynchronousTestCase
+from world import DEADLINE
+
+from clock import ClockFactory, Ticker
+from clock.limits import ClientLimit
+from clock.service import ClockService, ListeningService
+from clock.transport import PromptEndpoint
+
+
+class OnARealReactor(ReactorBuilder, SynchronousTestCase):
+    """
+    On each reactor that there is.
+    """
+
+    def connect(self, address: Any) -> socket.socket:
+        """
+        Connect a plain client.
+        """
+        client = socket.create_connection((address.host, address.port), DEADLINE)
+        self.addCleanup(client.close)
+        return client
+
+    def run_for(self, reactor: Any, script: Any) -> None:
+        """
+        Run the reactor for as long as a script of Deferreds takes.
+        """
+        problems: list[Any] = []
+
+        def run() -> None:
+            done = inlineCallbacks(script)()
+            done.addErrback(problems.append)
+            done.addBoth(lambda _: reactor.stop())
+
+        reactor.callWhenRunning(run)
+        self.runReactor(reactor, timeout=DEADLINE)
+        if problems:
+            problems[0].raiseException()
+
+    def test_startsAgain(self) -> None:
+        """
+        A service that was stopped starts again, and serves at once.
+        """
+        reactor: Any = self.buildReactor()
+        pool = reactor, reactor.getThreadPool()
+        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        listener = ListeningService(
+            "x", PromptEndpoint(endpoint), ClockFactory(ticker=Ticker(reactor))
+        )
+        service = ClockService([listener])
+        received: list[bytes] = []
+
+        def script() -> Any:
+            for _ in range(3):
+                service.startService()
+                client = self.connect(listener.port.getHost())  # type: ignore[union-attr]
+                received.append((yield deferToThreadPool(*pool, client.recv, 9)))
+                yield service.stopService()
+                assert listener.port is None
+
+        self.run_for(reactor, script)
+        self.assertEqual([len(line) for line in received], [9, 9, 9])
+
+    def test_evictionSparesNewcomers(self) -> None:
+        """
+        A half-closed client that makes room, and is reset in the same turn of the
+        reactor, takes no event with it that hits one which comes then.
+        """
+        reactor: Any = self.buildReactor()
+        limit = ClientLimit(3, reactor)
+        factory = ClockFactory(ticker=Ticker(reactor), limit=limit)
+        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        ports: list[Any] = []
+        PromptEndpoint(endpoint, admit=limit.admit).listen(factory).addCallback(
+            ports.append
+        )
+        kept: list[bool] = []
+
+        def script() -> Any:
+            address = ports[0].getHost()
+            for _ in range(10):
+                first, second, stays = (self.connect(address) for _ in range(3))
+                while limit.count < 3:
+                    yield deferLater(reactor, 0.001, lambda: None)
+                for stuck in (first, second):
+                    stuck.shutdown(socket.SHUT_WR)
+                while len(limit._halfClosed) < 2:
+                    yield deferLater(reactor, 0.001, lambda: None)
+                for client in factory.serving:
+                    if client.halfClosed:
+                        # More than two kernels hold: it is stuck.
+                        client.transport.write(bytes(10_000_000))
+                yield deferLater(reactor, 0.001, lambda: None)
+                # All of this is for the reactor's next turn.
+                newcomers = [self.connect(address) for _ in range(2)]
+                for stuck in (first, second):
+                    reset = struct.pack("ii", 1, 0)
+                    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+                    stuck.close()
+                # The lowest descriptor that is free is the one of whoever makes room.
+                fillers = [os.dup(0) for _ in range(20)]
+                ports[0].numberAccepts = 20
+                yield deferLater(reactor, 0, lambda: None)
+                yield deferLater(reactor, 0.01, lambda: None)
+                for filler in fillers:
+                    os.close(filler)
+                kept.append(any(client.halfClosed for client in factory.serving))
+                for each in (stays, *newcomers):
+                    each.close()
+                while limit.count:
+                    yield deferLater(reactor, 0.001, lambda: None)
+            yield ports[0].stopListening()
+
+        self.run_for(reactor, script)
+        self.assertEqual(kept, [False] * 10)
+
+
+globals().update(OnARealReactor.makeTestCaseClasses())
+del OnARealReactor
