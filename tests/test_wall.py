@@ -376,9 +376,25 @@ def test_window_that_shrinks() -> None:
         with wall(*clocks) as terminal:
             terminal.wait(lambda rows: all(map(live, rows[1:7])))
             terminal.resize(5, 40)
-            terminal.wait(lambda rows: rows[4] == "(3 more)")
+            terminal.wait(lambda rows: rows[4] == "(3 more: 3 live)")
             rows = terminal.wait(lambda rows: all(map(live, rows[1:4])))
             assert rows[3].startswith("Clock2 ")
+
+
+def test_few_rows() -> None:
+    """
+    In a window with too few rows, a clock that is down is shown before those that are
+    live, and says so however narrow the window is.
+    """
+    with Server() as server, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        clocks = [f"Production-Frankfurt-{each}=:{server.port}" for each in range(9)]
+        clocks.append(f"Production-Down=:{taken.getsockname()[1]}")
+        with wall(*clocks, rows=8, columns=40) as terminal:
+            rows = terminal.wait(lambda rows: rows[7] == "(4 more: 4 live)")
+            rows = terminal.wait(lambda rows: "down" in rows[6])
+            assert rows[6].startswith("Production-Down  down, next try in ")
+            assert [row[:17] for row in rows[1:6]] == ["Production-Fra…  "] * 5
 
 
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
