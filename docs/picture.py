@@ -39,7 +39,7 @@ def main() -> None:
         clocks = [f"NewYork=localhost:{server.port}"]
         clocks += [f"{name}=localhost:{server.port_of(zones[name])}" for name in zones]
         clocks += [f"Sydney=localhost:{stopped.port}", f"Paris=localhost:{killed.port}"]
-        wall = [command("clockwall"), *clocks]
+        wall = [command("clockwall"), "--interval=1", *clocks]
         with Terminal(wall, rows=ROWS, columns=COLUMNS) as terminal:
             terminal.wait(lambda rows: all("live" in row for row in rows[1:]))
             stopped.interrupt(signal.SIGSTOP)
