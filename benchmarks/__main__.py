@@ -18,10 +18,9 @@ import psutil
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks import report
-from benchmarks.process import cpu, roomy
+from benchmarks import raise_open_file_limit, report
 from benchmarks.report import Run
-from benchmarks.servers import KINDS, Kind, MissingError, Server
+from benchmarks.servers import KINDS, Kind, MissingError, start
 
 console = Console(width=160)
 
@@ -30,27 +29,23 @@ def measure(kind: Kind, clients: int, seconds: int, folder: Path) -> Run:
     """
     Start a server, load it, and look at it before and after.
     """
-    server = Server.start(kind, folder)
-    try:
+    server, port = start(kind, folder)
+    with server:
         process = psutil.Process(server.process.pid)
-        empty = process.memory_info().rss
+        empty = server.memory()
         load = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.load"]
-            + [str(number) for number in (server.port, clients, seconds)],
+            + [str(number) for number in (port, clients, seconds)],
             stdout=subprocess.PIPE,
             text=True,
         )
         assert load.stdout is not None
         with load, load.stdout:
             load.stdout.readline()
-            before, full = process.cpu_times(), process.memory_info().rss
-            start = cpu(process.pid)
+            before, full, began = process.cpu_times(), server.memory(), server.cpu()
             load.stdout.readline()
-            used = cpu(process.pid) - start
-            after = process.cpu_times()
+            used, after = server.cpu() - began, process.cpu_times()
             seen = json.loads(load.stdout.readline())
-    finally:
-        server.stop()
     each = 1e6 * used / seen["lines"]
     # The parts are known in hundredths of a second only.
     user, system = after.user - before.user, after.system - before.system
@@ -91,12 +86,8 @@ def parse() -> argparse.Namespace:
         help="leave the others out; may be repeated",
     )
     parser.add_argument(
-        "--plot",
-        type=Path,
-        help="draw cost.svg and age.svg in this folder (more numbers of clients "
-        "make more of a line)",
+        "--json", type=Path, help="write every run to this file, for benchmarks.plots"
     )
-    parser.add_argument("--json", type=Path, help="write every run to this file")
     return parser.parse_args()
 
 
@@ -120,7 +111,7 @@ def main() -> None:
     Run all servers in turn, several times, and report.
     """
     arguments = parse()
-    roomy()
+    raise_open_file_limit()
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -151,8 +142,6 @@ def main() -> None:
     console.print("; ".join(report.versions(kinds)))
     for clients in arguments.clients:
         console.print(report.table(kinds, runs, clients))
-    if arguments.plot:
-        report.plot(kinds, runs, arguments.plot)
 
 
 if __name__ == "__main__":

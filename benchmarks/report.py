@@ -1,5 +1,5 @@
 """
-What the runs amount to: a table and two plots.
+What the runs amount to: a table.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from statistics import median
 
 from rich.table import Table
@@ -128,39 +127,3 @@ def table(kinds: list[Kind], runs: list[Run], clients: int) -> Table:
             f"{sum(run.lines for run in ran):,}",
         )
     return shown
-
-
-def plot(kinds: list[Kind], runs: list[Run], folder: Path) -> None:
-    """
-    Draw cost against number of clients, and age on arrival as a distribution.
-    """
-    import matplotlib
-
-    matplotlib.use("svg")
-    # Without a fixed salt, every drawing of the same figures is another file.
-    matplotlib.rcParams["svg.hashsalt"] = "clock"
-    from matplotlib import pyplot
-
-    folder.mkdir(parents=True, exist_ok=True)
-    loads = sorted({run.clients for run in runs})
-
-    figure, axes = pyplot.subplots(figsize=(8.5, 4.5), layout="constrained")
-    for kind in kinds:
-        costs = [median(map(cost, of(runs, kind.name, n))) for n in loads]
-        axes.plot(loads, costs, marker="o", label=kind.title)
-    axes.set(xscale="log", xlabel="clients", ylabel="CPU per line, µs", ylim=(0, None))
-    axes.set_title("What one line costs the server")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    figure.savefig(folder / "cost.svg", metadata={"Date": None})
-
-    figure, axes = pyplot.subplots(figsize=(8.5, 4.5), layout="constrained")
-    for kind in kinds:
-        ages = of(runs, kind.name, loads[-1])[-1].ages
-        axes.plot(ages, [part / 1000 for part in PER_MILLE], label=kind.title)
-    axes.set(xlabel="age of the second shown, on arrival, ms", ylabel="part of lines")
-    axes.set_xscale("symlog", linthresh=1)
-    axes.set_title(f"How late a line is, {loads[-1]:,} clients")
-    axes.grid(alpha=0.3)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    figure.savefig(folder / "age.svg", metadata={"Date": None})

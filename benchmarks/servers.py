@@ -4,7 +4,6 @@ The servers that are compared: how each is built, and how it is started.
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -13,8 +12,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from world import Program, command
+
 PEERS = Path(__file__).parent / "peers"
-BIN = Path(sys.executable).parent
 
 
 class MissingError(Exception):
@@ -40,52 +40,19 @@ class Kind:
     port: str = r"^(\d+)$"
 
 
-@dataclass
-class Server:
+def start(kind: Kind, folder: Path) -> tuple[Program, int]:
     """
-    A running server.
+    Start a server, and wait for its port.
     """
-
-    process: subprocess.Popen[str]
-    port: int
-
-    @classmethod
-    def start(cls, kind: Kind, folder: Path) -> Server:
-        """
-        Start a server, and wait for its port.
-        """
-        process = subprocess.Popen(
-            kind.command(folder),
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if found := re.search(kind.port, line):
-                return cls(process, int(found[1]))
-        raise MissingError(f"it ended with status {process.wait()}")
-
-    def stop(self) -> None:
-        """
-        End it.
-        """
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+    server = Program(kind.command(folder), cwd=folder)
+    return server, int(server.find(kind.port)[1])
 
 
 def ours(folder: Path) -> Sequence[str]:
     """
     The clock, as everybody runs it.
     """
-    return [str(BIN / "twistd"), "-n", "--pidfile=", "clock", "--port", "0"]
+    return [command("twistd"), "-n", "--pidfile=", "clock", "--port", "0"]
 
 
 def build(tool: str, *arguments: str) -> None:

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import pairwise
 
 from world import DEADLINE, LINE, UNIT, Program, Server, command, second_of_day
 
@@ -45,28 +44,6 @@ def test_sequential_clients_are_served_one_after_the_other() -> None:
             assert LINE.fullmatch(second.line().text)
 
 
-def test_the_turn_is_handed_over_at_once() -> None:
-    """
-    Less than 50 ms pass between one client's leaving and the next one's line.
-    """
-    with Server("--sequential") as server:
-        clients = [server.connect() for _ in range(5)]
-        clients[0].line()
-        for leaving, following in pairwise(clients):
-            left = time.monotonic()
-            leaving.close()
-            assert following.line().at - left < 0.05 * UNIT
-
-
-def test_half_closed_clients_are_served_on() -> None:
-    """
-    A client that closes its sending half goes on reading the time.
-    """
-    with Server("--interval", "0.1") as server, server.connect() as client:
-        client.half_close()
-        assert len(client.lines(5)) == 5
-
-
 def test_a_half_closed_client_yields_to_one_who_comes() -> None:
     """
     In sequential mode it keeps its turn only while nobody waits.
@@ -80,27 +57,6 @@ def test_a_half_closed_client_yields_to_one_who_comes() -> None:
         with server.connect() as second:
             second.line()
             first.rest()
-
-
-def test_sigterm_ends_every_connection_cleanly() -> None:
-    """
-    On SIGTERM everyone gets FIN, who waited gets no line, and none is cut.
-    """
-    with Server("--sequential", "--verbose", "--interval", "0.1") as server:
-        clients = [server.connect() for _ in range(20)]
-        # The kernel resets a connection that was not yet accepted.
-        server.find("1 served, 19 waiting")
-        clients[0].lines(2)
-        server.interrupt()
-        asked = time.monotonic()
-        received = [client.rest() for client in clients]
-        assert time.monotonic() - asked < 1 * UNIT
-        assert all(LINE.fullmatch(line) for line in received[0].splitlines(True))
-        assert received[1:] == [b""] * 19
-        assert "The clock has stopped" in b"".join(server.rest()).decode()
-        # As any other twistd it ends by the signal that it was sent.
-        assert server.end() == -signal.SIGTERM
-        assert server.errors() == ""
 
 
 def test_a_stuck_client_does_not_hold_up_the_end() -> None:

@@ -1,8 +1,8 @@
 """
 The world outside: real C{twistd} processes, and real clients of theirs.
 
-Everything here has a deadline, and nothing sleeps: what is waited for is a line,
-an end, or the deadline, which fails the test.
+Everything here has a deadline, and no sleep is a guess: what is waited for is a line,
+an end, something that comes true, or the deadline, which fails the test.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import pairwise
@@ -173,12 +173,12 @@ class Program:
                 return match
         return None
 
-    def find(self, pattern: str) -> re.Match[str]:
+    def find(self, pattern: str, within: float = DEADLINE) -> re.Match[str]:
         """
         Wait for a line of standard output that holds a pattern.
         """
         while True:
-            match = re.search(pattern, self.line().text.decode())
+            match = re.search(pattern, self.line(within).text.decode())
             if match:
                 return match
 
@@ -220,6 +220,25 @@ class Program:
         Send a signal.
         """
         self.process.send_signal(number)
+
+    def cpu(self) -> float:
+        """
+        Read the CPU clock of the program, in seconds: clock_getcpuclockid(3).
+        """
+        return time.clock_gettime((~self.process.pid << 3) | 2)
+
+    def memory(self) -> int:
+        """
+        Tell the resident memory of the program, in bytes.
+        """
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def descriptors(self) -> int:
+        """
+        Count the open files of the program.
+        """
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
 class Server(Program):
@@ -394,6 +413,16 @@ class Crowd:
                     b"\n"
                 )
                 self.arrivals[key.data] += [Arrival(line, now) for line in lines]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """
+    Look again and again, until something is so.
+    """
+    deadline = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def second_of_day(line: bytes) -> int:
