@@ -123,7 +123,7 @@ def draw_wall() -> str:
         clocks = [f"NewYork=localhost:{server.port}"]
         clocks += [f"{name}=localhost:{server.port_of(zones[name])}" for name in zones]
         clocks += [f"Sydney=localhost:{stopped.port}", f"Paris=localhost:{killed.port}"]
-        wall = [command("clockwall"), *clocks]
+        wall = [command("clockwall"), "--interval=1", *clocks]
         with Terminal(wall, rows=ROWS, columns=COLUMNS) as terminal:
             terminal.wait(lambda rows: all("live" in row for row in rows[1:]))
             stopped.interrupt(signal.SIGSTOP)

@@ -144,7 +144,8 @@ class Ticker:
 
     @ivar reactor: what the ticker itself waits on, in seconds.
     @ivar interval: the time between two boundaries, in seconds.
-    @ivar tick: the number of the current tick.
+    @ivar tick: the number of the current tick: 1 for the first that anybody is told,
+        and 0 before.
     """
 
     _log = Logger()
@@ -221,6 +222,8 @@ class Ticker:
 
         @return: the call to come.
         """
+        if not self.tick:
+            self._read()
         tick = self.tick + (1 if delay == 1 else max(1, math.ceil(delay)))
         call = TickCall(self, tick, callable, args, kw or None)
         self.remember(call)
@@ -277,7 +280,11 @@ class Ticker:
         now = self._wallClock()
         boundary = now // self._period
         back = self.instant() - now
-        if boundary > self._boundary or back >= min(self._period, SECOND):
+        if (
+            not self.tick
+            or boundary > self._boundary
+            or back >= min(self._period, SECOND)
+        ):
             self._boundary = boundary
             self.tick += 1
         return now

@@ -102,10 +102,10 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
                     stuck.shutdown(socket.SHUT_WR)
                 while len(limit._halfClosed) < 2:
                     yield deferLater(reactor, 0.001, lambda: None)
-                for client in factory.serving:
-                    if client.halfClosed:
-                        # More than two kernels hold: it is stuck.
-                        client.transport.write(bytes(10_000_000))
+                evicted = [each for each in factory.serving if each.halfClosed]
+                for client in evicted:
+                    # More than two kernels hold: it is stuck.
+                    client.transport.write(bytes(10_000_000))
                 yield deferLater(reactor, 0.001, lambda: None)
                 # All of this is for the reactor's next turn.
                 newcomers = [self.connect(address) for _ in range(2)]
@@ -116,7 +116,10 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
                 # The lowest descriptor that is free is the one of whoever makes room.
                 fillers = [os.dup(0) for _ in range(20)]
                 ports[0].numberAccepts = 20
-                yield deferLater(reactor, 0, lambda: None)
+                while limit.count < 3 or any(
+                    each in factory.serving for each in evicted
+                ):
+                    yield deferLater(reactor, 0.001, lambda: None)
                 yield deferLater(reactor, 0.01, lambda: None)
                 for filler in fillers:
                     os.close(filler)

@@ -154,6 +154,7 @@ def test_stopped_and_continued() -> None:
     with Server() as steady, Server() as stopped:
         clocks = f"Stopped=:{stopped.port}", f"Steady=:{steady.port}"
         with wall(*clocks) as terminal:
+            shown(terminal, 1, 4)
             terminal.wait(lambda rows: live(rows[1]) and live(rows[2]))
             stopped.interrupt(signal.SIGSTOP)
             before = time.monotonic()
@@ -164,6 +165,25 @@ def test_stopped_and_continued() -> None:
             assert steps(shown(terminal, 2, 2)) == [1]
             stopped.interrupt(signal.SIGCONT)
             terminal.wait(lambda rows: live(rows[1]))
+
+
+def test_intervals_of_their_own() -> None:
+    """
+    A clock of five seconds beside one of a second is not stale between its lines, and
+    one of half a second is stale soon after it has stopped.
+    """
+    with Server("--interval", "5") as slow, Server("--interval", "0.5") as fast:
+        clocks = f"Slow=:{slow.port}", f"Fast=:{fast.port}"
+        with wall(*clocks) as terminal:
+            terminal.wait(lambda rows: re.search(r" 4\.[5-9] s  live", rows[1]))
+            # Whatever the machine does, half of the gaps are intervals.
+            shown(terminal, 2, 4)
+            fast.interrupt(signal.SIGSTOP)
+            before = time.monotonic()
+            terminal.wait(lambda rows: "stale" in rows[2])
+            assert time.monotonic() - before < 1.25 + UNIT / 2
+            rows = terminal.wait(lambda rows: re.search(r" 4\.[5-9] s ", rows[1]))
+            assert live(rows[1])
 
 
 def test_server_that_says_nothing() -> None:
@@ -356,9 +376,25 @@ def test_window_that_shrinks() -> None:
         with wall(*clocks) as terminal:
             terminal.wait(lambda rows: all(map(live, rows[1:7])))
             terminal.resize(5, 40)
-            terminal.wait(lambda rows: rows[4] == "(3 more)")
+            terminal.wait(lambda rows: rows[4] == "(3 more: 3 live)")
             rows = terminal.wait(lambda rows: all(map(live, rows[1:4])))
             assert rows[3].startswith("Clock2 ")
+
+
+def test_few_rows() -> None:
+    """
+    In a window with too few rows, a clock that is down is shown before those that are
+    live, and says so however narrow the window is.
+    """
+    with Server() as server, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        clocks = [f"Production-Frankfurt-{each}=:{server.port}" for each in range(9)]
+        clocks.append(f"Production-Down=:{taken.getsockname()[1]}")
+        with wall(*clocks, rows=8, columns=40) as terminal:
+            rows = terminal.wait(lambda rows: rows[7] == "(4 more: 4 live)")
+            rows = terminal.wait(lambda rows: "down" in rows[6])
+            assert rows[6].startswith("Production-Down  down, next try in ")
+            assert [row[:17] for row in rows[1:6]] == ["Production-Fra…  "] * 5
 
 
 @pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}])
@@ -390,7 +426,8 @@ def test_without_a_terminal() -> None:
         clocks = [f"Steady=:{steady.port}", f"Doomed=:{doomed.port}"]
         with plain(clocks) as program:
             program.find(r"^Steady \d\d:\d\d:\d\d\n$")
-            program.find(r"^Doomed \d\d:\d\d:\d\d\n$")
+            for _ in range(4):
+                program.find(r"^Doomed \d\d:\d\d:\d\d\n$")
             doomed.interrupt(signal.SIGSTOP)
             program.find(r"^Doomed stale, no line for [23]\.\d s\n$")
             doomed.process.kill()

@@ -69,7 +69,7 @@ class ConcurrentTests(SynchronousTestCase):
         house.clock.advance(5.5)
         second = house.connect()
         house.clock.advance(0.5)
-        for client, ticks in [(first, [0, 1, 2, 3]), (second, [2, 3])]:
+        for client, ticks in [(first, [1, 2, 3, 4]), (second, [3, 4])]:
             lines = [json.loads(line) for line in client.received.splitlines()]
             self.assertEqual([line["tick"] for line in lines], ticks)
         self.assertEqual(

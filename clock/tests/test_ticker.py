@@ -292,7 +292,7 @@ class WallClockTests(SynchronousTestCase):
             world.offset += change * SECOND
             world.steady.advance(1)
             numbers.append(world.ticker.seconds())
-        self.assertEqual(numbers, [0, 1, 2, 3, 4, 5])
+        self.assertEqual(numbers, [1, 2, 3, 4, 5, 6])
 
 
 class IntervalTests(SynchronousTestCase):
@@ -366,7 +366,7 @@ class CallTests(SynchronousTestCase):
         """
         call = self.call()
         self.assertTrue(call.active())
-        self.assertEqual(call.getTime(), 1)
+        self.assertEqual(call.getTime(), 2)
         self.world.steady.advance(1)
         self.assertFalse(call.active())
         self.assertRaises(AlreadyCalled, call.cancel)
@@ -411,7 +411,7 @@ class CallTests(SynchronousTestCase):
         """
         call = self.call(2)
         call.delay(1)
-        self.assertEqual(call.getTime(), 3)
+        self.assertEqual(call.getTime(), 4)
         self.world.steady.pump([1, 1])
         self.assertEqual(self.made, [])
         self.world.steady.advance(1)
@@ -475,7 +475,7 @@ class CallTests(SynchronousTestCase):
         self.world.steady.advance(1)
         self.world.steady.advance(0)
         self.world.steady.advance(1)
-        self.assertEqual(ticks, [1, 2, 3])
+        self.assertEqual(ticks, [2, 3, 4])
 
 
 class FactoryTests(SynchronousTestCase):

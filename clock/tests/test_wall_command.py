@@ -117,9 +117,9 @@ class OptionsTests(SynchronousTestCase):
             {
                 "check": 0,
                 "json": 0,
-                "interval": 1.0,
+                "interval": None,
                 "for": None,
-                "max-gap": 2.5,
+                "max-gap": None,
                 "clocks": ("x=:1",),
             },
         )
@@ -133,6 +133,8 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual((options["for"], options["max-gap"]), (60, 150))
         options = self.parse(*arguments, "--max-gap", "3", "x=:1")
         self.assertEqual(options["max-gap"], 3)
+        options = self.parse("--check", "--for", "60", "x=:1")
+        self.assertEqual((options["interval"], options["max-gap"]), (1, 2.5))
 
     def test_order(self) -> None:
         """

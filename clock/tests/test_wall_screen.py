@@ -15,12 +15,12 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.wall.lines import Line
-from clock.wall.watch import Look, State, Watch
+from clock.wall.watch import Watch
 
 if find_spec("rich") is None:
     skip = "rich is not installed: pip install 'clock[wall]'"
 else:
-    from rich.console import Console
+    from rich.console import Console, ConsoleDimensions
 
     from clock.wall import screen as screen_module
     from clock.wall.screen import (
@@ -31,84 +31,7 @@ else:
         SPACING,
         Screen,
         Terminal,
-        picture,
     )
-
-#: Some clocks, one in each state.
-ROWS = [
-    ("Tokyo", Look(State.LIVE, "19:03:13", 0.25)),
-    ("[b]London", Look(State.STALE, "10:03:10", 3.04)),
-    ("Paris", Look(State.DOWN, reason="[red]refused", retryIn=2.6)),
-    ("Rome", Look(State.CONNECTING)),
-]
-
-
-def draw(rows: list[tuple[str, Look]], width: int = 80, colours: bool = False) -> str:
-    """
-    Draw clocks, and give what a terminal of that width is sent.
-    """
-    file = StringIO()
-    Console(
-        file=file,
-        width=width,
-        force_terminal=colours,
-        color_system="standard" if colours else None,
-        legacy_windows=False,
-        _environ={},
-    ).print(picture(rows))
-    return file.getvalue()
-
-
-class PictureTests(SynchronousTestCase):
-    """
-    What the wall looks like.
-    """
-
-    def test_rows(self) -> None:
-        """
-        Each clock has a row, in the order given; text is no markup.
-        """
-        rows = [line.rstrip() for line in draw(ROWS).splitlines()]
-        self.assertEqual(
-            rows,
-            [
-                "clock      time         age",
-                "Tokyo      19:03:13   0.2 s  live",
-                "[b]London  10:03:10   3.0 s  stale",
-                "Paris                        down, next try in 3 s: [red]refused",
-                "Rome                         connecting",
-            ],
-        )
-
-    def test_narrow(self) -> None:
-        """
-        Where there is little room the state gives way first, and each clock still has
-        one row.
-        """
-        rows = [line.rstrip() for line in draw(ROWS, width=40).splitlines()]
-        self.assertEqual(rows[1], "Tokyo      19:03:13   0.2 s  live")
-        self.assertEqual(rows[3], "Paris                        down, ne…")
-        self.assertEqual(len(rows), 5)
-
-    def test_longTexts(self) -> None:
-        """
-        A long name or line is cut, and leaves room for the rest.
-        """
-        long = [("n" * 99, Look(State.LIVE, "t" * 99, 1)), *ROWS]
-        rows = [line.rstrip() for line in draw(long).splitlines()]
-        first = f"{'n' * 19}…  {'t' * 31}…   1.0 s  live"
-        self.assertEqual(rows[1], first)
-        self.assertEqual(len(rows), 6)
-
-    def test_styles(self) -> None:
-        """
-        A stale time is dimmed, and each state has its colour.
-        """
-        _, live, stale, down, connecting = draw(ROWS, colours=True).splitlines()
-        self.assertIn("\x1b[1m19:03:13", live)
-        self.assertIn("\x1b[2m10:03:10", stale)
-        for row, colour in [(live, 32), (stale, 33), (down, 31), (connecting, 33)]:
-            self.assertIn(f"\x1b[{colour}m", row)
 
 
 class ScreenTests(SynchronousTestCase):
@@ -213,8 +136,19 @@ class ScreenTests(SynchronousTestCase):
         self.open("A", "B", "C", "D", "E")
         rows = self.drawn().splitlines()
         self.assertIn("C", rows[3])
-        self.assertIn("(2 more)", rows[4])
+        self.assertIn("(2 more: 2 connecting)", rows[4])
         self.assertEqual(len(rows), 5)
+        self.console.size = ConsoleDimensions(20, 5)
+        self.clock.advance(REDRAW_EVERY)
+        self.assertIn("(2 more: 2 connecti…", self.drawn())
+
+    def test_flat(self) -> None:
+        """
+        A window of one row is no reason to end.
+        """
+        self.console.size = ConsoleDimensions(60, 1)
+        self.open("A", "B")
+        self.assertEqual(len(self.drawn().splitlines()), 1)
 
     def test_justEnough(self) -> None:
         """

@@ -65,6 +65,71 @@ class WatchTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(watch.look(), Look(State.STALE, "", 150))
 
+    def learn(self, *gaps: float) -> float:
+        """
+        Watch a clock whose interval is not known, and that sends a line after each of
+        these times, and give the time after which it is stale.
+        """
+        watch = Watch("Tokyo", self.clock, None, self.changes.append)
+        watch.connected()
+        for gap in gaps:
+            self.clock.advance(gap)
+            watch.lineReceived(Line("19:03:13"))
+        began = self.clock.seconds()
+        while watch.look().state is not State.STALE:
+            self.clock.advance(0.125)
+        return self.clock.seconds() - began
+
+    def test_learns(self) -> None:
+        """
+        Without an interval a clock is stale after two and a half times the usual gap
+        between its lines.
+        """
+        for interval in (0.5, 1, 5, 60):
+            self.assertEqual(self.learn(0, 0.25, interval, interval), 2.5 * interval)
+        self.assertEqual(self.learn(0, 0.01, *[0.01] * 20), 1)
+
+    def test_unknownInterval(self) -> None:
+        """
+        A clock that sends nothing at first is stale soon. One that has sent a line, or
+        two, may have a long interval.
+        """
+        self.assertEqual(self.learn(), 2.5)
+        self.assertEqual(self.learn(0), 10)
+        self.assertEqual(self.learn(0, 1), 10)
+        self.assertEqual(self.learn(0, 40), 100)
+
+    def test_learnsInSpiteOf(self) -> None:
+        """
+        What happens to lines on the way is no interval: an outage, lines that come at
+        once, in pairs, or late and soon by turns.
+        """
+        cases: list[list[float]] = [
+            [5, 5, 600, 5],
+            [5, 5, 60, *[0] * 12, 5],
+            [5, 5, *[0.1, 4.9] * 9],
+            [5, 5, *[0, 0, 15] * 9, *[5] * 5],
+        ]
+        for gaps in cases:
+            after = self.learn(0, 1, *gaps)
+            self.assertTrue(12.25 <= after <= 12.5, (gaps, after))
+
+    def test_learnsAnew(self) -> None:
+        """
+        The interval is that of the connection: another server may have another.
+        """
+        watch = Watch("Tokyo", self.clock, None, self.changes.append)
+        for gap, staleAfter in [(1, 2.5), (4, 10)]:
+            watch.connected()
+            for _ in range(4):
+                self.clock.advance(gap)
+                watch.lineReceived(Line("19:03:13"))
+            self.clock.advance(staleAfter - 0.125)
+            self.assertEqual(watch.look().state, State.LIVE)
+            self.clock.advance(0.125)
+            self.assertEqual(watch.look().state, State.STALE)
+            watch.down("closed by the server", 1)
+
     def test_down(self) -> None:
         """
         A clock that is down has a reason and a time until the next attempt, and shows

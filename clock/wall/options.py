@@ -54,8 +54,9 @@ class Options(CommandOptions):
         [
             "interval",
             None,
-            1.0,
-            "Seconds between two lines, 0.01 to 86400, as the servers have it.",
+            None,
+            "Seconds between two lines, 0.01 to 86400, as the servers have it. "
+            "[default: what the lines of each clock show; 1 with --check]",
             seconds("--interval", 0.01),
         ],
         [
@@ -102,8 +103,9 @@ class Options(CommandOptions):
         for option in ("json", "for", "max-gap"):
             if self[option] and not self["check"]:
                 raise usage.UsageError(f"--{option} goes with --check")
-        if self["max-gap"] is None:
-            self["max-gap"] = STALE_AFTER * self["interval"]
+        if self["check"]:
+            self["interval"] = self["interval"] or 1.0
+            self["max-gap"] = self["max-gap"] or STALE_AFTER * self["interval"]
         self.clocks = [self._clock(text) for text in self["clocks"]]
         names = [clock.name for clock in self.clocks]
         for name in names:

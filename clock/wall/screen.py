@@ -16,11 +16,11 @@ from io import TextIOBase
 
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from clock.wall.watch import Look, State, Watch
+from clock.wall.picture import choose, picture
+from clock.wall.watch import Watch
 
 #: The longest time between two pictures, in seconds: ages grow.
 REDRAW_EVERY = 0.25
@@ -37,13 +37,6 @@ PATIENCE = 0.5
 #: hide the cursor; and the other way round in the end.
 ENTER = b"\x1b[?1049h\x1b[?25l"
 LEAVE = b"\x1b[?1049l\x1b[?25h"
-
-_STYLES = {
-    State.CONNECTING: "yellow",
-    State.LIVE: "green",
-    State.STALE: "yellow",
-    State.DOWN: "red",
-}
 
 
 class Terminal(TextIOBase):
@@ -160,53 +153,13 @@ class Screen:
         wait = max(REDRAW_EVERY, self._spacing)
         self._next = self._reactor.callLater(wait, self._draw)
 
-    def _picture(self) -> Table:
-        room = self._console.size.height - 1
-        fits = len(self._watches) <= room
-        shown = self._watches if fits else self._watches[: room - 1]
-        table = picture([(watch.name, watch.look()) for watch in shown])
-        if not fits:
-            more = len(self._watches) - len(shown)
-            table.add_row(Text(f"({more} more)", style="dim"))
-        return table
-
-
-def picture(rows: Sequence[tuple[str, Look]]) -> Table:
-    """
-    Draw some clocks.
-
-    @param rows: the name of each, and how it is.
-
-    @return: a table of as many rows and a heading.
-    """
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading, least, most in (("clock", 5, 20), ("time", 8, 32)):
-        table.add_column(
-            heading,
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=least,
-            max_width=most,
-        )
-    table.add_column("age", no_wrap=True, justify="right", min_width=6)
-    # That which gives way where there is not room for all.
-    table.add_column()
-    for name, look in rows:
-        table.add_row(*_cells(name, look))
-    return table
-
-
-def _cells(name: str, look: Look) -> tuple[Text, ...]:
-    stale = "dim" if look.state is State.STALE else "bold"
-    age = "" if look.age is None else f"{look.age:.1f} s"
-    return (
-        Text(name, style="bold"),
-        Text(look.shown, style=stale),
-        Text(age, style="dim" if look.state is State.LIVE else ""),
-        Text(
-            look.words(),
-            style=_STYLES[look.state],
-            no_wrap=True,
-            overflow="ellipsis",
-        ),
-    )
+    def _picture(self) -> Text:
+        width, height = self._console.size
+        rows = [(watch.name, watch.look()) for watch in self._watches]
+        room = height - 1
+        if len(rows) <= room:
+            return picture(rows, width)
+        shown, rest = choose(rows, max(0, room - 1))
+        last = Text(f"\n{rest}", style="dim")
+        last.truncate(width, overflow="ellipsis")
+        return picture(shown, width).append_text(last)

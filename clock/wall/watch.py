@@ -4,8 +4,10 @@ What there is to show of one clock.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from enum import Enum
+from statistics import median_high
 from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
@@ -16,6 +18,20 @@ from clock.wording import printable
 
 #: After how many intervals without a line a clock is stale.
 STALE_AFTER = 2.5
+
+#: How many of the latest gaps between two lines tell the interval of a clock. The
+#: interval is their median, because the gap of an outage tells nothing. Of two medians
+#: it is the higher, because lines that are held back come in pairs.
+GAPS = 8
+
+#: The shortest time between two lines that counts as a gap, in seconds. Lines that come
+#: at once were held back, by a proxy or while this program was suspended.
+SHORTEST_GAP = 0.005
+
+#: The shortest time without a line after which a clock is stale; the time if it has not
+#: sent a line yet, which servers do at once; and the shortest time if its interval is
+#: not known yet. All are in seconds.
+EARLIEST, FIRST, UNKNOWN = 1.0, 2.5, 10.0
 
 
 class State(Enum):
@@ -69,19 +85,21 @@ class Watch:
         self,
         name: str,
         reactor: IReactorTime,
-        interval: float,
+        interval: float | None,
         changed: Callable[[Watch], object],
     ) -> None:
         """
         @param name: the clock's.
         @param reactor: tells how time passes.
-        @param interval: the time between two lines, in seconds.
+        @param interval: the time between two lines, in seconds; C{None} to learn it
+            from the lines of each connection.
         @param changed: is called with this watch whenever anything has happened.
-            That time has passed is nothing that happens.
+            Not called merely because time passes.
         """
         self.name = printable(name)
         self._reactor = reactor
-        self._staleAfter = STALE_AFTER * interval
+        self._interval = interval
+        self._gaps: deque[float] = deque(maxlen=GAPS)
         self._changed = changed
         self._since: float | None = None
         self._shown: str | None = None
@@ -97,6 +115,7 @@ class Watch:
         """
         Note that lines may come now.
         """
+        self._gaps.clear()
         self._become(self._reactor.seconds())
 
     def lineReceived(self, line: Line) -> None:
@@ -105,7 +124,12 @@ class Watch:
         """
         reading = read(line.text, 0)
         shown = (reading and reading.timeOfDay) or printable(line.text)
-        self._become(self._reactor.seconds(), f"{shown}…" if line.cut else shown)
+        now = self._reactor.seconds()
+        if self._shown is not None and self._since is not None:
+            gap = now - self._since
+            if gap >= SHORTEST_GAP:
+                self._gaps.append(gap)
+        self._become(now, f"{shown}…" if line.cut else shown)
 
     def down(self, reason: str, retryIn: float) -> None:
         """
@@ -128,11 +152,23 @@ class Watch:
         if self._since is None:
             return Look(State.CONNECTING)
         age = now - self._since
-        if age >= self._staleAfter:
+        if age >= self._staleAfter():
             state = State.STALE
         else:
             state = State.CONNECTING if self._shown is None else State.LIVE
         return Look(state, self._shown or "", age)
+
+    def _staleAfter(self) -> float:
+        """
+        Tell after how long without a line the clock is stale, in seconds.
+        """
+        if self._interval is not None:
+            return STALE_AFTER * self._interval
+        if self._shown is None:
+            return FIRST
+        usual = STALE_AFTER * median_high(self._gaps or [0.0])
+        # The first gap is only the rest of an interval.
+        return max(usual, EARLIEST if len(self._gaps) > 1 else UNKNOWN)
 
     def _become(
         self,

@@ -1,0 +1,182 @@
+"""
+Tests for L{clock.wall.picture}.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from io import StringIO
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock.wall.watch import Look, State
+
+if find_spec("rich") is None:
+    skip = "rich is not installed: pip install 'clock[wall]'"
+else:
+    from rich.console import Console
+
+    from clock.wall.picture import choose, picture
+
+#: Some clocks, one in each state.
+ROWS = [
+    ("Tokyo", Look(State.LIVE, "19:03:13", 0.25)),
+    ("[b]London", Look(State.STALE, "10:03:10", 3.04)),
+    ("Paris", Look(State.DOWN, reason="[red]refused", retryIn=2.6)),
+    ("Rome", Look(State.CONNECTING)),
+]
+
+
+def draw(rows: list[tuple[str, Look]], width: int = 80, colours: bool = False) -> str:
+    """
+    Draw clocks, and give what a terminal of that width is sent.
+    """
+    file = StringIO()
+    Console(
+        file=file,
+        width=width,
+        force_terminal=colours,
+        color_system="standard" if colours else None,
+        legacy_windows=False,
+        _environ={},
+    ).print(picture(rows, width))
+    return file.getvalue()
+
+
+class PictureTests(SynchronousTestCase):
+    """
+    What the wall looks like.
+    """
+
+    def test_rows(self) -> None:
+        """
+        Each clock has a row, in the order given; text is no markup.
+        """
+        rows = [line.rstrip() for line in draw(ROWS).splitlines()]
+        self.assertEqual(
+            rows,
+            [
+                "clock      time         age",
+                "Tokyo      19:03:13   0.2 s  live",
+                "[b]London  10:03:10   3.0 s  stale",
+                "Paris      down, next try in 3 s: [red]refused",
+                "Rome       connecting",
+            ],
+        )
+
+    def lines(self, rows: list[tuple[str, Look]], width: int) -> list[str]:
+        """
+        Draw clocks, and give the lines, less what is blank at the end of each.
+        """
+        return [line.rstrip() for line in draw(rows, width).splitlines()]
+
+    def test_narrow(self) -> None:
+        """
+        Where there is little room, the reason why a clock is down gives way first, and
+        then names; each clock still has one row that says how it is.
+        """
+        rows = [*ROWS, ("Production-Frankfurt", Look(State.DOWN, reason="refused"))]
+        self.assertEqual(
+            self.lines(rows, 40),
+            [
+                "clock            time         age",
+                "Tokyo            19:03:13   0.2 s  live",
+                "[b]London        10:03:10   3.0 s  stale",
+                "Paris            down, next try in 3 s:…",
+                "Rome             connecting",
+                "Production-Fra…  down, next try in 0 s:…",
+            ],
+        )
+
+    def test_veryNarrow(self) -> None:
+        """
+        Where there is still less, ages are not shown, and then no times either.
+        """
+        self.assertEqual(
+            self.lines(ROWS, 28),
+            [
+                "clock      time",
+                "Tokyo      19:03:13  live",
+                "[b]London  10:03:10  stale",
+                "Paris      down, next try i…",
+                "Rome       connecting",
+            ],
+        )
+        self.assertEqual(
+            self.lines(ROWS, 18),
+            [
+                "clock",
+                "Tokyo   live",
+                "[b]Lo…  stale",
+                "Paris   down, nex…",
+                "Rome    connecting",
+            ],
+        )
+
+    def test_anyWidth(self) -> None:
+        """
+        However wide the window is, each clock has a row that fits, and its state is
+        there if there is any room for it.
+        """
+        ages = [*ROWS, ("n" * 40, Look(State.STALE, "t" * 40, 12345.6))]
+        for width in range(1, 120):
+            lines = self.lines(ages, width)
+            self.assertEqual(len(lines), 6)
+            self.assertLessEqual(max(map(len, lines)), width)
+            if width >= 13:
+                for line, (_, look) in zip(lines[1:], ages, strict=True):
+                    self.assertIn(f"  {look.state.value}", line)
+
+    def test_longTexts(self) -> None:
+        """
+        Names and lines are as wide as the window allows: what one does not need the
+        other has.
+        """
+        first, second = "Production-Frankfurt-1", "Production-Frankfurt-2"
+        two = [(each, Look(State.LIVE, "19:03:13", 1)) for each in (first, second)]
+        lines = self.lines(two, 50)
+        self.assertEqual(lines[1], f"{first}  19:03:13   1.0 s  live")
+        self.assertEqual(lines[2], f"{second}  19:03:13   1.0 s  live")
+        long = [("n" * 99, Look(State.LIVE, "t" * 99, 1))]
+        line = f"{'n' * 30}…  {'t' * 31}…   1.0 s  live"
+        self.assertEqual(self.lines(long, 80)[1], line)
+        long = [("name", Look(State.LIVE, "t" * 99, 1))]
+        line = f"name   {'t' * 57}…   1.0 s  live"
+        self.assertEqual(self.lines(long, 80)[1], line)
+
+    def test_wideCharacters(self) -> None:
+        """
+        Characters that take two columns are counted as two.
+        """
+        rows = [
+            ("東京", Look(State.LIVE, "19:03:13", 1)),
+            ("x", Look(State.CONNECTING)),
+        ]
+        self.assertEqual(
+            self.lines(rows, 40)[1:],
+            ["東京   19:03:13   1.0 s  live", "x      connecting"],
+        )
+
+    def test_choose(self) -> None:
+        """
+        Where there is not room for all clocks, those that are live go first, and the
+        others are in order; what is not shown is counted.
+        """
+        live = [(f"Live{each}", Look(State.LIVE, "19:03:13", 1)) for each in range(4)]
+        rows = [*live[:3], *ROWS[1:], live[3]]
+        shown, rest = choose(rows, 4)
+        self.assertEqual(shown, [live[0], *ROWS[1:]])
+        self.assertEqual(rest, "(3 more: 3 live)")
+        shown, rest = choose(rows, 1)
+        self.assertEqual(shown, [ROWS[1]])
+        self.assertEqual(rest, "(6 more: 1 down, 4 live, 1 connecting)")
+
+    def test_styles(self) -> None:
+        """
+        A stale time is dimmed, and each state has its colour.
+        """
+        _, live, stale, down, connecting = draw(ROWS, colours=True).splitlines()
+        self.assertIn("\x1b[1m19:03:13", live)
+        self.assertIn("\x1b[2m10:03:10", stale)
+        for row, colour in [(live, 32), (stale, 33), (down, 31), (connecting, 33)]:
+            self.assertIn(f"\x1b[{colour}m", row)
