@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from world import DEADLINE, LINE, Program, Server, command
+from world import DEADLINE, LINE, Program, Server, command, unanswered
 
 NETCAT = [command("clock-netcat")]
 MODULE = [sys.executable, "-m", "clock.netcat"]
@@ -220,10 +220,8 @@ def test_time_out() -> None:
     """
     So is a host that does not answer: here, one whose queue is full.
     """
-    with socket.create_server(("127.0.0.1", 0), backlog=0) as listening:
-        port = listening.getsockname()[1]
-        with socket.create_connection(("127.0.0.1", port)):
-            line = fails(f"tcp:127.0.0.1:{port}:timeout=1")
+    with unanswered() as port:
+        line = fails(f"tcp:127.0.0.1:{port}:timeout=1")
     assert "timeout" in line
 
 

@@ -16,7 +16,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from world import DEADLINE, UNIT, Program, Server, command, need_module, steps
+from world import (
+    DEADLINE,
+    UNIT,
+    Program,
+    Server,
+    command,
+    need_module,
+    steps,
+    unanswered,
+)
 
 need_module("pyte")
 need_module("rich")
@@ -191,21 +200,17 @@ def test_server_that_says_nothing() -> None:
     A server that never says anything is not waited for by the others, and has no time
     to show; one that takes no connection does not hold them up either.
     """
-    with Server() as server, hostile() as silent, socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        deaf = f"127.0.0.1:{full.getsockname()[1]}"
-        with (
-            socket.create_connection(full.getsockname(), DEADLINE),
-            wall(
-                f"Deaf={deaf}", f"Silent={silent}", f"Here=:{server.port}"
-            ) as terminal,
-        ):
-            rows = terminal.wait(lambda rows: live(rows[3]), 3 * UNIT)
-            assert re.fullmatch(r"Deaf +connecting", rows[1])
-            rows = terminal.wait(lambda rows: "stale" in rows[2])
-            assert re.fullmatch(r"Silent +\d\.\d s  stale", rows[2])
-            assert live(rows[3])
+    with (
+        Server() as server,
+        hostile() as silent,
+        unanswered() as deaf,
+        wall(f"Deaf=:{deaf}", f"Silent={silent}", f"Here=:{server.port}") as terminal,
+    ):
+        rows = terminal.wait(lambda rows: live(rows[3]), 3 * UNIT)
+        assert re.fullmatch(r"Deaf +connecting", rows[1])
+        rows = terminal.wait(lambda rows: "stale" in rows[2])
+        assert re.fullmatch(r"Silent +\d\.\d s  stale", rows[2])
+        assert live(rows[3])
 
 
 def test_server_that_drives_the_terminal() -> None:

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from itertools import pairwise
@@ -231,6 +232,8 @@ class Program:
         """
         Tell the resident memory of the program, in bytes.
         """
+        if sys.implementation.name != "cpython":
+            pytest.skip("what this Python has not collected yet is counted, too")
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -423,6 +426,23 @@ def wait_until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@contextmanager
+def unanswered() -> Iterator[int]:
+    """
+    Listen on a port that answers no client, as its queue is full, and give the port.
+    """
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        ExitStack() as queue,
+    ):
+        # PyPy makes a backlog of 0 one of 1.
+        with suppress(TimeoutError):
+            while True:
+                client = socket.create_connection(full.getsockname(), 0.5)
+                queue.enter_context(client)
+        yield full.getsockname()[1]
 
 
 def second_of_day(line: bytes) -> int:
