@@ -4,8 +4,10 @@ What pytest is to know of these tests.
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,19 @@ def pytest_configure() -> None:
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     pytest.register_assert_rewrite("scenarios")
+
+
+@pytest.fixture(scope="module")
+def event_loop() -> Iterator[None]:
+    """
+    Set the event loop that Twisted's tests put back after those of the asyncio reactor:
+    Python no longer makes one by itself.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.fixture

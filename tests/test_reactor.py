@@ -10,6 +10,8 @@ import socket
 import struct
 from typing import Any
 
+import pytest
+from reactors import on_each_reactor
 from twisted.internet.defer import inlineCallbacks
 from twisted.internet.endpoints import TCP4ServerEndpoint
 from twisted.internet.task import deferLater
@@ -22,6 +24,8 @@ from clock import ClockFactory, Ticker
 from clock.limits import ClientLimit
 from clock.service import ClockService, ListeningService
 from clock.transport import PromptEndpoint
+
+pytestmark = pytest.mark.usefixtures("event_loop")
 
 
 class OnARealReactor(ReactorBuilder, SynchronousTestCase):
@@ -134,5 +138,5 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         self.assertEqual(kept, [False] * 10)
 
 
-globals().update(OnARealReactor.makeTestCaseClasses())
+globals().update(on_each_reactor(OnARealReactor))
 del OnARealReactor

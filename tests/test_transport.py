@@ -18,6 +18,7 @@ from world import need_module
 # Twisted's tests want it.
 need_module("hamcrest")
 
+from reactors import on_each_reactor
 from twisted.internet import tcp, unix
 from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -31,7 +32,10 @@ from clock.transport import PromptEndpoint, PromptWrites
 
 # Twisted's tests leave sockets to the garbage collector, and use what Python and
 # Twisted have deprecated since.
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("event_loop"),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -105,15 +109,6 @@ BUILDERS = [
     (PromptServers, test_tcp.AbortConnectionTests),
     (PromptBoth, test_unix.UNIXTestsBuilder),
 ]
-
-
-def on_each_reactor(builder: type[ReactorBuilder]) -> dict[str, Any]:
-    """
-    Make the test cases of a builder, one for each reactor. Twisted marks those whose
-    modules are not installed, such as C{gi}, as skipped; they are left out.
-    """
-    cases = builder.makeTestCaseClasses()
-    return {name: case for name, case in cases.items() if not hasattr(case, "skip")}
 
 
 for mixin, builder in BUILDERS:
