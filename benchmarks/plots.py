@@ -14,11 +14,11 @@ from statistics import median
 
 import matplotlib
 from matplotlib.figure import Figure
+from processes import Server, command
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 from terminal import CTRL_C, Terminal
-from world import Server, command
 
 from benchmarks import ROOT
 from benchmarks.load import PER_MILLE

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from world import Program, command
+from processes import Program, command
 
 PEERS = Path(__file__).parent / "peers"
 
@@ -109,7 +109,7 @@ def twisted(folder: Path) -> Sequence[str]:
 
 
 KINDS = [
-    Kind("ours", "clock", ours, r"Telling .* on .*:(\d+)$"),
+    Kind("ours", "clock", ours, r"Serving .* on .*:(\d+)$"),
     Kind("floor", "C, the floor", floor),
     Kind("go", "Go, clock2", go),
     Kind("uvloop", "asyncio on uvloop", uvloop),

@@ -1,19 +1,25 @@
 """
-A TCP server that tells each client the time, one line a second.
+A TCP server that sends each client the time, one line a second.
 
-L{ClockFactory} makes a L{ClockProtocol} for each client, and decides whose
-turn it is; a L{Ticker} says when the lines are due, and a L{Face} what they look
-like. Serve them on any endpoint, or run C{twistd clock}. The connections of a
-L{PromptEndpoint} send at once, and a L{ClientLimit} says how many clients there may be.
+What to build on:
+
+  - L{ClockFactory} builds a L{ClockProtocol} for each client and decides whose turn it
+    is, in concurrent or sequential mode.
+  - L{Ticker} says when lines are due, and L{TimeFormat} what they look like.
+  - L{ImmediateEndpoint} is a listening endpoint whose connections send at once.
+  - L{ClientLimit} limits the clients of any number of factories.
+
+The plugin, C{twistd clock}, is made of these.
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from clock.face import Face
+    from clock.endpoint import ImmediateEndpoint
+    from clock.factory import ClockFactory
     from clock.limits import ClientLimit
-    from clock.protocol import ClockFactory, ClockProtocol
+    from clock.protocol import ClockProtocol
     from clock.ticker import Ticker
-    from clock.transport import PromptEndpoint
+    from clock.timeformat import TimeFormat
 
 __version__ = "0.1.0"
 
@@ -21,25 +27,25 @@ __all__ = [
     "ClientLimit",
     "ClockFactory",
     "ClockProtocol",
-    "Face",
-    "PromptEndpoint",
+    "ImmediateEndpoint",
     "Ticker",
+    "TimeFormat",
 ]
 
 _MODULES = {
     "ClientLimit": "clock.limits",
-    "ClockFactory": "clock.protocol",
+    "ClockFactory": "clock.factory",
     "ClockProtocol": "clock.protocol",
-    "Face": "clock.face",
-    "PromptEndpoint": "clock.transport",
+    "ImmediateEndpoint": "clock.endpoint",
     "Ticker": "clock.ticker",
+    "TimeFormat": "clock.timeformat",
 }
 
 
 def __getattr__(name: str) -> object:
     """
-    Import a public name when it is first used. The commands, which begin in this
-    package, too, can therefore handle Ctrl-C before Twisted is imported.
+    Import a public name when it is first used, so that the commands, which are in this
+    package, too, can handle Ctrl-C before Twisted is imported.
     """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,29 +1,30 @@
 """
-Where the commands begin.
+The entry points of the client commands.
 
-Ctrl-C ends them without a word from here on. To import the rest takes a few tenths of
-a second, in which Python would print a traceback; so nothing is imported here that
-takes time. What happens before this, Python's own start, is out of reach.
+From here on, Ctrl-C exits at once and prints nothing. Importing the rest takes a few
+tenths of a second, and Python would answer Ctrl-C with a traceback in that time.
+Therefore this module imports nothing that is slow. It cannot change what happens before
+it is imported, while Python itself starts.
 """
 
 import os
 import signal
 
-#: What a shell reports of a command that Ctrl-C ended: 128 and SIGINT's number.
+#: The exit status after Ctrl-C, as shells report it: 128 plus the number of SIGINT.
 INTERRUPTED = 130
 
 
 def interrupt(*_: object) -> None:
     """
-    End the process at once. An exception, or the reactor's end, would have to wait for
-    whatever goes on, such as a write to an output that nothing reads.
+    Exit at once. An exception, or the reactor's shutdown, would wait for the current
+    call, such as a write to an output that nothing reads.
     """
     os._exit(INTERRUPTED)
 
 
-def endOnInterrupt() -> None:
+def exitOnInterrupt() -> None:
     """
-    End the process on Ctrl-C, unless SIGINT is ignored, as it is under nohup.
+    Exit on Ctrl-C, unless SIGINT is ignored, as under nohup.
     """
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, interrupt)
@@ -33,7 +34,7 @@ def netcat() -> None:
     """
     Run C{clock-netcat}.
     """
-    endOnInterrupt()
+    exitOnInterrupt()
     from clock.netcat import main
 
     main()
@@ -43,7 +44,17 @@ def wall() -> None:
     """
     Run C{clockwall}.
     """
-    endOnInterrupt()
+    exitOnInterrupt()
     from clock.wall.command import main
+
+    main()
+
+
+def check() -> None:
+    """
+    Run C{clock-check}.
+    """
+    exitOnInterrupt()
+    from clock.check.command import main
 
     main()

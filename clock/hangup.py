@@ -1,8 +1,8 @@
 """
-What SIGHUP does: the log is opened anew, and the server goes on.
+SIGHUP: open the log file anew, and go on.
 
-A program that rotates logs renames the file, and sends the signal. A terminal that is
-closed sends it, too; a server that was run there then stops, cleanly.
+A program that rotates logs renames the log file and sends SIGHUP. So does a terminal
+that is closed; a server that was started in it then stops cleanly.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from twisted.internet.error import ReactorNotRunning
 from twisted.logger import FileLogObserver, Logger
 from twisted.python.logfile import BaseLogFile
 
-from clock.wording import oneLine
+from clock._text import oneLine
 
 
 class HangUpService(Service):
     """
-    Handle SIGHUP from the start to the end of the process.
+    Handle SIGHUP from the start of the service to the end of the process.
     """
 
     _log = Logger()
 
     def __init__(self, reactor: Any) -> None:
         """
-        @param reactor: what to stop when the terminal has gone.
+        @param reactor: the reactor to stop when the terminal is closed.
         """
         self._reactor = reactor
 
     def startService(self) -> None:
         """
-        Handle the signal, unless something else does: C{nohup} ignores it.
+        Handle the signal, unless it is ignored, as under C{nohup}, or handled already.
         """
         super().startService()
         if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
             self._terminals = [number for number in range(3) if os.isatty(number)]
+            # The handler stays when the service stops: the shell may send another one.
             signal.signal(signal.SIGHUP, self._received)
-            # It stays so: the shell may send another while the service stops.
 
     def _received(self, *_: object) -> None:
         self._reactor.callFromThread(self._hangUp)
 
     def _hangUp(self) -> None:
         if not all(os.isatty(number) for number in self._terminals):
-            self._log.info("Received SIGHUP: the terminal has gone, so this ends")
+            self._log.info("Received SIGHUP: the terminal was closed, stopping")
             with suppress(ReactorNotRunning):
                 self._reactor.stop()
             return
-        # The event comes back with every observer that it went to.
+        # The event returns with each observer that has received it.
         trace: list[tuple[object, object]] = []
         self._log.info("Received SIGHUP: going on", log_trace=trace)
         for _, observer in trace:
@@ -61,12 +61,12 @@ class HangUpService(Service):
 
     def _reopen(self, file: Any) -> None:
         """
-        Open a log file anew, where it was; the old one stays if that fails.
+        Open a log file anew at its path. If that fails, the old file stays in use.
         """
         isLogFile = isinstance(file, BaseLogFile)
         path = file.path if isLogFile else getattr(file, "name", None)
         if not isinstance(path, str) or path.startswith("<"):
-            # Standard output, or none that has a name.
+            # Standard output, or a file without a name.
             return
         try:
             with open(path, "ab+") as new:
@@ -75,6 +75,6 @@ class HangUpService(Service):
                 else:
                     os.dup2(new.fileno(), file.fileno(), inheritable=False)
         except OSError as error:
-            self._log.error("Cannot reopen the log: {why}", why=oneLine(error))
+            self._log.error("Cannot reopen the log: {reason}", reason=oneLine(error))
         else:
             self._log.info("Reopened {path}", path=path)

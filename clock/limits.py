@@ -1,17 +1,17 @@
 """
-How many clients there may be, and what happens to one too many.
+The limit of clients, and the limit of open files behind it.
 
-A process that has no file descriptor left for a connection can neither take it
-nor turn it away: the kernel goes on offering it. So it stops a little earlier, and
-turns away whoever comes then, at once, with FIN.
+A process without a free file descriptor can neither accept a connection nor refuse it:
+the kernel goes on offering it. So the limit of clients is a little below the limit of
+open files, and a client too many is refused at once, with FIN.
 
-A client that has closed its sending half may have gone altogether; it looks the
-same until a write fails. When the house is full, the one of these that closed its
-half first makes room: nobody is turned away because of those who have gone. It is
-closed in a later turn of the reactor, since the descriptor of a socket that is closed
-between two accepts is the next connection's at once, and an event which was fetched
-for the old one would hit the new. Meanwhile there are more clients than the limit
-says, by as many as are accepted in one turn; the reserve has room for them.
+A half-closed client may be gone altogether: it looks the same until a write fails. At
+the limit, the client that half-closed first is evicted, so no client is refused because
+of others that are gone. Its connection is closed in a later turn of the reactor. If it
+were closed between two accepts, the next connection would get its descriptor, and an
+event that was fetched for the old connection would hit the new one. Until then there
+are more clients than the limit, by up to the number accepted in one turn;
+L{RESERVED_FILES} has room for them.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-#: The most clients that any process is thought to need.
-MOST = 2**20
+#: The highest limit of clients that can be set.
+MAX_CLIENTS = 2**20
 
-#: What a process needs for itself, in file descriptors: listening sockets, logs,
-#: the reactor's own, and those of clients that were accepted before the ones that made
-#: room for them are closed.
-RESERVE = 128
+#: File descriptors that clients may not use: those of listening sockets, logs and the
+#: reactor, and of clients that are accepted in the same turn in which others are
+#: evicted.
+RESERVED_FILES = 128
 
-#: How often the number of those turned away is logged, in seconds.
-REPORT_EVERY = 60.0
+#: How often the number of refused connections is logged, in seconds.
+REPORT_INTERVAL = 60.0
 
 
-def openFiles(reactorName: str) -> int:
+def raiseOpenFileLimit(reactorName: str) -> int:
     """
-    Raise the soft limit of open files to the hard one.
+    Raise this process's soft limit of open files to the hard limit.
 
-    @param reactorName: the class of the reactor: C{select} can wait for no
-        descriptor past 1,023.
+    @param reactorName: the name of the reactor's class: C{SelectReactor} cannot watch
+        descriptors above 1,023.
 
-    @return: how many files may be open, 2^20 at most.
+    @return: the number of files that may be open, L{MAX_CLIENTS} at most.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = MOST if hard == resource.RLIM_INFINITY else min(hard, MOST)
+    allowed = MAX_CLIENTS if hard == resource.RLIM_INFINITY else min(hard, MAX_CLIENTS)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
@@ -54,131 +54,130 @@ def openFiles(reactorName: str) -> int:
     return min(allowed, 1024) if reactorName == "SelectReactor" else allowed
 
 
-class Dismissible(Protocol):
+class Evictable(Protocol):
     """
     A client, as far as the limit is concerned.
     """
 
-    def dismiss(self) -> None:
+    def evict(self) -> None:
         """
-        Close the connection now.
+        Close the connection at once.
         """
 
 
 class ClientLimit:
     """
-    The clients of a whole process, whichever factory serves them.
+    A limit of clients, for all factories that share it.
 
-    Wherever it is given to a L{ClockFactory<clock.ClockFactory>}, a client too many is
-    closed when it has connected. On a L{PromptEndpoint<clock.PromptEndpoint>} whose
-    C{admit} is L{ClientLimit.admit} it is closed before a protocol is made for it.
+    A L{ClockFactory<clock.ClockFactory>} disconnects a client too many as soon as it
+    has connected. An L{ImmediateEndpoint<clock.ImmediateEndpoint>} whose C{admit}
+    argument is L{ClientLimit.admit} refuses it earlier, before a protocol is built for
+    it.
 
-    @ivar most: how many there may be; C{None} for no limit.
-    @ivar count: how many there are.
-    @ivar refused: how many were turned away since that was logged last.
+    @ivar maxClients: the largest number of clients; C{None} for no limit.
+    @ivar count: the number of clients.
+    @ivar refused: the number of clients refused since the last one was logged.
     """
 
     _log = Logger()
-    _nextReport: IDelayedCall | None = None
-    _nextEviction: IDelayedCall | None = None
+    _reportCall: IDelayedCall | None = None
+    _evictCall: IDelayedCall | None = None
 
-    def __init__(self, most: int | None, reactor: IReactorTime) -> None:
+    def __init__(self, maxClients: int | None, reactor: IReactorTime) -> None:
         """
-        @param most: how many clients there may be; C{None} for no limit.
-        @param reactor: what to wait on between two reports, and to close a client
-            that makes room on.
+        @param maxClients: the largest number of clients; C{None} for no limit.
+        @param reactor: the reactor time that evictions and reports wait on.
 
-        @raise ValueError: if no client at all would be let in.
+        @raise ValueError: if C{maxClients} is less than 1.
         """
-        if most is not None and most < 1:
-            raise ValueError(f"a limit of {most} clients lets nobody in")
-        self.most = most
+        if maxClients is not None and maxClients < 1:
+            raise ValueError(f"a limit of {maxClients} clients is less than 1")
+        self.maxClients = maxClients
         self.count = 0
         self.refused = 0
-        self._halfClosed: dict[Dismissible, None] = {}
-        self._evicted: dict[Dismissible, None] = {}
+        self._halfClosed: dict[Evictable, None] = {}
+        self._evicted: dict[Evictable, None] = {}
         self._reactor = reactor
 
     def admit(self) -> bool:
         """
-        Decide on a client that is about to connect, and make room if that can be.
+        Decide whether one more client may connect. At the limit, a half-closed client
+        is evicted for it, if there is one.
 
-        @return: whether it may.
+        @return: whether it may connect.
         """
         return self._hasRoom(1)
 
-    def came(self) -> bool:
+    def connected(self) -> bool:
         """
-        Count one more client: it has connected.
+        Count a client that has connected.
 
-        @return: whether it may stay. Where L{admit} was asked before, it may.
+        @return: whether it may stay. It may, if L{admit} was called for it.
         """
         self.count += 1
         return self._hasRoom(0)
 
-    def halfClosed(self, client: Dismissible) -> None:
+    def halfClosed(self, client: Evictable) -> None:
         """
-        Note who is to make room.
+        Note that a client can be evicted.
 
-        @param client: one that has closed its sending half.
+        @param client: a client that has closed its sending half.
         """
         self._halfClosed[client] = None
 
-    def left(self, client: Dismissible) -> None:
+    def disconnected(self, client: Evictable) -> None:
         """
-        Count a client no more.
+        Stop counting a client.
 
-        @param client: one whose connection is lost.
+        @param client: a client whose connection is lost.
         """
         self.count -= 1
         self._halfClosed.pop(client, None)
         self._evicted.pop(client, None)
 
+    def close(self) -> None:
+        """
+        Log the refused clients that were not logged yet, and stop waiting.
+        """
+        while self._reportCall is not None:
+            self._reportCall.cancel()
+            self._report()
+
     def _hasRoom(self, more: int) -> bool:
         """
-        Tell whether so many more may be there, and make room if that can be.
+        Tell whether there is room for the clients and some more. Evict one if not.
         """
-        if self.most is None or self.count + more - len(self._evicted) <= self.most:
+        clients = self.count + more - len(self._evicted)
+        if self.maxClients is None or clients <= self.maxClients:
             return True
         if self._halfClosed:
             client = next(iter(self._halfClosed))
             del self._halfClosed[client]
             self._evicted[client] = None
-            if self._nextEviction is None:
-                self._nextEviction = self._reactor.callLater(0, self._evict)
+            if self._evictCall is None:
+                self._evictCall = self._reactor.callLater(0, self._evict)
             return True
         self.refused += 1
-        if self._nextReport is None:
+        if self._reportCall is None:
             self._report()
         return False
 
     def _evict(self) -> None:
-        """
-        Close those who have made room.
-        """
-        self._nextEviction = None
+        self._evictCall = None
         for client in [*self._evicted]:
-            client.dismiss()
-
-    def close(self) -> None:
-        """
-        Log what is left to log: this is the end.
-        """
-        while self._nextReport is not None:
-            self._nextReport.cancel()
-            self._report()
+            client.evict()
 
     def _report(self) -> None:
         """
-        Log how many were turned away since the last time, and look again later;
-        where none were, the next is logged at once.
+        Log how many clients were refused since the last report, and look again later.
+        If there were none, the next one is logged at once.
         """
-        self._nextReport = None
+        self._reportCall = None
         if self.refused:
             self._log.warn(
-                "Turned {refused} away: {most} clients are as many as may be",
+                "Client limit of {maxClients} reached: {refused} connections refused",
                 refused=self.refused,
-                most=self.most,
+                maxClients=self.maxClients,
             )
             self.refused = 0
-            self._nextReport = self._reactor.callLater(REPORT_EVERY, self._report)
+            self._reportCall = self._reactor.callLater(REPORT_INTERVAL, self._report)

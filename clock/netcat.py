@@ -1,15 +1,16 @@
 """
 C{clock-netcat}: connect, and copy what arrives to standard output.
 
-It is C{netcat1} of I{The Go Programming Language}: it reads until the server
-closes, and does nothing to the bytes. Writing blocks, on purpose: while standard
-output takes nothing, nothing more is read, and the server can tell.
+This is C{netcat1} of I{The Go Programming Language}: it reads until the server closes
+the connection, and copies the bytes unchanged. Writing blocks on purpose. While nothing
+reads standard output, the client reads nothing from the server, and TCP's flow control
+tells the server so.
 """
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,37 +18,39 @@ from twisted.internet.endpoints import connectProtocol
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.internet.task import react
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from clock._start import endOnInterrupt
-from clock.address import endpointFromText
-from clock.arguments import CommandOptions, whole
-from clock.output import requireOutput, writeAll
-from clock.wording import connectionError, oneLine
+from clock._cli import CommandOptions, whole
+from clock._client import run
+from clock._start import exitOnInterrupt
+from clock._stdout import requireStdout, writeBytes
+from clock._text import connectionError, oneLine
+from clock.addresses import clientEndpoint
 
-#: The command, as its errors name it.
+#: The name of the command in errors.
 NAME = "clock-netcat"
 
-#: What a client that is turned away can know.
-NOTHING = "closed by the server, which sent nothing: it may be at its client limit"
+#: The error if the server closes the connection without sending anything. That is how a
+#: server refuses a client.
+NO_DATA = "the server closed without sending anything: it may be at its client limit"
 
 
 class Options(CommandOptions):
     """
-    The options of C{clock-netcat}: where to connect is C{"address"}.
+    The options of C{clock-netcat}. C{"address"} is the address to connect to.
     """
 
     synopsis = f"Usage: {NAME} [options] [[HOST]:PORT | HOST PORT | ENDPOINT]"
     longdesc = (
-        "Connects, and copies what arrives to standard output until the server closes. "
-        "The exit status is 1 if that fails, or if nothing arrives."
+        "Connects, and copies what arrives to standard output until the server closes "
+        "the connection. The exit status is 1 if the connection fails or if nothing "
+        "arrives."
     )
     examples = (
         ("", "localhost:8080"),
         (":8000", "localhost:8000"),
-        ("localhost 8000", "the same, as netcat takes it"),
+        ("localhost 8000", "the same, in netcat's form"),
         ("[::1]:8080", "an IPv6 address, in brackets"),
         ("unix:/tmp/clock", "any Twisted client endpoint"),
     )
@@ -60,18 +63,16 @@ class Options(CommandOptions):
 
     def commandName(self) -> str:
         """
-        Name the command, though it may be run as a module.
-
-        @return: C{clock-netcat}.
+        Return C{clock-netcat}, even if it is run as C{python -m clock.netcat}.
         """
         return NAME
 
     def parseArgs(self, *arguments: str) -> None:
         """
-        Take the address.
+        Parse the address.
         """
         if len(arguments) > 2:
-            raise usage.UsageError(f"one address at most; see {NAME} --help")
+            raise usage.UsageError(f"more than one address; see {NAME} --help")
         self["address"] = ":".join(arguments) or "localhost:8080"
         if len(arguments) == 2:
             host, port = arguments
@@ -82,11 +83,11 @@ class Options(CommandOptions):
 
 class CopyProtocol(Protocol):
     """
-    Hand on all that arrives.
+    Copy everything that arrives.
 
-    @ivar done: fires when the connection has ended, with C{None} if the server
-        closed it or nobody takes the output any more, else with the reason. It is
-        an C{EOFError} if the server closed before it sent anything.
+    @ivar done: fires when the copy has ended: with C{None} if the server closed the
+        connection, or if nothing reads the output any more; otherwise with the error.
+        The error is C{EOFError} if the server closed before it sent anything.
     """
 
     transport: ITCPTransport
@@ -94,14 +95,14 @@ class CopyProtocol(Protocol):
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         """
-        @param write: takes all bytes it is given; may raise C{OSError}.
+        @param write: writes all the bytes it is given. It may raise C{OSError}.
         """
         self.done: Deferred[None] = Deferred()
         self._write = write
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Hand bytes on, unchanged, and stop where they can go no further.
+        Copy the bytes unchanged. If they cannot be written, disconnect.
         """
         self._received = True
         try:
@@ -113,14 +114,14 @@ class CopyProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Tell that the connection has ended.
+        Fire L{done}.
         """
         if not reason.check(ConnectionDone):
             self._finish(reason)
         elif self._received:
             self._finish(None)
         else:
-            self._finish(Failure(EOFError(NOTHING)))
+            self._finish(Failure(EOFError(NO_DATA)))
 
     def _finish(self, result: Failure | None) -> None:
         if not self.done.called:
@@ -129,42 +130,45 @@ class CopyProtocol(Protocol):
 
 
 async def copy(
-    reactor: Any, text: str, write: Callable[[bytes], object] = writeAll
-) -> None:
+    reactor: Any, address: str, write: Callable[[bytes], object] = writeBytes
+) -> int:
     """
-    Connect, and copy until the end.
+    Connect, and copy until the connection ends.
 
-    @param reactor: what to connect with.
-    @param text: where to, as L{endpointFromText} takes it.
-    @param write: what to do with the bytes.
+    @param reactor: the reactor that connects.
+    @param address: the address, as L{clientEndpoint} takes it.
+    @param write: writes the bytes.
 
-    @raise SystemExit: with one line that says what went wrong.
+    @return: the exit status, 0.
+
+    @raise SystemExit: with one line that names the address and the error.
     """
-    # The reactor's own handler would close the connection and blame the server.
-    reactor.callWhenRunning(signal.signal, signal.SIGTERM, signal.SIG_DFL)
     try:
-        endpoint = endpointFromText(reactor, text)
+        endpoint = clientEndpoint(reactor, address)
         connection = await connectProtocol(endpoint, CopyProtocol(write))
         await connection.done
     except Exception as error:
-        why = connectionError(error)
-        raise SystemExit(f"{NAME}: {oneLine(text)}: {why}") from None
+        reason = connectionError(error)
+        raise SystemExit(f"{NAME}: {oneLine(address)}: {reason}") from None
+    return 0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """
-    Run the command.
+    Run the command. The exit status is 0 when the server has closed the connection, or
+    nothing reads the output any more, and 1 after any error, which is one line on
+    standard error.
 
-    @param arguments: the command line, less the command; by default the real one.
+    @param arguments: the command line without the command; by default the process's.
 
-    @raise SystemExit: always: 0 when the server has closed or nobody reads the
-        output any more, 1 with a line on standard error for every failure.
+    @raise SystemExit: with one line for standard error, if the command line is wrong or
+        standard output is closed.
     """
     options = Options()
     options.parseOptions(arguments)
-    requireOutput(NAME)
-    endOnInterrupt()
-    react(copy, [options["address"]])
+    requireStdout(NAME)
+    exitOnInterrupt()
+    run(partial(copy, address=options["address"]))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,13 @@ import os
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from twisted.internet.interfaces import IReactorCore
 from twisted.python import usage
 
-from clock.arguments import CommandOptions, seconds, whole
-from clock.face import WELL_KNOWN, Face, localZone, zoneNamed, zoneNames
-from clock.limits import MOST, RESERVE, openFiles
-from clock.places import Place, endpointPlace, portPlace
-from clock.wording import commandName, oneLine
+from clock._cli import CommandOptions, seconds, whole
+from clock._text import commandName, oneLine
+from clock.addresses import listenName
+from clock.limits import MAX_CLIENTS
+from clock.timeformat import WELL_KNOWN, TimeFormat, localZone, zoneNamed, zoneNames
 
 DEFAULT_PORT = 8080
 DEFAULT_INTERFACE = "localhost"
@@ -29,50 +28,63 @@ def _interface(value: str) -> str:
     return value
 
 
-class Clock(NamedTuple):
+class ListenAddress(NamedTuple):
     """
-    What to show, and where.
+    An address to listen on.
 
-    @ivar face: shows the time of one zone.
-    @ivar places: where to listen.
+    @ivar option: the beginning of an error about it, such as C{--listen } or
+        C{--zone 'UTC=x': }.
+    @ivar text: a port number, or the string of a Twisted server endpoint.
     """
 
-    face: Face
-    places: list[Place]
+    option: str
+    text: str
+
+
+class ZoneListener(NamedTuple):
+    """
+    A time zone, and the addresses where its time is served.
+
+    @ivar timeFormat: the format of its lines.
+    @ivar addresses: the addresses to listen on.
+    """
+
+    timeFormat: TimeFormat
+    addresses: list[ListenAddress]
 
 
 class Options(CommandOptions):
     """
     The options of C{twistd clock}.
 
-    @ivar mostClients: how many clients there may be, in all zones.
-    @ivar clocks: what to show, a face for each zone, and where.
+    @ivar interface: the address or host name that ports are opened on.
+    @ivar zones: the time zones to serve; that of C{--tz}, or local time, comes first.
     """
 
     synopsis = "[options]"
     longdesc = (
-        "Tells every client that connects the time, one line a second, for as "
-        "long as it stays; what a client sends is ignored. With --sequential one "
-        "client is served at a time, while the others wait in the order they came."
+        "Sends each client the time, one line a second, until it disconnects, and "
+        "ignores what it sends. With --sequential, one client is served at a time; the "
+        "others wait in the order in which they connected."
     )
     examples = (
         ("--port 8080", "then: nc localhost 8080"),
         ("--sequential --tz Asia/Tokyo", "one client at a time"),
         ("-l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
-        ("--zone Asia/Tokyo=8020", "Tokyo's time beside local time"),
+        ("--zone Asia/Tokyo=8020", "local time on 8080, Tokyo's time on 8020"),
     )
 
     optFlags = [
         ["sequential", "s", "Serve one client at a time; the others wait."],
-        ["verbose", "v", "Log each client's coming and going."],
+        ["verbose", "v", "Log each client that connects or disconnects."],
     ]
     optParameters = [
         [
             "port",
             "p",
             None,
-            "TCP port to listen on, 0 to 65535; 0 takes any free one, and the log "
-            "tells which. [default: 8080]",
+            "TCP port to listen on, 0 to 65535; 0 picks a free port and logs it. "
+            "[default: 8080]",
             whole("--port", 0, 65535),
         ],
         [
@@ -87,41 +99,41 @@ class Options(CommandOptions):
             "interval",
             None,
             1.0,
-            "Seconds between two lines, 0.01 to 86400; they come on whole multiples "
-            "since 1970, UTC.",
+            "Seconds between two lines, 0.01 to 86400. Lines are sent at whole "
+            "multiples of it since 1970, UTC.",
             seconds("--interval", 0.01),
         ],
         [
             "tz",
             "z",
             None,
-            "Time zone by its IANA name, such as Europe/London. Without it the "
-            "zone is that of the TZ variable, or the system's.",
+            "Time zone, by its IANA name, such as Europe/London. [default: that of the "
+            "TZ variable, or the system's]",
         ],
         [
             "format",
             "f",
             "%H:%M:%S",
-            "What a line looks like: strftime text, or one of "
-            f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970); json tells the "
-            "number of the tick, too: one more each time, the same for every client, "
-            "from 1 on; none are counted while there are no clients.",
+            "Format of a line: strftime text, or one of "
+            f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970). json includes the "
+            "number of the tick: it starts at 1, grows by 1, and is the same for all "
+            "clients. Without clients no ticks are counted.",
         ],
         [
             "max-clients",
             None,
             None,
-            "How many clients there may be in all, served or waiting; one more is "
-            "turned away, unless one that has closed its sending half can make "
-            "room. [default: what the limit of open files allows]",
-            whole("--max-clients", 1, MOST),
+            "Largest number of clients, served or waiting. At the limit, the client "
+            "that half-closed first is evicted for a new one; if there is none, the "
+            "new one is refused. [default: what the limit of open files allows]",
+            whole("--max-clients", 1, MAX_CLIENTS),
         ],
         [
             "stall-timeout",
             None,
             30.0,
-            "Seconds after which a client is dropped that acknowledges nothing, 1 "
-            "to 86400; 0 means never. (TCP only.)",
+            "Seconds after which a TCP client that acknowledges nothing is "
+            "disconnected, 1 to 86400; 0 means never.",
             seconds("--stall-timeout", 1, ", or 0 for never"),
         ],
     ]
@@ -144,54 +156,49 @@ class Options(CommandOptions):
         },
     )
 
-    def __init__(self, reactor: IReactorCore | None = None) -> None:
+    def __init__(self) -> None:
         """
-        @param reactor: what the endpoints are for; by default the global one.
+        Begin without endpoints and zones.
         """
-        super().__init__(reactor)
+        super().__init__()
         for option in ("listen", "zone"):
             self[option] = []
             self.docs[option] = oneLine(self.docs[option])
 
     def opt_listen(self, endpoint: str) -> None:
         """
-        Listen on a Twisted endpoint, such as tcp:8080 (every IPv4 address),
-        tcp6:8080 (on Linux, of both kinds), unix:/tmp/clock,
+        Listen on a Twisted endpoint, such as tcp:8080 (all IPv4 addresses), tcp6:8080
+        (on Linux, all IPv4 and IPv6 addresses), unix:/tmp/clock,
         ssl:8443:privateKey=server.pem, systemd:domain=INET:index=0 or
-        haproxy:tcp:8080. May be repeated; takes the place of --port and --interface.
+        haproxy:tcp:8080. May be repeated. Replaces --port and --interface.
         """
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
 
-    def opt_zone(self, place: str) -> None:
+    def opt_zone(self, zone: str) -> None:
         """
-        Tell the time of another zone, besides that on --port or --listen: ZONE=PORT,
-        on --interface, or ZONE=ENDPOINT, such as Asia/Tokyo=8020 or
-        Europe/London=unix:/tmp/london. May be repeated. In sequential mode each zone
-        has a turn of its own.
+        Serve another time zone as well: ZONE=PORT, on --interface, or ZONE=ENDPOINT,
+        such as Asia/Tokyo=8020 or Europe/London=unix:/tmp/london. May be repeated. In
+        sequential mode each zone serves one client at a time.
         """
-        self["zone"].append(place)
+        self["zone"].append(zone)
 
     def commandName(self) -> str:
         """
-        Name the command, as errors are to begin.
-
-        @return: C{twistd clock} or C{twist clock}.
+        Return the name with which errors begin: C{twistd clock} or C{twist clock}.
         """
         return commandName()
 
     def exampleName(self) -> str:
         """
-        Name the command, as an example is to begin.
-
-        @return: what stays in the foreground.
+        Return the command with which examples begin. It stays in the foreground.
         """
         return commandName().replace("twistd clock", "twistd -n clock")
 
     def parseArgs(self, *args: str) -> None:
         """
-        Refuse whatever is not an option.
+        Refuse arguments.
         """
         if args:
             raise usage.UsageError(
@@ -200,20 +207,18 @@ class Options(CommandOptions):
 
     def postOptions(self) -> None:
         """
-        Check what the options mean, and make what they ask for.
+        Check the options, and combine those of each time zone.
 
-        @raise usage.UsageError: names the value, and what would be right.
+        @raise usage.UsageError: names the value, and says what would be right.
         """
-        self.clocks = self._makeClocks()
-        self.mostClients = self._mostClients()
-
-    def _makeClocks(self) -> list[Clock]:
+        self.interface: str = self["interface"] or DEFAULT_INTERFACE
         zone = (
             self._localZone()
             if self["tz"] is None
             else self._zone(f"--tz {self['tz']!r}", self["tz"])
         )
-        clocks = {zone: Clock(self._makeFace(zone), self._makePlaces())}
+        zones = {zone: ZoneListener(self._timeFormat(zone), self._listenAddresses())}
+        taken = {self._name(address) for address in zones[zone].addresses}
         for text in self["zone"]:
             option = f"--zone {text!r}"
             name, equals, where = text.partition("=")
@@ -222,20 +227,20 @@ class Options(CommandOptions):
                     f"{option} is not ZONE=PORT or ZONE=ENDPOINT: try Asia/Tokyo=8020"
                 )
             zone = self._zone(option, name)
-            place = self._zonePlace(option, where)
-            taken = {place.name for clock in clocks.values() for place in clock.places}
-            if place.name in taken and not place.name.endswith(":0"):
-                raise usage.UsageError(f"{option}: {place.name} is taken already")
-            if zone not in clocks:
-                clocks[zone] = Clock(self._makeFace(zone), [])
-            clocks[zone].places.append(place)
-        return [*clocks.values()]
+            if where.isdecimal():
+                where = str(whole(f"{option}: port", 0, 65535)(where))
+            address = ListenAddress(f"{option}: ", where)
+            name = self._name(address)
+            if name in taken and where != "0":
+                raise usage.UsageError(f"{option}: {name} is used twice")
+            taken.add(name)
+            if zone not in zones:
+                zones[zone] = ZoneListener(self._timeFormat(zone), [])
+            zones[zone].addresses.append(address)
+        self.zones = [*zones.values()]
 
-    def _zonePlace(self, option: str, where: str) -> Place:
-        if not where.isdecimal():
-            return self._endpointPlace(f"{option}: ", where)
-        port = whole(f"{option}: port", 0, 65535)(where)
-        return self._portPlace(port)
+    def _name(self, address: ListenAddress) -> str:
+        return listenName(address.text, self.interface)
 
     def _zone(self, option: str, name: str) -> tzinfo:
         try:
@@ -253,55 +258,28 @@ class Options(CommandOptions):
             raise usage.UsageError(f"TZ={variable!r}: {error}") from None
         return zone
 
-    def _makeFace(self, zone: tzinfo | None) -> Face:
+    def _timeFormat(self, zone: tzinfo | None) -> TimeFormat:
         try:
-            return Face(self["format"], zone)
+            return TimeFormat(self["format"], zone)
         except ValueError as error:
             raise usage.UsageError(
-                f"--format {self['format']!r}: {oneLine(error)}; it takes one line "
-                f"of strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
+                f"--format {self['format']!r}: {oneLine(error)}; use one line of "
+                f"strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
             ) from None
 
-    def _mostClients(self) -> int:
-        # One place to listen is in the reserve.
-        others = sum(len(clock.places) for clock in self.clocks) - 1
-        allowed = openFiles(type(self.reactor).__name__) - RESERVE - others
-        if allowed < 1:
-            raise usage.UsageError(
-                f"the limit of open files, {allowed + RESERVE + others}, leaves room "
-                "for no client: raise it (ulimit -Hn)"
-            )
-        asked: int = self["max-clients"] or allowed
-        if asked > allowed:
-            raise usage.UsageError(
-                f"--max-clients {asked} is more than the limit of open files leaves "
-                f"room for: {allowed} (ulimit -Hn)"
-            )
-        return asked
-
-    def _makePlaces(self) -> list[Place]:
+    def _listenAddresses(self) -> list[ListenAddress]:
         if not self["listen"]:
             port = DEFAULT_PORT if self["port"] is None else self["port"]
-            return [self._portPlace(port)]
+            return [ListenAddress("--port ", str(port))]
         for other in ("port", "interface"):
             if other == "interface" and self._zonesHavePorts():
                 continue
             if self[other] is not None:
                 raise usage.UsageError(
-                    f"--listen {self['listen'][0]!r} takes the place of --{other} "
-                    f"{self[other]}: give one or the other"
+                    f"--listen {self['listen'][0]!r} replaces --{other} {self[other]}: "
+                    "use one or the other"
                 )
-        return [self._endpointPlace("--listen ", text) for text in self["listen"]]
+        return [ListenAddress("--listen ", text) for text in self["listen"]]
 
     def _zonesHavePorts(self) -> bool:
         return any(text.rpartition("=")[2].isdecimal() for text in self["zone"])
-
-    def _portPlace(self, port: int) -> Place:
-        interface = self["interface"] or DEFAULT_INTERFACE
-        return portPlace(self.reactor, port, interface)
-
-    def _endpointPlace(self, option: str, text: str) -> Place:
-        try:
-            return endpointPlace(self.reactor, text)
-        except ValueError as error:
-            raise usage.UsageError(f"{option}{error}") from None

@@ -1,5 +1,6 @@
 """
-From start to stop: listening ports that open or say why not, and a clean end.
+The service that C{twistd} starts and stops: listening ports, and the end of their
+clients.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.lockfile import FilesystemLock
 
-from clock.address import addressText
-from clock.protocol import ClockFactory
-from clock.wording import commandName, oneLine, shorten
+from clock._text import commandName, oneLine, shorten
+from clock.addresses import addressText
+from clock.factory import ClockFactory
 
-#: What to try when listening fails for one of the usual reasons.
+#: Advice for the usual reasons why a port cannot be opened.
 _ADVICE: dict[int | None, str] = {
     errno.EACCES: "a port below 1024 needs root, which twistd --uid then sheds",
-    errno.EADDRINUSE: "stop who listens there, or take another port",
+    errno.EADDRINUSE: "stop the process that listens there, or use another port",
     errno.EADDRNOTAVAIL: "it must be an address of this machine",
 }
 
-#: The same for a UNIX socket. Twisted's lock of one names the process that has it.
+#: The same for UNIX sockets, which Twisted locks.
 _UNIX_ADVICE: dict[int | None, str] = {
     errno.EADDRINUSE: "if no server listens there, remove the file",
     errno.EPERM: "another user's server listens there",
@@ -40,17 +41,17 @@ _UNIX_ADVICE: dict[int | None, str] = {
 
 class StartError(SystemExit, Exception):
     """
-    The program cannot start, and has said why.
+    The server cannot start, and the reason was printed.
 
-    It ends the process with exit status 1, as a C{SystemExit}; and it is an
-    C{Exception}, because those alone make C{twistd} remove its pidfile and,
-    daemonised, tell the parent process, which would otherwise wait for ever.
+    As a C{SystemExit} it ends the process with exit status 1. As an C{Exception} it
+    makes C{twistd} remove its pidfile, and report to the parent process of a daemon,
+    which would otherwise wait for ever.
     """
 
     def __init__(self, message: str) -> None:
         """
-        @param message: one line, and a short one: the parent of a daemon shows
-            no more than its first 70 bytes or so.
+        @param message: the reason, in one short line: the parent process of a daemon
+            shows only about 70 bytes of it.
         """
         super().__init__(message)
         self.code = 1
@@ -60,52 +61,54 @@ class ListeningService(StreamServerEndpointService):
     """
     Listen on one endpoint, or fail at the start.
 
-    @ivar where: the endpoint, as the user would know it.
-    @ivar port: the listening port, once there is one.
+    @ivar endpointName: the endpoint, as the user wrote it.
+    @ivar port: the listening port; C{None} while there is none.
     """
 
     _log = Logger()
 
-    # The base class would log the failure and go on, serving nothing. This is
-    # how strports.service makes it raise instead.
+    # The base class logs a failure and goes on without a port. With this it raises, as
+    # strports.service makes it do.
     _raiseSynchronously = True
 
     factory: ClockFactory
     port: IListeningPort | None = None
 
     def __init__(
-        self, where: str, endpoint: IStreamServerEndpoint, factory: ClockFactory
+        self, endpointName: str, endpoint: IStreamServerEndpoint, factory: ClockFactory
     ) -> None:
         """
-        @param where: the endpoint, as the user would know it.
-        @param endpoint: where to listen.
-        @param factory: whom to serve.
+        @param endpointName: the endpoint, as the user wrote it.
+        @param endpoint: the endpoint to listen on.
+        @param factory: the factory that serves its clients.
         """
         super().__init__(endpoint, factory)
-        self.where = where
+        self.endpointName = endpointName
 
     def privilegedStartService(self) -> None:
         """
-        Listen, while the process still has the rights it was started with.
+        Listen, before the process sheds its privileges.
 
-        @raise StartError: if that fails; one line on standard error and in the
-            log has said why.
+        @raise StartError: if that fails. The reason was printed to standard error and
+            logged, in one line each.
         """
         try:
             super().privilegedStartService()
         except Exception as error:
             _removeLock(error)
-            name, why = oneLine(self.where), self._why(error)
+            name, reason = oneLine(self.endpointName), self._reason(error)
             # Under twistd, sys.stderr is the log by now.
-            print(f"{commandName()}: {name}: {why}", file=sys.__stderr__)
-            self._log.error("Cannot listen on {name}: {why}", name=name, why=why)
-            raise StartError(f"{shorten(name)}: {why}") from None
+            print(f"{commandName()}: {name}: {reason}", file=sys.__stderr__)
+            self._log.error(
+                "Cannot listen on {name}: {reason}", name=name, reason=reason
+            )
+            raise StartError(f"{shorten(name)}: {reason}") from None
         listening = cast("Deferred[IListeningPort]", self._waitingForPort)
         listening.addCallback(self._listening)
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening; a later start listens anew.
+        Stop listening. A service that is started again listens again.
 
         @return: fires when the port is closed.
         """
@@ -113,10 +116,9 @@ class ListeningService(StreamServerEndpointService):
         self._waitingForPort = self.port = None
         return stopped
 
-    def abandon(self) -> None:
+    def closePort(self) -> None:
         """
-        Close the port at once: C{stopListening} would need the reactor to run,
-        and it will not.
+        Close the port at once, without a reactor: C{stopListening} needs one that runs.
         """
         if isinstance(self.port, tcp.Port):
             self.port.connectionLost(Failure(ConnectionDone()))
@@ -125,26 +127,26 @@ class ListeningService(StreamServerEndpointService):
         self.port = port
         return port
 
-    def _why(self, error: Exception) -> str:
-        unix = self.where.startswith("unix:")
+    def _reason(self, error: Exception) -> str:
+        unix = self.endpointName.startswith("unix:")
         if isinstance(error, CannotListenError):
             error = error.socketError
             if unix and not isinstance(error, OSError):
                 return "a server listens there; stop it, or take another path"
         if not isinstance(error, OSError) or not error.strerror:
             return oneLine(error)
-        # Not the name of the file, which for a UNIX socket's lock is a number.
+        # The file name is left out: that of a UNIX socket's lock is a number.
         advice = (_UNIX_ADVICE if unix else _ADVICE).get(error.errno)
         return "; ".join(filter(None, (error.strerror, advice)))
 
 
 def _removeLock(error: Exception) -> None:
     """
-    Remove the lock of a UNIX socket that could not be bound: Twisted leaves it there.
+    Remove the lock of a UNIX socket that could not be bound. Twisted leaves it behind.
     """
     if (
         isinstance(error, CannotListenError)
-        # What was locked by another process, or port, is not our own to remove.
+        # Any other error means that another process, or another port, has the lock.
         and isinstance(error.socketError, OSError)
         and isinstance(error.port, bytes)
     ):
@@ -154,18 +156,18 @@ def _removeLock(error: Exception) -> None:
 
 class ClockService(MultiService):
     """
-    The clocks of one process, one for each zone, on all their endpoints.
+    The clocks of one process, on all their endpoints.
 
-    @ivar listeners: who listens, one for each endpoint.
-    @ivar factories: the factories that they listen for.
+    @ivar listeners: the listening services, one for each endpoint.
+    @ivar factories: their factories, one for each time zone.
     """
 
     _log = Logger()
 
     def __init__(self, listeners: Iterable[ListeningService]) -> None:
         """
-        @param listeners: where to listen, and whom to serve there; endpoints that
-            share a factory share its turn.
+        @param listeners: the listening services. Those that share a factory share its
+            order of turns.
         """
         super().__init__()
         self.listeners = [*listeners]
@@ -177,46 +179,47 @@ class ClockService(MultiService):
         """
         Listen on every endpoint.
 
-        @raise StartError: if one cannot be listened on; then none is.
+        @raise StartError: if one of them fails. The ports of the others are closed.
         """
         try:
             super().privilegedStartService()
         except StartError:
             for listener in self.listeners:
-                listener.abandon()
+                listener.closePort()
             raise
 
     def startService(self) -> None:
         """
-        Start, and log what is served where, a line for each factory.
+        Start, and log for each factory what it serves and where.
 
-        @raise StartError: if an endpoint cannot be listened on; then none is.
+        @raise StartError: as L{privilegedStartService}.
         """
         if all(listener.port is None for listener in self.listeners):
-            # Unlike twistd, twist has no privileged start.
+            # twist, unlike twistd, does not call this.
             self.privilegedStartService()
         super().startService()
         for factory in self.factories:
-            self._sayStart(factory)
+            self._logStart(factory)
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, then let every client go.
+        Stop listening, then disconnect every client.
 
-        @return: fires when the last has gone, L{clock.protocol.GRACE} seconds
-            later at most.
+        @return: fires when the last connection is lost, after
+            L{clock.protocol.CLOSE_TIMEOUT} at most.
         """
         stopped: Deferred[object] = super().stopService()
-        return stopped.addCallback(self._letGo).addCallback(self._sayEnd)
+        return stopped.addCallback(self._disconnectAll).addCallback(self._logEnd)
 
-    def _sayStart(self, factory: ClockFactory) -> None:
+    def _logStart(self, factory: ClockFactory) -> None:
         self._log.info(
-            "Telling {zone} as {shape}, every {interval:g} s, {mode}, on {addresses}",
-            zone=factory.face.zoneName(factory.ticker.now()),
-            shape=factory.face.format,
+            "Serving {zone} as {lineFormat}, every {interval:g} s, {mode}, "
+            "on {addresses}",
+            zone=factory.timeFormat.zoneName(factory.ticker.now()),
+            lineFormat=factory.timeFormat.format,
             interval=factory.ticker.interval,
             mode="to one client at a time"
-            if factory.sequential
+            if factory.turns.sequential
             else "to all clients at once",
             addresses=", ".join(
                 addressText(listener.port.getHost())
@@ -224,14 +227,14 @@ class ClockService(MultiService):
                 if listener.factory is factory and listener.port is not None
             ),
         )
-        if factory.face.constant():
+        if factory.timeFormat.constant():
             self._log.warn(
-                "The format {shape} shows no time: every line is the same",
-                shape=factory.face.format,
+                "The format {lineFormat} shows no time: every line is the same",
+                lineFormat=factory.timeFormat.format,
             )
 
-    def _letGo(self, _: object) -> Deferred[list[None]]:
+    def _disconnectAll(self, _: object) -> Deferred[list[None]]:
         return gatherResults([each.disconnectAll() for each in self.factories])
 
-    def _sayEnd(self, _: object) -> None:
+    def _logEnd(self, _: object) -> None:
         self._log.info("The clock has stopped")

@@ -1,24 +1,26 @@
 """
-What the clients' loops run on: a clock that counts ticks.
+The clock that the clients' C{LoopingCall}s run on: it counts ticks.
 
-A tick begins at a boundary of the wall clock: at every whole multiple of the
-interval since 1970. The ticker counts the ticks, one more each time, and says
-which instant each one stands for. It does so with a single call on the reactor,
-however many clients there are, and with none while there are none.
+A tick begins at each boundary of the wall clock, that is at each whole multiple of the
+interval since 1970. Ticks are numbered one by one. L{Ticker.seconds} is the number of
+the current tick, and C{callLater(1, f)} means "at the next tick", so a C{LoopingCall}
+with an interval of 1 calls its function once a tick. However many there are, the ticker
+keeps a single delayed call on the reactor, and none while there are no calls to make.
 
-The wall clock is asked where the next boundary is, and the reactor waits: the
-reactor's time should be steady, or a clock that is set back freezes it
-(U{https://github.com/twisted/twisted/issues/2424}). The wall clock is read anew
-after each wait, and after a second at the latest, so whatever it does in between
-is noticed then:
+The delay to the next boundary is computed from the wall clock and waited for on the
+reactor, whose time should be steady: a reactor whose C{seconds} is C{time.time} stands
+still for an hour when the system clock is set back by an hour
+(U{https://github.com/twisted/twisted/issues/2424}). The wall clock is read again after
+each wait, and at least once a second, so the ticker notices within a second what has
+happened to it:
 
-  - It is past the next boundary, or several, because it was set or because this
-    process did not run: that is one tick, for where it is now. What was missed is
-    left out.
-  - It has not quite got there, because it is slewed or jitters: wait on. Nothing
-    that was shown is shown again, so it may fall back behind the last boundary by
-    an interval, or by a second if that is less.
-  - It has fallen back further: it was set, and that is a tick, too.
+  - It has passed the next boundary, or several, because it was set forward or because
+    this process did not run. One tick begins, for the last boundary passed. The others
+    are skipped.
+  - It has not reached the boundary yet, because it is slewed. The ticker waits on. The
+    wall clock may fall back behind the current boundary by less than an interval and
+    less than a second, and no second is sent twice.
+  - It has fallen back further, so it was set back. A tick begins for the new time.
 """
 
 from __future__ import annotations
@@ -27,125 +29,64 @@ import math
 import time
 from collections.abc import Callable
 
-from twisted.internet.error import AlreadyCalled, AlreadyCancelled
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
-from zope.interface import implementer
 
 #: Nanoseconds in a second.
 SECOND = 1_000_000_000
 
 #: The longest wait before the wall clock is read again, in seconds.
-LONGEST_WAIT = 1.0
+MAX_WAIT = 1.0
 
-#: How long before a boundary a long wait ends and a short one begins, in seconds.
-#: Linux takes the liberty of a thousandth: a wait for a second is 1 ms late, one
-#: for 10 ms is not.
-LEAD = 0.01
+#: The shortest wait for a boundary that is still to come, in nanoseconds. A reactor's
+#: time is a float; if it is large, adding less changes nothing, and the wait would not
+#: end.
+MIN_WAIT = 1_000
+
+#: How long before a boundary a long wait ends and a short one begins, in seconds. Linux
+#: timers may be late by 0.1 %: a wait of 1 s ends 1 ms late, one of 10 ms does not.
+WAKE_EARLY = 0.01
 
 
-@implementer(IDelayedCall)
 class TickCall:
     """
-    One call that a L{Ticker} is to make.
+    A call that a L{Ticker} is to make.
+
+    @ivar tick: the number of the tick at which it is made.
+    @ivar function: the function to call; C{None} once it was called or cancelled.
     """
 
-    __slots__ = ("_ticker", "arguments", "callable", "cancelled", "keywords", "tick")
+    __slots__ = ("_ticker", "function", "tick")
 
     def __init__(
-        self,
-        ticker: Ticker,
-        tick: int,
-        callable: Callable[..., object],
-        arguments: tuple[object, ...],
-        keywords: dict[str, object] | None,
+        self, ticker: Ticker, tick: int, function: Callable[[], object]
     ) -> None:
         """
-        @param ticker: who makes the call.
+        @param ticker: the ticker that makes the call.
         @param tick: the number of the tick at which it is made.
-        @param callable: what is called; C{None} when it was, or never will be.
-        @param arguments: with these.
-        @param keywords: and these, if any.
+        @param function: the function to call.
         """
         self._ticker = ticker
         self.tick = tick
-        self.callable: Callable[..., object] | None = callable
-        self.arguments = arguments
-        self.keywords = keywords
-        self.cancelled = False
-
-    def getTime(self) -> float:
-        """
-        Tell when the call is made.
-
-        @return: the number of the tick.
-        """
-        return self.tick
-
-    def active(self) -> bool:
-        """
-        Tell whether the call is still to come.
-
-        @return: C{False} once it was made or cancelled.
-        """
-        return self.callable is not None
+        self.function: Callable[[], object] | None = function
 
     def cancel(self) -> None:
         """
-        Do not make the call.
-
-        @raise AlreadyCalled: if it was made.
-        @raise AlreadyCancelled: if it was cancelled.
+        Do not make the call. This does nothing if it was made or cancelled already.
         """
-        self._check()
-        self.callable = None
-        self.cancelled = True
-        self._ticker.forget(self)
-
-    def reset(self, secondsFromNow: float) -> None:
-        """
-        Make the call so much later than now.
-
-        @param secondsFromNow: how many ticks from the current one.
-
-        @raise AlreadyCalled: if it was made.
-        @raise AlreadyCancelled: if it was cancelled.
-        """
-        self._move(self._ticker.tick + max(1, math.ceil(secondsFromNow)))
-
-    def delay(self, secondsLater: float) -> None:
-        """
-        Make the call so much later than planned.
-
-        @param secondsLater: how many ticks.
-
-        @raise AlreadyCalled: if it was made.
-        @raise AlreadyCancelled: if it was cancelled.
-        """
-        self._move(self.tick + math.ceil(secondsLater))
-
-    def _move(self, tick: int) -> None:
-        self._check()
-        self._ticker.forget(self)
-        self.tick = tick
-        self._ticker.remember(self)
-
-    def _check(self) -> None:
-        if self.cancelled:
-            raise AlreadyCancelled
-        if self.callable is None:
-            raise AlreadyCalled
+        if self.function is not None:
+            self.function = None
+            self._ticker.unschedule(self)
 
 
-@implementer(IReactorTime)
 class Ticker:
     """
-    Reactor time in units of ticks.
+    As much of C{IReactorTime} as a C{LoopingCall} needs, in units of ticks.
 
-    @ivar reactor: what the ticker itself waits on, in seconds.
-    @ivar interval: the time between two boundaries, in seconds.
-    @ivar tick: the number of the current tick: 1 for the first that anybody is told,
-        and 0 before.
+    @ivar reactor: the reactor time that the ticker itself waits on, in seconds.
+    @ivar interval: seconds between two boundaries.
+    @ivar tick: the number of the current tick: 1 for the first one that is used, and 0
+        before it.
     """
 
     _log = Logger()
@@ -157,17 +98,14 @@ class Ticker:
         wallClock: Callable[[], int] = time.time_ns,
     ) -> None:
         """
-        @param reactor: what to wait on.
-        @param interval: the time between two boundaries, in seconds; it counts
-            in whole nanoseconds, so that 0.1 is exact.
-        @param wallClock: tells the time, in nanoseconds since 1970.
+        @param reactor: the reactor time to wait on; it should be steady.
+        @param interval: seconds between two boundaries, rounded to nanoseconds.
+        @param wallClock: a function that returns the time, in nanoseconds since 1970.
 
-        @raise ValueError: if the interval is not a positive number of seconds.
+        @raise ValueError: if the interval is not a positive, finite number.
         """
         if not SECOND * interval >= 1 or math.isinf(interval):
-            raise ValueError(
-                f"an interval of {interval} s: it must be more than 0, and end"
-            )
+            raise ValueError(f"an interval of {interval} s is not positive and finite")
         self.reactor = reactor
         self.interval = interval
         self.tick = 0
@@ -175,109 +113,33 @@ class Ticker:
         self._wallClock = wallClock
         self._boundary = wallClock() // self._period
         self._due: dict[int, list[TickCall]] = {}
-        self._coming = 0
-        self._waiting: IDelayedCall | None = None
+        self._scheduled = 0
+        self._wakeUp: IDelayedCall | None = None
         self._calling = False
 
-    def seconds(self) -> int:
+    def now(self) -> int:
         """
-        Tell the time, as C{IReactorTime} names it.
+        Read the wall clock.
 
-        @return: the number of the current tick, as of the last look at the wall
-            clock: L{now} takes one, and so does every tick.
+        @return: nanoseconds since 1970.
         """
-        return self.tick
+        return self._wallClock()
 
     def instant(self) -> int:
         """
-        Tell which boundary the current tick stands for.
+        Return the boundary that the current tick stands for.
 
         @return: nanoseconds since 1970.
         """
         return self._boundary * self._period
 
-    def now(self) -> int:
+    def beginTick(self, now: int) -> None:
         """
-        Tell the present time, and count the boundary that it may have passed:
-        who is told this time must not be told it again at the next tick.
+        Begin a tick, if the current one is not the tick of the given time. Functions
+        that are due are called in a later turn of the reactor.
 
-        @return: nanoseconds since 1970, never less than L{instant}.
+        @param now: the time that L{now} has returned.
         """
-        now = self._read()
-        return max(now, self.instant())
-
-    def callLater(
-        self,
-        delay: float,
-        callable: Callable[..., object],
-        *args: object,
-        **kw: object,
-    ) -> TickCall:
-        """
-        Call something at a tick to come.
-
-        @param delay: how many ticks from the current one, 1 being the next;
-            parts of a tick count as a whole, and 0 as 1.
-        @param callable: what to call. What it raises is logged.
-
-        @return: the call to come.
-        """
-        if not self.tick:
-            self._read()
-        tick = self.tick + (1 if delay == 1 else max(1, math.ceil(delay)))
-        call = TickCall(self, tick, callable, args, kw or None)
-        self.remember(call)
-        return call
-
-    def getDelayedCalls(self) -> list[TickCall]:
-        """
-        List the calls to come.
-
-        @return: in no order.
-        """
-        return [
-            call
-            for tick, calls in self._due.items()
-            for call in calls
-            if call.callable is not None and call.tick == tick
-        ]
-
-    def remember(self, call: TickCall) -> None:
-        """
-        Take in a call to make.
-
-        @param call: it says when.
-        """
-        due = self._due.get(call.tick)
-        if due is None:
-            due = self._due[call.tick] = []
-        due.append(call)
-        self._coming += 1
-        if self._waiting is None and not self._calling:
-            self._wait()
-
-    def forget(self, call: TickCall) -> None:
-        """
-        Leave a call out that will not be made, and stop waiting if it was the
-        last to come.
-
-        @param call: it stays on its list until its tick, or until half of the
-            list is of its kind.
-        """
-        self._coming -= 1
-        due = self._due.get(call.tick, [])
-        if self._coming < len(due) // 2:
-            due[:] = [each for each in due if each.callable is not None]
-        if not self._coming and self._waiting is not None:
-            self._waiting.cancel()
-            self._waiting = None
-            self._due.clear()
-
-    def _read(self) -> int:
-        """
-        Read the wall clock, and begin a tick if it is time for one.
-        """
-        now = self._wallClock()
         boundary = now // self._period
         back = self.instant() - now
         if (
@@ -287,57 +149,96 @@ class Ticker:
         ):
             self._boundary = boundary
             self.tick += 1
-        return now
+
+    def seconds(self) -> int:
+        """
+        Return the number of the current tick, under the name that C{LoopingCall} uses.
+        """
+        return self.tick
+
+    def callLater(self, delay: float, function: Callable[[], object]) -> TickCall:
+        """
+        Call a function at a later tick. An exception that it raises is logged.
+
+        @param delay: number of ticks from the current one, at least 1.
+        @param function: the function to call.
+
+        @return: the call, which can be cancelled.
+        """
+        if not self.tick:
+            self.beginTick(self.now())
+        call = TickCall(self, self.tick + int(delay), function)
+        due = self._due.get(call.tick)
+        if due is None:
+            due = self._due[call.tick] = []
+        due.append(call)
+        self._scheduled += 1
+        if self._wakeUp is None and not self._calling:
+            self._wait()
+        return call
+
+    def unschedule(self, call: TickCall) -> None:
+        """
+        Note that a call was cancelled, and stop waiting if it was the last one.
+
+        @param call: the call. It stays in its list until its tick begins, or until
+            half of the list was cancelled.
+        """
+        self._scheduled -= 1
+        due = self._due.get(call.tick, [])
+        if self._scheduled < len(due) // 2:
+            due[:] = [each for each in due if each.function is not None]
+        if not self._scheduled and self._wakeUp is not None:
+            self._wakeUp.cancel()
+            self._wakeUp = None
+            self._due.clear()
 
     def _wait(self) -> None:
         """
-        Wait for the next boundary, as far as it can be seen from here.
+        Wait for the next boundary, but no longer than L{MAX_WAIT}.
         """
-        left = (self._boundary + 1) * self._period - self._wallClock()
-        delay = min(max(left, 0) / SECOND, LONGEST_WAIT)
+        left = (self._boundary + 1) * self._period - self.now()
+        delay = min(max(left, MIN_WAIT) / SECOND, MAX_WAIT) if left > 0 else 0.0
         if min(self._due) <= self.tick:
-            # A call of the last tick has read the clock, and begun another.
+            # A function called at the last tick has begun another one.
             delay = 0
-        elif delay > 2 * LEAD:
-            delay -= LEAD
-        self._waiting = self.reactor.callLater(delay, self._wake)
+        elif delay > 2 * WAKE_EARLY:
+            delay -= WAKE_EARLY
+        self._wakeUp = self.reactor.callLater(delay, self._wake)
 
     def _wake(self) -> None:
         """
-        Make the calls that are due, and wait on if there are more to come.
+        Make the calls that are due, and wait on if there are more.
         """
-        self._waiting = None
-        self._read()
+        self._wakeUp = None
+        self.beginTick(self.now())
         self._calling = True
         try:
             for tick in sorted(tick for tick in self._due if tick <= self.tick):
-                self._makeCalls(tick, self._due.pop(tick))
+                self._makeCalls(self._due.pop(tick))
         finally:
             self._calling = False
-        if self._coming:
+        if self._scheduled:
             self._wait()
         else:
             self._due.clear()
 
-    def _makeCalls(self, tick: int, calls: list[TickCall]) -> None:
+    def _makeCalls(self, calls: list[TickCall]) -> None:
         """
-        Make the calls of one tick, in the order they were planned.
+        Make the calls of one tick, in the order in which they were scheduled.
 
-        Each is forgotten before it is made, so that the next one of its kind
-        takes its room: a heap of new objects at every tick would set the garbage
-        collector off.
+        Each call is forgotten before it is made, so the next call of its client takes
+        its memory. Otherwise 10,000 new objects a tick set the garbage collector off.
         """
         calls.reverse()
         while calls:
             call = calls.pop()
-            if call.callable is None or call.tick != tick:
+            function = call.function
+            if function is None:
                 continue
-            callable, call.callable = call.callable, None
-            self._coming -= 1
+            call.function = None
+            self._scheduled -= 1
             try:
-                if call.keywords is None:
-                    callable(*call.arguments)
-                else:
-                    callable(*call.arguments, **call.keywords)
+                function()
             except Exception:
                 self._log.failure("A call at a tick failed")

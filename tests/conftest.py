@@ -11,17 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from world import need, need_module
+from processes import need, need_module
 
 
 def pytest_configure() -> None:
     """
-    See to it that Ctrl-C and Ctrl-\\ are not ignored, as they are in what a script runs
-    in the background: the programs that are tested inherit that. And to it that a
-    scenario that fails says why.
+    See to it that Ctrl-C is not ignored, as it is in what a script runs in the
+    background: the programs that are tested inherit that. And to it that a scenario
+    that fails says why.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     pytest.register_assert_rewrite("scenarios")
 
 

@@ -12,7 +12,7 @@ import subprocess
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
-from world import Program, Server, command, need, skip
+from processes import Program, Server, command, need, skip
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -23,7 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from network import Link
-from world import (
+from processes import (
     DEADLINE,
     LATE,
     LINE,
@@ -36,7 +36,7 @@ from world import (
     wait_until,
 )
 
-from clock.limits import RESERVE
+from clock.limits import RESERVED_FILES
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def active_vanishes(timeout: int = 3) -> str:
     ):
         active.lines(2)
         with link.client(server.port, "server") as following:
-            server.find("1 served, 1 waiting")
+            server.find("1 active, 1 waiting")
             link.cut()
             vanished = time.monotonic()
             served = following.line(timeout + 3 * UNIT).at
@@ -138,10 +138,10 @@ def waiting_vanishes(timeout: int = 3) -> str:
     ):
         active.line()
         with link.client(server.port), link.client(server.port, "server") as last:
-            server.find("1 served, 2 waiting")
+            server.find("1 active, 2 waiting")
             link.cut()
             vanished = time.monotonic()
-            left = rf"{link.addresses['client']}:\d+ left .* 0 lines"
+            left = rf"{link.addresses['client']}:\d+ disconnected from .* 0 lines"
             # Keepalive asks three times, every 5 s at most, after 10 s at most.
             server.find(left, 4 * timeout + 3 * UNIT)
             out = time.monotonic()
@@ -213,7 +213,7 @@ def half_closed(clients: int = 10) -> str:
             client.close()
         closed = time.monotonic()
         for _ in crowd:
-            server.find(" left .* lines")
+            server.find(" disconnected from .* lines")
         ticks = (time.monotonic() - closed) / 0.5
     assert ticks < 2 + 0.4 * UNIT
     return f"all served; all gone {ticks:.1f} ticks after the close"
@@ -232,7 +232,7 @@ def reset_noticed(times: int = 5) -> str:
             server.find("A client came")
             reset(client)
             gone = time.monotonic()
-            server.find(" left .* lines")
+            server.find(" disconnected from .* lines")
             worst = max(worst, time.monotonic() - gone)
     assert worst < 0.05 * UNIT
     return f"noticed within {1e3 * worst:.1f} ms, {times} times"
@@ -255,7 +255,7 @@ def stuck(readers: int = 2, timeout: int = 2) -> str:
         while gone < readers:
             other.line()
             most = max(most, server.memory())
-            gone += server.look(" left .* lines") is not None
+            gone += server.look(" disconnected from .* lines") is not None
             assert time.monotonic() - start < timeout + DEADLINE
         took = time.monotonic() - start
         other.line()
@@ -307,7 +307,7 @@ def too_many(clients: int = 150, files: int = 200, seconds: int = 1) -> str:
     with Server(prefix=prefix) as server:
         crowd = connect(server, clients)
         served = [client for client in crowd if client.hears()]
-        assert len(served) == files - RESERVE
+        assert len(served) == files - RESERVED_FILES
         before = server.cpu()
         for client in crowd:
             if client not in served:
@@ -453,7 +453,7 @@ def rotation(clients: int = 10, times: int = 2) -> str:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "clock.log")
         with Server(tool=tool, cwd=log.parent, logs=False) as server:
-            wait_until(lambda: log.exists() and "Telling" in log.read_text())
+            wait_until(lambda: log.exists() and "Serving" in log.read_text())
             server.port = int(log.read_text().rpartition(":")[2])
             with Crowd(server.port) as crowd:
                 for _ in range(clients):

@@ -1,6 +1,5 @@
 """
-A terminal for a program to run in: a pseudo-terminal, and pyte, which reads it as a
-person would.
+A terminal for a program: a pseudo-terminal, and pyte, which interprets the output.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import pyte
-from world import DEADLINE
+from processes import DEADLINE
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: What Ctrl-C, Ctrl-Z and Ctrl-backslash are to a terminal.
+#: The bytes that a terminal sends for Ctrl-C, Ctrl-Z and Ctrl-backslash.
 CTRL_C, CTRL_Z, CTRL_BACKSLASH = b"\x03", b"\x1a", b"\x1c"
 
 
@@ -31,7 +30,7 @@ class Terminal:
     """
     A program on a terminal of its own.
 
-    @ivar written: all that it has written to it.
+    @ivar written: all bytes that the program has written.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Terminal:
             try:
                 data = os.read(self._ours, 65536)
             except OSError:
-                # Linux says so when the other side is closed.
+                # On Linux, reading fails once the other side is closed.
                 return
             with self._changed:
                 self.written += data
@@ -94,14 +93,14 @@ class Terminal:
 
     def read_on(self) -> None:
         """
-        Begin to take what the program writes, if the terminal does not yet.
+        Begin to read what the program writes, unless the terminal reads already.
         """
         if self._reader.ident is None:
             self._reader.start()
 
     def wait_for_output(self) -> None:
         """
-        Wait until there is something to read, and leave it there.
+        Wait until there is output, without reading it.
         """
         ready, _, _ = select.select([self._ours], [], [], DEADLINE)
         assert ready, "nothing was written"
@@ -115,7 +114,7 @@ class Terminal:
 
     def resize(self, rows: int, columns: int) -> None:
         """
-        Change the window's size.
+        Change the size of the window.
         """
         with self._changed:
             self._screen.resize(rows, columns)
@@ -124,20 +123,20 @@ class Terminal:
 
     def type(self, keys: bytes) -> None:
         """
-        Press keys.
+        Type these keys.
         """
         os.write(self._ours, keys)
 
     def rows(self) -> list[str]:
         """
-        Read the screen, less what is blank at the end of each row.
+        Return the rows of the screen, without trailing spaces.
         """
         with self._changed:
             return [row.rstrip() for row in self._screen.display]
 
     def cursor_is_hidden(self) -> bool:
         """
-        Tell whether one cannot see where one types.
+        Return whether the cursor is hidden.
         """
         return bool(self._screen.cursor.hidden)
 
@@ -145,7 +144,7 @@ class Terminal:
         self, seen: Callable[[list[str]], object], within: float = DEADLINE
     ) -> list[str]:
         """
-        Wait until the screen is as it should be, and give what it shows then.
+        Wait until the rows of the screen pass this test, and return them.
         """
         end = time.monotonic() + within
         with self._changed:
@@ -160,7 +159,8 @@ class Terminal:
 
     def end(self) -> int:
         """
-        Wait for the end of the program, and of what it writes, and give its status.
+        Wait until the program has exited and all its output is read. Return its exit
+        status.
         """
         status = self.process.wait(DEADLINE)
         self._reader.join(DEADLINE)

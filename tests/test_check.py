@@ -1,10 +1,11 @@
 """
-C{clockwall --check}, on streams that are whole, and on some that are not.
+C{clock-check}, on streams that are whole, and on streams that are not.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import time
@@ -12,26 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from world import DEADLINE, UNIT, Program, Server, command, need
+from processes import DEADLINE, UNIT, Program, Server, command, need, need_module
 
 CONFIGURATION = Path(__file__).parent.parent / "docs" / "haproxy.cfg"
 
-#: The longest time without a line that is no defect of the program, but of the
-#: machine, in seconds.
-PATIENCE = f"{1.5 + UNIT:g}"
+#: The longest time without a line that a slow machine may cause, in seconds.
+MAX_GAP = f"{1.5 + UNIT:g}"
 
 
 def check(*arguments: str, seconds: float = 3) -> Program:
     """
-    Judge some clocks.
+    Check these clocks.
     """
-    run = [command("clockwall"), "--check", "--for", f"{seconds:g}"]
-    return Program([*run, "--max-gap", PATIENCE, *arguments])
+    run = [command("clock-check"), "--for", f"{seconds:g}", "--max-gap", MAX_GAP]
+    return Program([*run, *arguments])
 
 
 def verdicts(program: Program) -> list[dict[str, Any]]:
     """
-    Read the report of a check in JSON.
+    Return the clocks of a report in JSON.
     """
     found = json.loads(b"".join(program.rest()))
     assert found["seconds"] >= 3
@@ -43,8 +43,7 @@ def verdicts(program: Program) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("format", ["%H:%M:%S", "ansic", "rfc3339", "unix", "json"])
 def test_whole(format: str) -> None:
     """
-    The streams of a server are whole, and on time, in every format that tells the
-    second.
+    The streams of a server are whole and on time, in each format that shows the second.
     """
     zone = "--zone=Asia/Kathmandu=0"
     with Server("--format", format, zone) as server:
@@ -62,7 +61,7 @@ def test_whole(format: str) -> None:
 
 def test_table() -> None:
     """
-    Without C{--json} the report is a table, for people.
+    Without C{--json} the report is a table.
     """
     with Server() as server, check(f"A=:{server.port}", f"Bee=:{server.port}") as run:
         heading, *rows = [line.decode().split() for line in run.rest()]
@@ -74,12 +73,25 @@ def test_table() -> None:
         assert run.end() == 0
 
 
+def test_default() -> None:
+    """
+    By default a check takes 10 seconds. A clock without a name is named by its address.
+    """
+    with Server() as server:
+        began = time.monotonic()
+        address = f"127.0.0.1:{server.port}"
+        with Program([command("clock-check"), address]) as run:
+            assert run.line().text.startswith(b"clock ")
+            assert 10 <= time.monotonic() - began < 10 + DEADLINE
+            assert run.line().text.split()[0] == address.encode()
+
+
 @pytest.mark.parametrize("format", ["json", "%H:%M:%S"])
 @pytest.mark.parametrize("interval", [0.2, 1.5])
 def test_other_interval(interval: float, format: str) -> None:
     """
-    C{--interval} is the server's: each is counted, even where the format does not show
-    it.
+    With the server's C{--interval}, the stream is whole, even in a format that does not
+    show the interval.
     """
     with Server("--interval", str(interval), "--format", format) as server:
         arguments = "--json", "--interval", str(interval), f"Here=:{server.port}"
@@ -92,8 +104,7 @@ def test_other_interval(interval: float, format: str) -> None:
 
 def test_tls(certificate: Path) -> None:
     """
-    With TLS the handshake makes the connection: what does not speak TLS was never
-    reached.
+    Over TLS, a clock is reached when the handshake is done.
     """
     key = str(certificate)
     trust = f"trustRoots={certificate.parent}"
@@ -115,16 +126,16 @@ def test_tls(certificate: Path) -> None:
             assert program.end() == 2
 
 
-def test_server_that_was_stopped() -> None:
+def test_stopped_server() -> None:
     """
-    Seconds in which the server did not run are skipped, though no number is missing:
-    nothing was lost on the way.
+    Seconds in which the server did not run are skipped. No tick number is missing, so
+    nothing was lost.
     """
     with (
         Server("--format", "json", "--verbose") as server,
         check("--json", f"Here=:{server.port}", seconds=8) as program,
     ):
-        server.find("A client came for .*: 1 served")
+        server.find("connected to .*: 1 active")
         client = server.connect()
         client.lines(2)
         server.interrupt(signal.SIGSTOP)
@@ -137,10 +148,10 @@ def test_server_that_was_stopped() -> None:
         assert program.end() == 1
 
 
-def test_lines_that_are_held_back_and_lost_and_repeated() -> None:
+def test_held_back_lost_and_repeated() -> None:
     """
     A proxy that holds a line back delays it, one that drops a line loses it, and one
-    that says it twice repeats it; each is told from the others.
+    that sends it twice repeats it. The report tells them apart.
     """
     with (
         Server("--format", "json", "--interval", "0.5") as server,
@@ -167,27 +178,28 @@ def test_lines_that_are_held_back_and_lost_and_repeated() -> None:
 
 def test_not_reached() -> None:
     """
-    One server that cannot be reached makes the status 2, and the others are judged.
+    If one server cannot be reached, the exit status is 2, and the others are still
+    judged.
     """
     with socket.socket() as taken, Server() as server:
         taken.bind(("127.0.0.1", 0))
         clocks = f"No=:{taken.getsockname()[1]}", f"Here=:{server.port}"
         with check("--json", *clocks) as program:
             none, here = verdicts(program)
-            assert none["trouble"] == ["never reached: Connection refused"]
+            assert none["trouble"] == ["not reached: Connection refused"]
             assert here["whole"]
             assert program.end() == 2
 
 
 def test_interrupted() -> None:
     """
-    Ctrl-C ends a check early, with what was found by then.
+    Ctrl-C ends a check early, with a report.
     """
     with (
         Server("--verbose") as server,
         check(f"Here=:{server.port}", seconds=3600) as program,
     ):
-        server.find("A client came for .*: 1 served")
+        server.find("connected to .*: 1 active")
         with server.connect() as client:
             client.lines(2)
         program.interrupt(signal.SIGINT)
@@ -196,10 +208,29 @@ def test_interrupted() -> None:
         assert program.end() == 130
 
 
+def test_progress() -> None:
+    """
+    On a terminal a progress bar is shown. At the end the table replaces it.
+    """
+    need_module("pyte")
+    need_module("rich")
+    from terminal import CTRL_C, Terminal
+
+    run = [command("clock-check"), "--for", "3600"]
+    with Server() as server, Terminal([*run, f"A=:{server.port}"]) as terminal:
+        terminal.wait(lambda rows: re.fullmatch("checking .* 2 of 3600 s", rows[0]))
+        assert not terminal.cursor_is_hidden()
+        terminal.type(CTRL_C)
+        assert terminal.end() == 130
+        rows = terminal.rows()
+        assert rows[0].startswith("clock ")
+        assert "checking" not in "".join(rows)
+
+
 def test_haproxy() -> None:
     """
-    The example: behind HAProxy, whose time-out is too short in one place and right in
-    another, with the PROXY protocol in between.
+    The example of C{docs/proxies.rst}: HAProxy with a timeout that is too short and one
+    that is right, behind the PROXY protocol.
     """
     haproxy = need("haproxy")
     free = []
@@ -215,11 +246,11 @@ def test_haproxy() -> None:
         Server(*options, listen=()) as server,
         Program([haproxy, "-f", str(CONFIGURATION)], environment=ports) as proxy,
     ):
-        with awaited(int(right)) as client:
+        with connect_to(int(right)) as client:
             client.recv(9)
             host, port = client.getsockname()
-        # Whom it serves the server knows from the PROXY protocol.
-        server.find(rf"{host}:{port} left ")
+        # The server has the client's address from the PROXY header.
+        server.find(rf"{host}:{port} disconnected ")
         clocks = f"Short=:{short}", f"Right=:{right}"
         with check("--json", *clocks, seconds=5) as program:
             short_clock, right_clock = verdicts(program)
@@ -231,13 +262,13 @@ def test_haproxy() -> None:
         proxy.end()
 
 
-def awaited(port: int) -> socket.socket:
+def connect_to(port: int) -> socket.socket:
     """
-    Connect as soon as somebody listens.
+    Connect as soon as a process listens on a port.
     """
     end = time.monotonic() + DEADLINE
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port), DEADLINE)
         except ConnectionRefusedError:
-            assert time.monotonic() < end, f"nobody listens on {port}"
+            assert time.monotonic() < end, f"no process listens on {port}"

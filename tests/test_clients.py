@@ -7,7 +7,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from world import LINE, Program, Server, need
+from processes import LINE, Program, Server, need
 
 #: How each connects to a port of this machine.
 CLIENTS = {

@@ -1,6 +1,6 @@
 """
-What all commands have in common: their help, output that cannot be written, and Ctrl-C
-while they start.
+What all commands share: the help, output that cannot be written, and Ctrl-C while they
+start.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from world import DEADLINE, command
+from processes import DEADLINE, command
 
-COMMANDS = ["clock-netcat", "clockwall", "twistd clock", "twist clock"]
+COMMANDS = ["clock-check", "clock-netcat", "clockwall", "twistd clock", "twist clock"]
 
 OPTIONS = ["--help", "-h", "--version"]
 
-#: Python runs this when it starts. It notes each module that is imported, and presses
-#: Ctrl-C just before one of them.
+#: Python runs this when it starts. It records each module that is imported, and sends
+#: SIGINT just before one of them.
 SPY = """
 import os, signal, sys
 
@@ -34,7 +34,7 @@ sys.meta_path.insert(0, Spy())
 
 def run(line: str, output: int) -> tuple[int, str]:
     """
-    Run a command, and give its exit status and standard error.
+    Run a command. Return its exit status and standard error.
     """
     name, *arguments = line.split()
     ended = subprocess.run(
@@ -49,9 +49,9 @@ def run(line: str, output: int) -> tuple[int, str]:
 
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("name", COMMANDS)
-def test_nobody_reads(name: str, option: str) -> None:
+def test_output_closed(name: str, option: str) -> None:
     """
-    The end is quiet if nothing reads the help, as in C{| head -1}.
+    If nothing reads the help, as with C{| head -1}, nothing is printed.
     """
     reading, writing = os.pipe()
     os.close(reading)
@@ -63,7 +63,7 @@ def test_nobody_reads(name: str, option: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_output_full(name: str, option: str) -> None:
     """
-    Where the help cannot be written, one line says so.
+    If the help cannot be written, that is one line.
     """
     with open("/dev/full", "wb") as full:
         line = f"{name}: standard output: No space left on device\n"
@@ -74,13 +74,14 @@ def test_output_full(name: str, option: str) -> None:
     "line",
     [
         "clock-netcat 127.0.0.1:1",
-        "clockwall --check --for 0.1 X=127.0.0.1:1",
+        "clock-check --for 0.1 X=127.0.0.1:1",
         "clockwall --help",
     ],
 )
 def test_interrupted_while_it_starts(line: str, tmp_path: Path) -> None:
     """
-    Ctrl-C ends a command without a word and with 130, whatever it is importing.
+    Ctrl-C exits with 130 and prints nothing, whichever module is being imported. None
+    of them belongs to the server.
     """
     (tmp_path / "sitecustomize.py").write_text(SPY)
     imported = tmp_path / "imported"
@@ -105,6 +106,7 @@ def test_interrupted_while_it_starts(line: str, tmp_path: Path) -> None:
     modules = imported.read_text().splitlines()
     ours = modules[modules.index("clock._start") + 1 :]
     assert "twisted" in ours
+    assert not {"clock.factory", "clock.ticker", "clock.timeformat"} & {*ours}
     for module in ours[:: len(ours) // 12]:
         ended = start(module)
         assert (module, ended.returncode, ended.stderr) == (module, 130, b"")

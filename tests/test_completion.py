@@ -1,5 +1,5 @@
 """
-What zsh completes, as a person sees it: a real zsh, on a terminal.
+The completions of a real zsh, on a terminal.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from world import BIN, need, need_module
+from processes import BIN, need, need_module
 
 need_module("pyte")
 
 from terminal import Terminal
 
-#: What a user has in F{.zshrc}, but for the two lines on how it looks.
+#: The user's F{.zshrc}. The zstyle lines only make the screen easy to read.
 SETUP = """
 autoload -U compinit && compinit -u -D
-compdef _twisted clockwall clock-netcat
+compdef _twisted clockwall clock-check clock-netcat
 zstyle ':completion:*' format '<%d>'
 zstyle ':completion:*' list-colors ''
 echo rea''dy
@@ -28,7 +28,7 @@ echo rea''dy
 @pytest.fixture(scope="module")
 def zsh() -> Iterator[Terminal]:
     """
-    Start a shell that knows how to complete our commands.
+    Start a zsh that completes our commands.
     """
     shell = [need("zsh"), "-f", "-i"]
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
@@ -47,7 +47,9 @@ def zsh() -> Iterator[Terminal]:
         ("twistd clock --interface ", {"0.0.0.0", "::", "::1", "localhost"}),
         ("twistd clock --zone Europe/L", {"Europe/London=", "Europe/Lisbon="}),
         ("twistd clock --port ", {"<TCP port>"}),
-        ("clockwall --check --", {"--for", "--json", "--max-gap"}),
+        ("clock-check --", {"--for", "--json", "--max-gap"}),
+        ("clock-check ", {"<NAME=HOST:PORT>"}),
+        ("clockwall --", {"--interval"}),
         ("clockwall ", {"<NAME=HOST:PORT>"}),
         ("clock-netcat ", {"<HOST:PORT, HOST or ENDPOINT>"}),
         ("clock-netcat localhost ", {"<PORT>"}),
@@ -55,10 +57,10 @@ def zsh() -> Iterator[Terminal]:
 )
 def test_offers(zsh: Terminal, typed: str, offered: set[str]) -> None:
     """
-    A Tab offers what can follow.
+    Tab offers what can follow.
     """
     zsh.type(b"\x15\x0c" + typed.encode())
     zsh.wait(lambda rows: rows[0] == f"$ {typed}".rstrip())
     zsh.type(b"\t")
-    # Two spaces or more stand between what is offered, and one may stand in it.
+    # Completions are at least two spaces apart, and may contain one.
     zsh.wait(lambda rows: offered <= {*re.split("  +", "  ".join(rows[1:]))})

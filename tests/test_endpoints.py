@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from world import (
+from processes import (
     BIN,
     DEADLINE,
     LINE,
@@ -73,16 +73,16 @@ def test_tls(certificate: Path) -> None:
         server.end()
 
 
-def test_readme_certificate(tmp_path: Path) -> None:
+def test_documented_certificate(tmp_path: Path) -> None:
     """
-    The README's commands make a certificate, serve it, and read from it; a client that
-    does not trust it reads nothing.
+    The documented commands make a certificate, serve it, and read from it; a client
+    that does not trust it reads nothing.
     """
     need_module("OpenSSL")
-    readme = (Path(__file__).parent.parent / "README.rst").read_text()
+    page = (Path(__file__).parent.parent / "docs" / "running.rst").read_text()
     made, served, read = re.findall(
         r"^    (openssl req .*)\n    twistd -n clock (.*)\n    clock-netcat (.*)",
-        readme,
+        page,
         re.MULTILINE,
     )[0]
     need("openssl")
@@ -117,7 +117,7 @@ def test_haproxy(version: int) -> None:
         with server.connect() as client:
             client.socket.sendall(header)
             assert all(LINE.fullmatch(line) for line in client.lines(3))
-        server.find(r"192\.0\.2\.7:4711 left")
+        server.find(r"192\.0\.2\.7:4711 disconnected")
 
 
 ACTIVATION = """
@@ -139,7 +139,7 @@ def test_systemd() -> None:
         number = listening.fileno()
         activated = [sys.executable, "-c", ACTIVATION, str(number), *twistd]
         with Program(activated, pass_fds=[number]) as server:
-            server.find("Telling")
+            server.find("Serving")
             address = listening.getsockname()
             with Client(socket.create_connection(address, DEADLINE)) as client:
                 assert LINE.fullmatch(client.line().text)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from world import LINE, Program, Server, command, need
+from processes import LINE, Program, Server, command, need
 
 TOOLS = {"twistd": ["twistd", "-n"], "twist": ["twist"]}
 
@@ -21,7 +21,7 @@ MISTAKES = [
     (["--interface", "192.0.2.1"], "192.0.2.1:8080: Cannot assign requested address; "),
     (["--interface", "nohost.invalid"], "nohost.invalid:8080: "),
     (["--tz", "Mars/Phobos"], "--tz 'Mars/Phobos': no such zone"),
-    (["--format", ""], "--format '': it shows nothing"),
+    (["--format", ""], "--format '': it renders nothing"),
     (["--format", "%H%n%M"], "--format '%H%n%M': it holds a line break"),
     (["--format", os.fsdecode(b"\xff")], "cannot be encoded in UTF-8"),
     (["--interval", "0"], "--interval '0' is not a number of seconds from 0.01 to"),
@@ -33,10 +33,10 @@ MISTAKES = [
     (["--listen", "unix:/nowhere/clock"], "unix:/nowhere/clock: "),
     (
         ["--listen", "tcp:0", "--port", "0"],
-        "takes the place of --port",
+        "replaces --port",
     ),
     (["--listen", "unix:/nowhere/a\nb\x1b[31m"], r"unix:/nowhere/a b\x1b[31m: No such"),
-    (["--listen", "systemd:domain=INET:index=0"], "systemd handed no such socket over"),
+    (["--listen", "systemd:domain=INET:index=0"], "systemd passed no such socket"),
     (["8080"], "'8080' is not an option"),
     (["--colour"], "option --colour not recognized"),
 ]

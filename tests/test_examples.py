@@ -7,7 +7,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from world import DEADLINE, command
+from processes import DEADLINE, command
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from unittest import mock
 
-from world import need_module
+from processes import need_module
 
 need_module("hypothesis")
 
@@ -24,7 +24,7 @@ from hypothesis.strategies import (
 )
 from twisted.internet.testing import MemoryReactorClock
 
-from clock import options as clock_options
+from clock import tap
 from clock.service import ClockService
 from clock.tap import Options, makeService
 
@@ -78,16 +78,17 @@ def test_options(arguments: list[str]) -> None:
     Any command line is a service, or one printable line that says why not.
     """
     arguments = [argument for argument in arguments if argument[:3] != "--h"]
-    options = Options(MemoryReactorClock())
+    options = Options()
     with (
         mock.patch.object(sys, "argv", ["twistd"]),
-        mock.patch.object(clock_options, "openFiles", lambda reactor: 1000),
+        mock.patch.object(tap, "raiseOpenFileLimit", lambda reactor: 1000),
     ):
         try:
             options.parseOptions(arguments)
+            service = makeService(options, MemoryReactorClock())
         except SystemExit as refusal:
             message = str(refusal.code)
             assert message.startswith("twistd clock: ")
             assert message.isprintable()
             return
-    assert isinstance(makeService(options), ClockService)
+    assert isinstance(service, ClockService)

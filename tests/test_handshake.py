@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 
 import pytest
-from world import LINE, UNIT, Client, Server
+from processes import LINE, UNIT, Client, Server
 
 HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
 
@@ -25,8 +25,8 @@ def test_tls_client_that_never_shakes_hands(certificate: Path) -> None:
         assert mute.silent(0.1 * UNIT)
         with Client(context.wrap_socket(server.connect().socket)) as client:
             assert LINE.fullmatch(client.line(1 * UNIT).text)
-            server.find(r"A client came for .*: 1 served, 0 waiting")
-        server.find(r"left")
+            server.find(r"connected to .*: 1 active, 0 waiting")
+        server.find(r"disconnected")
 
 
 def test_client_that_sends_no_header() -> None:
@@ -39,7 +39,7 @@ def test_client_that_sends_no_header() -> None:
         client.socket.sendall(HEADER)
         assert LINE.fullmatch(client.line(1 * UNIT).text)
         assert mute.silent(0.1 * UNIT)
-        server.find(r"A client came for .*: 1 served, 0 waiting")
+        server.find(r"connected to .*: 1 active, 0 waiting")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,16 @@ import time
 from pathlib import Path
 
 import pytest
-from world import DEADLINE, LINE, Client, Program, Server, command, need, need_module
+from processes import (
+    DEADLINE,
+    LINE,
+    Client,
+    Program,
+    Server,
+    command,
+    need,
+    need_module,
+)
 
 TOOLS = {
     "twistd": ["twistd", "-n", "--pidfile=", "--logfile=clock.log"],

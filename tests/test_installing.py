@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from world import DEADLINE, LINE, Program
+from processes import DEADLINE, LINE, Program
 
 SOURCE = Path(__file__).parent.parent
 
@@ -63,7 +63,7 @@ def test_plugin_is_there(way: str, tmp_path: Path) -> None:
         assert "--sequential" in run(bin / tool, "clock", "--help", cwd=tmp_path)
     twist = [str(bin / "twist"), "--log-format=text", "clock", "--port=0"]
     with Program(twist, cwd=tmp_path) as server:
-        port = server.find(r"Telling .* on 127\.0\.0\.1:(\d+)$")[1]
+        port = server.find(r"Serving .* on 127\.0\.0\.1:(\d+)$")[1]
         with Program([str(bin / "clock-netcat"), f":{port}"]) as client:
             assert LINE.fullmatch(client.line().text)
     assert "PASSED" in run(bin / "trial", "clock.tests", cwd=tmp_path)

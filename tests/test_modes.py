@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-from world import DEADLINE, LINE, UNIT, Program, Server, command, second_of_day
+from processes import DEADLINE, LINE, UNIT, Program, Server, command, second_of_day
 
 
 def netcat(server: Server) -> Program:
@@ -81,11 +81,11 @@ def test_verbose_log() -> None:
     zone = "--tz=Asia/Tokyo"
     with Server("--verbose", "--interval", "0.1", zone) as server:
         with server.connect() as client:
-            server.find("A client came for Asia/Tokyo: 1 served, 0 waiting")
+            server.find("connected to Asia/Tokyo: 1 active, 0 waiting")
             client.lines(3)
             host, port = client.socket.getsockname()
-        left = rf"{host}:{port} left Asia/Tokyo after 0\.\d s and \d lines: \w"
-        server.find(left)
+        ended = r"disconnected from Asia/Tokyo after 0\.\d s and \d lines: \w"
+        server.find(rf"{host}:{port} {ended}")
 
 
 LIBRARY = """

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from world import DEADLINE, LINE, Program, Server, command, unanswered
+from processes import DEADLINE, LINE, Program, Server, command, unanswered
 
 NETCAT = [command("clock-netcat")]
 MODULE = [sys.executable, "-m", "clock.netcat"]
@@ -36,7 +36,7 @@ def accepted(*arguments: str) -> Iterator[tuple[socket.socket, Program]]:
 
 def fails(*arguments: str) -> str:
     """
-    Run the client, which fails, and give its one line.
+    Run the client, assert that it fails, and return its one line.
     """
     with Program([*NETCAT, *arguments]) as client:
         assert client.end() == 1
@@ -46,7 +46,7 @@ def fails(*arguments: str) -> str:
 
 def test_copies_until_the_end() -> None:
     """
-    Bytes arrive as they are sent, unchanged, and the end is a success.
+    Bytes are copied unchanged. When the server closes, the exit status is 0.
     """
     with accepted() as (connection, client):
         connection.sendall(b"no newline: \xff\x00\n")
@@ -68,7 +68,7 @@ def test_as_a_module() -> None:
 
 def test_unix_socket(tmp_path: object) -> None:
     """
-    It reads from any Twisted endpoint, such as a UNIX socket.
+    Any Twisted client endpoint is read, such as a UNIX socket.
     """
     path = f"{tmp_path}/clock"
     with (
@@ -80,7 +80,7 @@ def test_unix_socket(tmp_path: object) -> None:
 
 def test_host_and_port() -> None:
     """
-    Host and port may be two arguments, as netcat's are.
+    Host and port may be two arguments, as for netcat.
     """
     with (
         Server() as server,
@@ -89,22 +89,22 @@ def test_host_and_port() -> None:
         assert LINE.fullmatch(client.line().text)
 
 
-def test_turned_away() -> None:
+def test_refused_by_the_server() -> None:
     """
-    A client that the server turns away learns so.
+    A client that the server refuses reports so.
     """
     with Server("--max-clients", "1") as server, server.connect() as served:
         served.line()
         line = fails(f":{server.port}")
         assert line == (
-            f"clock-netcat: :{server.port}: closed by the server, which sent nothing: "
-            "it may be at its client limit"
+            f"clock-netcat: :{server.port}: the server closed without sending "
+            "anything: it may be at its client limit"
         )
 
 
 def test_tls(certificate: Path) -> None:
     """
-    A certificate that nobody vouches for is a failure, in OpenSSL's words alone.
+    A certificate that is not trusted is an error, in OpenSSL's words.
     """
     trust = f"trustRoots={certificate.parent}"
     with Server(listen=["--listen", f"ssl:0:privateKey={certificate}"]) as server:
@@ -117,14 +117,14 @@ def test_tls(certificate: Path) -> None:
 
 def test_without_tls() -> None:
     """
-    Without OpenSSL, what to install is said.
+    Without OpenSSL, the error says what to install.
     """
     code = "import sys; sys.modules['OpenSSL'] = None; import clock.netcat as netcat"
     code += "; netcat.main(['tls:localhost:1'])"
     with Program([sys.executable, "-c", code]) as client:
         assert client.errors() == (
             "clock-netcat: tls:localhost:1: TLS needs OpenSSL: "
-            "pip install 'clock[tls]'\n"
+            "pip install 'txclock[tls]'\n"
         )
         assert client.end() == 1
 
@@ -142,7 +142,7 @@ def test_ipv6() -> None:
 
 def test_interrupted() -> None:
     """
-    Ctrl-C ends it with 130, without a word.
+    Ctrl-C exits with 130 and prints nothing.
     """
     with accepted() as (connection, client):
         connection.sendall(b"x\n")
@@ -152,9 +152,9 @@ def test_interrupted() -> None:
         assert client.errors() == ""
 
 
-def test_interrupted_while_nobody_reads() -> None:
+def test_interrupted_while_output_is_full() -> None:
     """
-    Ctrl-C ends it at once even while its output is full.
+    Ctrl-C exits at once even while nothing reads the output.
     """
     reading, writing = os.pipe()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -172,9 +172,9 @@ def test_interrupted_while_nobody_reads() -> None:
     os.close(writing)
 
 
-def test_reader_gone() -> None:
+def test_output_closed() -> None:
     """
-    When who reads its output has gone, it ends quietly.
+    When nothing reads its output any more, it exits with status 0.
     """
     with Server("--interval", "0.1") as server:
         pipeline = f"{NETCAT[0]} :{server.port} | head -3; echo ${{PIPESTATUS[0]}}"
@@ -187,7 +187,7 @@ def test_reader_gone() -> None:
 
 def test_reset() -> None:
     """
-    A connection that is reset is a failure.
+    A reset connection is an error.
     """
     with accepted() as (connection, client):
         connection.sendall(b"x\n")
@@ -201,7 +201,7 @@ def test_reset() -> None:
 
 def test_refused() -> None:
     """
-    Nobody listening is a failure in one line.
+    A refused connection is an error.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"127.0.0.1:{listening.getsockname()[1]}"
@@ -210,7 +210,7 @@ def test_refused() -> None:
 
 def test_unknown_host() -> None:
     """
-    So is a host that does not exist.
+    A host name that does not resolve is an error.
     """
     line = fails("nohost.invalid:80")
     assert line.startswith("clock-netcat: nohost.invalid:80: DNS lookup failed")
@@ -218,7 +218,7 @@ def test_unknown_host() -> None:
 
 def test_time_out() -> None:
     """
-    So is a host that does not answer: here, one whose queue is full.
+    A host that does not answer is an error. Here the backlog of a port is full.
     """
     with unanswered() as port:
         line = fails(f"tcp:127.0.0.1:{port}:timeout=1")
@@ -227,7 +227,7 @@ def test_time_out() -> None:
 
 def test_terminated() -> None:
     """
-    SIGTERM ends it as it ends any program, and blames nobody.
+    SIGTERM ends it with that signal, and prints nothing.
     """
     with accepted() as (connection, client):
         connection.sendall(b"x\n")
@@ -239,7 +239,7 @@ def test_terminated() -> None:
 
 def test_no_output() -> None:
     """
-    Without a standard output it has nothing to do.
+    A closed standard output is an error.
     """
     with Program(["bash", "-c", f"exec {NETCAT[0]} :1 >&-"]) as client:
         assert client.end() == 1
@@ -248,7 +248,7 @@ def test_no_output() -> None:
 
 def test_bad_address() -> None:
     """
-    So is an address that is none.
+    An address that is not valid is an error.
     """
     expected = "clock-netcat: :0: a port is a whole number from 1 to 65535"
     assert fails(":0") == expected

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from network import Link
-from world import DEADLINE, Program, need
+from processes import DEADLINE, Program, need
 
 TESTS = Path(__file__).parent
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from processes import DEADLINE
 from reactors import on_each_reactor
 from twisted.internet.defer import inlineCallbacks
 from twisted.internet.endpoints import TCP4ServerEndpoint
@@ -18,12 +19,11 @@ from twisted.internet.task import deferLater
 from twisted.internet.test.reactormixins import ReactorBuilder
 from twisted.internet.threads import deferToThreadPool
 from twisted.trial.unittest import SynchronousTestCase
-from world import DEADLINE
 
-from clock import ClockFactory, Ticker
+from clock import ClockFactory, ClockProtocol, Ticker
+from clock.endpoint import ImmediateEndpoint
 from clock.limits import ClientLimit
 from clock.service import ClockService, ListeningService
-from clock.transport import PromptEndpoint
 
 pytestmark = pytest.mark.usefixtures("event_loop")
 
@@ -65,7 +65,7 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         pool = reactor, reactor.getThreadPool()
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         listener = ListeningService(
-            "x", PromptEndpoint(endpoint), ClockFactory(ticker=Ticker(reactor))
+            "x", ImmediateEndpoint(endpoint), ClockFactory(ticker=Ticker(reactor))
         )
         service = ClockService([listener])
         received: list[bytes] = []
@@ -91,7 +91,7 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         factory = ClockFactory(ticker=Ticker(reactor), limit=limit)
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
         ports: list[Any] = []
-        PromptEndpoint(endpoint, admit=limit.admit).listen(factory).addCallback(
+        ImmediateEndpoint(endpoint, admit=limit.admit).listen(factory).addCallback(
             ports.append
         )
         kept: list[bool] = []
@@ -106,7 +106,8 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
                     stuck.shutdown(socket.SHUT_WR)
                 while len(limit._halfClosed) < 2:
                     yield deferLater(reactor, 0.001, lambda: None)
-                evicted = [each for each in factory.serving if each.halfClosed]
+                active = cast("list[ClockProtocol]", [*factory.turns.active])
+                evicted = [each for each in active if each.halfClosed]
                 for client in evicted:
                     # More than two kernels hold: it is stuck.
                     client.transport.write(bytes(10_000_000))
@@ -121,13 +122,13 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
                 fillers = [os.dup(0) for _ in range(20)]
                 ports[0].numberAccepts = 20
                 while limit.count < 3 or any(
-                    each in factory.serving for each in evicted
+                    each in factory.turns.active for each in evicted
                 ):
                     yield deferLater(reactor, 0.001, lambda: None)
                 yield deferLater(reactor, 0.01, lambda: None)
                 for filler in fillers:
                     os.close(filler)
-                kept.append(any(client.halfClosed for client in factory.serving))
+                kept.append(any(client.halfClosed for client in factory.turns.active))
                 for each in (stays, *newcomers):
                     each.close()
                 while limit.count:

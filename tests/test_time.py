@@ -14,9 +14,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from world import DEADLINE, LATE, Crowd, Server, age, skip, steps
+from processes import DEADLINE, LATE, Crowd, Server, age, skip, steps
 
-from clock.loop import LeanLoopingCall
+from clock._loop import LeanLoopingCall
 from clock.ticker import SECOND, Ticker
 
 
@@ -183,7 +183,7 @@ def test_thirty_days_of_a_bad_clock() -> None:
     ticker = Ticker(Steady(), 1.0, read)  # type: ignore[arg-type]
     told.append(ticker.now() // SECOND)
     loop = LeanLoopingCall(lambda: told.append(ticker.instant() // SECOND))
-    loop.clock = ticker
+    loop.clock = ticker  # type: ignore[assignment]
     loop.start(1, now=False)
     rate = 1.0
     days = 30 * 86_400

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from world import need_module
+from processes import need_module
 
 # Twisted's tests want it.
 need_module("hamcrest")
@@ -28,7 +28,8 @@ from twisted.internet.test.reactormixins import ReactorBuilder
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from clock.transport import PromptEndpoint, PromptWrites
+from clock._writes import ImmediateWrites
+from clock.endpoint import ImmediateEndpoint
 
 # Twisted's tests leave sockets to the garbage collector, and use what Python and
 # Twisted have deprecated since.
@@ -47,31 +48,31 @@ def garbage() -> Iterator[None]:
     gc.collect()
 
 
-class Server(PromptWrites, tcp.Server):
+class Server(ImmediateWrites, tcp.Server):
     """
     What listens, with prompt writes.
     """
 
 
-class Client(PromptWrites, tcp.Client):
+class Client(ImmediateWrites, tcp.Client):
     """
     What connects, with prompt writes: most of Twisted's tests write from there.
     """
 
 
-class UNIXServer(PromptWrites, unix.Server):
+class UNIXServer(ImmediateWrites, unix.Server):
     """
     What listens on a UNIX socket, with prompt writes.
     """
 
 
-class UNIXClient(PromptWrites, unix.Client):
+class UNIXClient(ImmediateWrites, unix.Client):
     """
     What connects to one, with prompt writes.
     """
 
 
-class PromptServers:
+class ImmediateServers:
     """
     To be mixed into a builder of tests: what listens has prompt writes.
     """
@@ -85,7 +86,7 @@ class PromptServers:
         self.patch(unix.Port, "transport", UNIXServer)
 
 
-class PromptBoth(PromptServers):
+class ImmediateBoth(ImmediateServers):
     """
     The same, and for what connects as well.
     """
@@ -102,17 +103,17 @@ class PromptBoth(PromptServers):
 # Of those left out, the clients of AbortConnectionTests count on it that what is
 # written before an abort in the same turn is not sent. Ours is.
 BUILDERS = [
-    (PromptBoth, test_tcp.TCP4ClientTestsBuilder),
-    (PromptServers, test_tcp.TCPPortTestsBuilder),
-    (PromptBoth, test_tcp.TCPConnectionTestsBuilder),
-    (PromptBoth, test_tcp.TCPTransportTestsBuilder),
-    (PromptServers, test_tcp.AbortConnectionTests),
-    (PromptBoth, test_unix.UNIXTestsBuilder),
+    (ImmediateBoth, test_tcp.TCP4ClientTestsBuilder),
+    (ImmediateServers, test_tcp.TCPPortTestsBuilder),
+    (ImmediateBoth, test_tcp.TCPConnectionTestsBuilder),
+    (ImmediateBoth, test_tcp.TCPTransportTestsBuilder),
+    (ImmediateServers, test_tcp.AbortConnectionTests),
+    (ImmediateBoth, test_unix.UNIXTestsBuilder),
 ]
 
 
 for mixin, builder in BUILDERS:
-    ours: Any = type(f"Prompt{builder.__name__}", (mixin, builder), {})
+    ours: Any = type(f"Immediate{builder.__name__}", (mixin, builder), {})
     globals().update(on_each_reactor(ours))
 
 
@@ -135,7 +136,7 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         """
         reactor = self.buildReactor()
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
-        listening = PromptEndpoint(endpoint).listen(Factory.forProtocol(protocol))
+        listening = ImmediateEndpoint(endpoint).listen(Factory.forProtocol(protocol))
         ports: list[Any] = []
         listening.addCallback(ports.append)
         client = socket.create_connection(("127.0.0.1", ports[0].getHost().port), 5)
@@ -247,7 +248,7 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
                 reactor.callLater(0.05, reactor.stop)
 
         endpoint = UNIXServerEndpoint(reactor, path)
-        PromptEndpoint(endpoint).listen(Factory.forProtocol(Writer))
+        ImmediateEndpoint(endpoint).listen(Factory.forProtocol(Writer))
         client = socket.socket(socket.AF_UNIX)
         self.addCleanup(client.close)
         client.settimeout(5)

@@ -1,13 +1,12 @@
 """
-Who is served what, however clients come and go and time passes: a Hypothesis state
-machine.
+Which lines each client gets, whatever clients and time do: a Hypothesis state machine.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
 
-from world import need_module
+from processes import need_module
 
 need_module("hypothesis")
 
@@ -21,7 +20,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from clock.tests.fixture import Client, House
+from clock.tests.fixture import Client, ClockFixture
 
 #: Nanoseconds in a second.
 SECOND = 1_000_000_000
@@ -29,16 +28,18 @@ SECOND = 1_000_000_000
 
 class Turns(RuleBasedStateMachine):
     """
-    A factory in memory, and beside it a list of who should be there.
+    A factory in memory, and a model of its clients.
 
-    @ivar present: who is connected and was not closed by the service's end, in the
-        order they came.
-    @ivar yielded: who was half-closed in somebody's way.
-    @ivar paused: whose transport has taken all that it can.
-    @ivar highest: the latest time that the wall clock has shown since it was set
-        back last, in nanoseconds.
-    @ivar checked: of each client, how many lines were looked at.
-    @ivar excused: who may be shown an earlier second next, as the clock was set back.
+    @ivar present: the connected clients in order of arrival, without those that
+        C{disconnectAll} has disconnected.
+    @ivar stopped: the connected clients that C{disconnectAll} has disconnected.
+    @ivar yielded: the half-closed clients that had to give way.
+    @ivar paused: the clients whose transport is full.
+    @ivar highest: the latest time of the wall clock since it was last set back, in
+        nanoseconds.
+    @ivar checked: for each client, the number of lines that were checked.
+    @ivar excused: the clients that may get an earlier second next, as the wall clock
+        was set back.
     """
 
     clients = Bundle("clients")
@@ -48,40 +49,40 @@ class Turns(RuleBasedStateMachine):
         """
         Begin in either mode.
         """
-        self.house = House.new(format="json", sequential=sequential)
+        self.fixture = ClockFixture.new(format="json", sequential=sequential)
         self.present: list[Client] = []
         self.stopped: list[Client] = []
         self.yielded: list[Client] = []
         self.paused: list[Client] = []
         self.checked: dict[int, int] = {}
         self.excused: list[Client] = []
-        self.highest = self.house.wallClock()
+        self.highest = self.fixture.wallClock()
 
     def kept(self) -> list[Client]:
         """
-        List those who should not have been let go.
+        Return the clients that should not have been disconnected.
         """
         return [each for each in self.present if each not in self.yielded]
 
     def served(self) -> list[Client]:
         """
-        List those who should be served: everyone, or the one who came first.
+        Return the clients that should be served: all of them, or the first one.
         """
-        return self.kept()[:1] if self.house.factory.sequential else self.kept()
+        return self.kept()[:1] if self.fixture.factory.turns.sequential else self.kept()
 
     def make_way(self) -> None:
         """
-        Note who yields: a half-closed client with somebody behind it.
+        Let half-closed clients with another one behind them give way.
         """
-        if self.house.factory.sequential:
+        if self.fixture.factory.turns.sequential:
             before = self.kept()[:-1]
             self.yielded += [each for each in before if each.protocol.halfClosed]
 
-    def come(self) -> Client:
+    def add(self) -> Client:
         """
-        Let one more connect.
+        Connect a client.
         """
-        client = self.house.connect()
+        client = self.fixture.connect()
         self.present.append(client)
         self.make_way()
         return client
@@ -89,24 +90,24 @@ class Turns(RuleBasedStateMachine):
     @rule(target=clients)
     def connect(self) -> Client:
         """
-        One more comes.
+        A client connects.
         """
-        return self.come()
+        return self.add()
 
     @rule(client=consumes(clients))
-    def leave(self, client: Client) -> None:
+    def disconnect(self, client: Client) -> None:
         """
-        Somebody leaves; a turn that ends is another's beginning.
+        A client disconnects. If it was served, the next turn begins.
         """
         for clients in (self.present, self.stopped):
             if client in clients:
                 clients.remove(client)
-        client.leave()
+        client.disconnect()
 
     @rule(client=clients)
     def half_close(self, client: Client) -> None:
         """
-        Somebody sends no more.
+        A client closes its sending half.
         """
         client.halfClose()
         self.make_way()
@@ -114,9 +115,9 @@ class Turns(RuleBasedStateMachine):
     @rule(client=clients)
     def pause_or_resume(self, client: Client) -> None:
         """
-        Somebody takes no more, or what was sent.
+        A client stops reading, or reads again.
         """
-        assume(not client.dropped)
+        assume(not client.closed)
         if client in self.paused:
             self.paused.remove(client)
             client.protocol.resumeProducing()
@@ -127,60 +128,61 @@ class Turns(RuleBasedStateMachine):
     @rule(ticks=strategies.integers(1, 5))
     def tick(self, ticks: int) -> None:
         """
-        Time passes: all who are served, and take it, are told.
+        Time passes. Each client that is served and reads has the current tick.
         """
-        self.house.clock.advance(0)
+        self.fixture.clock.advance(0)
         for _ in range(ticks):
-            self.house.clock.advance(1)
+            self.fixture.clock.advance(1)
         for client in self.served():
             if client not in self.paused:
-                assert client.lines()[-1]["tick"] == self.house.factory.ticker.tick
+                assert client.lines()[-1]["tick"] == self.fixture.factory.ticker.tick
 
     @rule(target=clients, milliseconds=strategies.integers(1, 2500))
     def connect_late(self, milliseconds: int) -> Client:
         """
-        Time passes, but the reactor is busy; one more comes before its timers run.
+        Time passes while the reactor is busy. A client connects before the delayed
+        calls are made.
         """
-        self.house.clock.rightNow += milliseconds / 1000
-        return self.come()
+        self.fixture.clock.rightNow += milliseconds / 1000
+        return self.add()
 
     @rule(milliseconds=strategies.integers(-400, 400))
     def slew(self, milliseconds: int) -> None:
         """
-        The wall clock is put right a little, never by a second in all.
+        The wall clock is slewed, by less than a second in all.
         """
         change = milliseconds * SECOND // 1000
-        assume(self.house.wallClock() + change > self.highest - SECOND * 9 // 10)
-        self.house.offset += change
+        assume(self.fixture.wallClock() + change > self.highest - SECOND * 9 // 10)
+        self.fixture.offset += change
 
     @rule(seconds=strategies.integers(-3600, 3600))
     def set_clock(self, seconds: int) -> None:
         """
-        The wall clock is set, and the service has the time to notice.
+        The wall clock is set, and the ticker has the time to notice.
         """
-        self.house.offset += seconds * SECOND
+        self.fixture.offset += seconds * SECOND
         if seconds < 0:
-            self.highest = self.house.wallClock()
+            self.highest = self.fixture.wallClock()
             self.excused = [*self.present]
         self.tick(2)
 
     @rule()
     def stop_and_start(self) -> None:
         """
-        The service stops: everyone is let go. Then it starts again.
+        The service stops, which disconnects every client, and starts again.
         """
-        self.house.factory.disconnectAll()
+        self.fixture.factory.disconnectAll()
         self.stopped += self.present
         self.present, self.yielded = [], []
-        self.house.factory.doStart()
+        self.fixture.factory.doStart()
 
     @invariant()
     def each_second_once(self) -> None:
         """
-        No tick is shown twice, and no second, unless the clock was set back.
+        No tick is sent twice, and no second, unless the clock was set back.
         """
-        self.highest = max(self.highest, self.house.wallClock())
-        for client in self.house.clients:
+        self.highest = max(self.highest, self.fixture.wallClock())
+        for client in self.fixture.clients:
             lines = client.lines()
             new = lines[max(0, self.checked.get(id(client), 0) - 1) :]
             for before, after in pairwise(new):
@@ -192,9 +194,9 @@ class Turns(RuleBasedStateMachine):
             self.checked[id(client)] = len(lines)
 
     @invariant()
-    def only_the_served_are_told(self) -> None:
+    def lines_only_for_the_served(self) -> None:
         """
-        All who are served and take it have been told, and those who wait were not.
+        Each client that is served and reads has got a line, and no waiting one has.
         """
         served = self.served()
         for client in self.kept():
@@ -204,22 +206,22 @@ class Turns(RuleBasedStateMachine):
                 assert client.received
 
     @invariant()
-    def whoever_is_let_go_has_a_reason(self) -> None:
+    def disconnected_for_a_reason(self) -> None:
         """
-        Connections are closed at the end, or half-closed in somebody's way.
+        Clients are disconnected because the service stops, or to give way.
         """
         for client in self.present:
-            assert client.dropped == (client in self.yielded)
+            assert client.closed == (client in self.yielded)
         for client in self.stopped:
-            assert client.dropped
+            assert client.closed
 
     @invariant()
-    def no_timer_is_left(self) -> None:
+    def no_delayed_call_is_left(self) -> None:
         """
-        When all have gone, no timer is left.
+        Without clients no delayed call is left.
         """
         if not (self.present or self.stopped):
-            assert self.house.timers() == 0
+            assert self.fixture.delayedCalls() == 0
 
 
 TestTurns = Turns.TestCase

@@ -1,5 +1,5 @@
 """
-C{clockwall}, as a person sees it: on a terminal, with servers that come to grief.
+C{clockwall} on a terminal, with servers that fail or misbehave.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from world import (
+from processes import (
     DEADLINE,
     UNIT,
     Program,
@@ -34,20 +34,20 @@ from terminal import CTRL_BACKSLASH, CTRL_C, CTRL_Z, Terminal
 
 WALL = command("clockwall")
 
-#: A row of a clock that is well: its name, the time, and how old that is.
+#: The row of a live clock: its name, its time and its age.
 LIVE = re.compile(r"(\S+) +(\d\d:\d\d:\d\d) +(\d+\.\d) s  live")
 
 
 def wall(*clocks: str, **options: object) -> Terminal:
     """
-    Show clocks on a terminal.
+    Run the wall on a terminal.
     """
     return Terminal([WALL, *clocks], **options)  # type: ignore[arg-type]
 
 
 def live(row: str) -> str:
     """
-    Give the time that a row shows, if its clock is well.
+    Return the time in a row whose clock is live, otherwise an empty string.
     """
     match = LIVE.match(row)
     return match[2] if match else ""
@@ -55,7 +55,7 @@ def live(row: str) -> str:
 
 def cpu_seconds(pid: int) -> float:
     """
-    Tell how long a process has run on a processor.
+    Return the CPU time that a process has used, in seconds.
     """
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -63,7 +63,7 @@ def cpu_seconds(pid: int) -> float:
 
 def shown(terminal: Terminal, row: int, count: int) -> list[bytes]:
     """
-    Read so many times, one after another, in one row.
+    Return the next times that a row shows, as many as C{count}.
     """
     times: list[str] = []
     for _ in range(count):
@@ -76,29 +76,29 @@ def shown(terminal: Terminal, row: int, count: int) -> list[bytes]:
 
 
 @contextmanager
-def hostile(*says: bytes, every: float = 0) -> Iterator[str]:
+def misbehaving(*chunks: bytes, every: float = 0) -> Iterator[str]:
     """
-    Be a server that says these things to whoever comes, the last of them for ever
-    if there is a time to pass in between, and give its address.
+    Run a server that sends these chunks to each client, and give its address. With
+    C{every}, it repeats the last chunk after so many seconds, for ever.
     """
-    over = threading.Event()
+    stopped = threading.Event()
     clients: list[socket.socket] = []
 
     def serve(listening: socket.socket) -> None:
-        while not over.is_set():
+        while not stopped.is_set():
             try:
                 client, _ = listening.accept()
             except TimeoutError:
                 continue
             clients.append(client)
-            threading.Thread(target=talk, args=[client], daemon=True).start()
+            threading.Thread(target=send, args=[client], daemon=True).start()
 
-    def talk(client: socket.socket) -> None:
+    def send(client: socket.socket) -> None:
         try:
-            for each in says:
+            for each in chunks:
                 client.sendall(each)
-            while every and not over.wait(every):
-                client.sendall(says[-1])
+            while every and not stopped.wait(every):
+                client.sendall(chunks[-1])
         except OSError:
             return
 
@@ -109,15 +109,15 @@ def hostile(*says: bytes, every: float = 0) -> Iterator[str]:
         try:
             yield f"127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            over.set()
+            stopped.set()
             accepting.join(DEADLINE)
             for client in clients:
                 client.close()
 
 
-def test_every_clock_in_its_row() -> None:
+def test_rows() -> None:
     """
-    Clocks stand in the order given, each with its time, which moves on by the second.
+    Clocks stay in the order given. Each shows its time, which advances every second.
     """
     with Server("--tz", "UTC", "--zone", "Asia/Tokyo=0") as server:
         port, tokyo = server.port, server.port_of("Asia/Tokyo")
@@ -131,11 +131,11 @@ def test_every_clock_in_its_row() -> None:
             assert steps(shown(terminal, 1, 4)) == [1, 1, 1]
 
 
-def test_killed_and_started_again() -> None:
+def test_killed_and_restarted() -> None:
     """
-    A server that is killed is down, with the reason and the time until the next try;
-    no time of its is shown. The others are not disturbed, nor moved, and it is back
-    by itself when there is a server again.
+    A clock whose server is killed is down, with the reason and the time until the next
+    attempt, and shows no time. The other rows stay where they are. When there is a
+    server again, the clock is live again.
     """
     with Server() as steady, Server() as doomed:
         port = doomed.port
@@ -157,8 +157,8 @@ def test_killed_and_started_again() -> None:
 
 def test_stopped_and_continued() -> None:
     """
-    A server that is stopped is stale after two and a half seconds, and the age of its
-    last line grows; then it is live again, and was never disconnected.
+    A clock whose server is stopped is stale after 2.5 seconds, and its age grows. When
+    the server continues, the clock is live again, on the same connection.
     """
     with Server() as steady, Server() as stopped:
         clocks = f"Stopped=:{stopped.port}", f"Steady=:{steady.port}"
@@ -176,16 +176,16 @@ def test_stopped_and_continued() -> None:
             terminal.wait(lambda rows: live(rows[1]))
 
 
-def test_intervals_of_their_own() -> None:
+def test_intervals() -> None:
     """
-    A clock of five seconds beside one of a second is not stale between its lines, and
-    one of half a second is stale soon after it has stopped.
+    A clock with an interval of 5 seconds is not stale between its lines. One with half
+    a second is stale soon after it stops.
     """
     with Server("--interval", "5") as slow, Server("--interval", "0.5") as fast:
         clocks = f"Slow=:{slow.port}", f"Fast=:{fast.port}"
         with wall(*clocks) as terminal:
             terminal.wait(lambda rows: re.search(r" 4\.[5-9] s  live", rows[1]))
-            # Whatever the machine does, half of the gaps are intervals.
+            # On a slow machine, half of the gaps are still intervals.
             shown(terminal, 2, 4)
             fast.interrupt(signal.SIGSTOP)
             before = time.monotonic()
@@ -195,34 +195,34 @@ def test_intervals_of_their_own() -> None:
             assert live(rows[1])
 
 
-def test_server_that_says_nothing() -> None:
+def test_silent_server() -> None:
     """
-    A server that never says anything is not waited for by the others, and has no time
-    to show; one that takes no connection does not hold them up either.
+    A server that sends nothing, or accepts no connection, does not delay the other
+    clocks.
     """
     with (
         Server() as server,
-        hostile() as silent,
-        unanswered() as deaf,
-        wall(f"Deaf=:{deaf}", f"Silent={silent}", f"Here=:{server.port}") as terminal,
+        misbehaving() as silent,
+        unanswered() as full,
+        wall(f"Full=:{full}", f"Silent={silent}", f"Here=:{server.port}") as terminal,
     ):
         rows = terminal.wait(lambda rows: live(rows[3]), 3 * UNIT)
-        assert re.fullmatch(r"Deaf +connecting", rows[1])
+        assert re.fullmatch(r"Full +connecting", rows[1])
         rows = terminal.wait(lambda rows: "stale" in rows[2])
         assert re.fullmatch(r"Silent +\d\.\d s  stale", rows[2])
         assert live(rows[3])
 
 
-def test_server_that_drives_the_terminal() -> None:
+def test_terminal_control() -> None:
     """
-    What a server sends is shown, and does nothing: control characters are escaped, a
-    line without an end is cut, and markup is text.
+    What a server sends cannot control the terminal: control characters are escaped, a
+    line without an end is truncated, and markup is plain text.
     """
     with (
         Server() as server,
-        hostile(b"\x1b[2J\x1b[31m\x07\r\n") as control,
-        hostile(b"x" * 1_000_000) as endless,
-        hostile("[red]\u202e\u0301[/]\xff\n".encode("utf-16"), b"\n[b]\n") as odd,
+        misbehaving(b"\x1b[2J\x1b[31m\x07\r\n") as control,
+        misbehaving(b"x" * 1_000_000) as endless,
+        misbehaving("[red]\u202e\u0301[/]\xff\n".encode("utf-16"), b"\n[b]\n") as odd,
         wall(
             f"Control={control}",
             f"Endless={endless}",
@@ -239,26 +239,26 @@ def test_server_that_drives_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("times", [10_000, 1])
-def test_server_that_babbles(times: int) -> None:
+def test_flood(times: int) -> None:
     """
-    A server that sends as fast as it can, in large portions or in small ones, neither
-    delays the others nor takes all of the processor.
+    A server that sends as fast as it can, in large chunks or in small ones, neither
+    delays the other clocks nor takes all of the CPU time.
     """
     with (
         Server() as server,
-        hostile(b"babble\n" * times, every=0.00001) as babbler,
-        wall(f"Babbler={babbler}", f"Here=:{server.port}") as terminal,
+        misbehaving(b"flood\n" * times, every=0.00001) as flooding,
+        wall(f"Flood={flooding}", f"Here=:{server.port}") as terminal,
     ):
-        terminal.wait(lambda rows: "babble" in rows[1] and live(rows[2]))
+        terminal.wait(lambda rows: "flood" in rows[1] and live(rows[2]))
         began, used = time.monotonic(), cpu_seconds(terminal.process.pid)
         assert steps(shown(terminal, 2, 4)) == [1, 1, 1]
         busy = cpu_seconds(terminal.process.pid) - used
         assert busy / (time.monotonic() - began) < 0.3
 
 
-def test_server_that_hangs_up() -> None:
+def test_server_that_closes_at_once() -> None:
     """
-    A server that closes at once is tried again after a while, not all of the time.
+    After a server that closes at once, there is a delay before the next attempt.
     """
     with socket.create_server(("127.0.0.1", 0)) as rude:
         rude.settimeout(DEADLINE)
@@ -279,9 +279,9 @@ def test_server_that_hangs_up() -> None:
         (b"", signal.SIGTERM),
     ],
 )
-def test_the_end(keys: bytes, number: int) -> None:
+def test_exit(keys: bytes, number: int) -> None:
     """
-    However it ends, the cursor is there again, and the screen is as it was.
+    However the wall exits, the cursor is visible again, and the screen is restored.
     """
     with Server() as server, wall(f"Here=:{server.port}") as terminal:
         terminal.wait(lambda rows: live(rows[1]))
@@ -296,41 +296,41 @@ def test_the_end(keys: bytes, number: int) -> None:
         assert b"Traceback" not in terminal.written
 
 
-def test_window_that_is_closed() -> None:
+def test_window_closed() -> None:
     """
-    A wall does not outlive its window.
+    The wall exits when its window is closed.
     """
     with (
         Server("--verbose") as server,
         wall(f"Here=:{server.port}", reads=False) as terminal,
     ):
-        server.find("A client came for .*: 1 served")
+        server.find("connected to .*: 1 active")
         server.connect().lines(2)
         terminal.hang_up()
         assert terminal.process.wait(DEADLINE) == 128 + signal.SIGHUP
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_end_while_the_terminal_takes_nothing(number: int) -> None:
+def test_exit_while_the_terminal_accepts_nothing(number: int) -> None:
     """
-    The wall ends even while it waits for its terminal, and writes nothing after it
-    has given that back.
+    The wall exits even while it waits for its terminal, and writes nothing after it has
+    restored the terminal.
     """
     with Server() as server:
         clocks = [f"Clock{count}=:{server.port}" for count in range(60)]
         env = {"PYTHONUNBUFFERED": ""}
-        with wall(*clocks, rows=70, columns=250, reads=False, environment=env) as end:
-            end.wait_for_output()
-            end.process.send_signal(number)
-            assert end.process.wait(DEADLINE) == 128 + number
-            end.read_on()
-            assert end.end() == 128 + number
-            assert b"Traceback" not in end.written
+        with wall(*clocks, rows=70, columns=250, reads=False, environment=env) as slow:
+            slow.wait_for_output()
+            slow.process.send_signal(number)
+            assert slow.process.wait(DEADLINE) == 128 + number
+            slow.read_on()
+            assert slow.end() == 128 + number
+            assert b"Traceback" not in slow.written
 
 
-def test_suspended() -> None:
+def test_suspend() -> None:
     """
-    Ctrl-Z gives the terminal back to the shell, until the wall is continued.
+    Ctrl-Z restores the terminal for the shell. C{fg} continues the wall.
     """
     shell = ["bash", "--norc", "--noprofile", "-i"]
     with Server() as server, Terminal(shell, environment={"PS1": "$ "}) as terminal:
@@ -338,8 +338,8 @@ def test_suspended() -> None:
         terminal.type(f"{WALL} Here=:{server.port}\n".encode())
         for _ in range(2):
             terminal.wait(lambda rows: live(rows[1]) and terminal.cursor_is_hidden())
-            # Ctrl-Z drops output that nobody has read yet. The screen may therefore
-            # still show what the shell said the last time.
+            # Ctrl-Z drops output that is still unread, so the screen may still show the
+            # shell's last output.
             terminal.written.clear()
             terminal.type(CTRL_Z)
             terminal.wait(lambda rows: b"Stopped" in terminal.written)
@@ -352,9 +352,9 @@ def test_suspended() -> None:
         assert terminal.end() == 130
 
 
-def test_suspended_for_good() -> None:
+def test_suspend_without_a_shell() -> None:
     """
-    Where there is no shell to continue it, Ctrl-Z does nothing.
+    Without a shell that could continue it, Ctrl-Z does nothing.
     """
     with Server() as server, wall(f"Here=:{server.port}") as terminal:
         terminal.wait(lambda rows: live(rows[1]))
@@ -365,16 +365,16 @@ def test_suspended_for_good() -> None:
 
 def test_nothing_is_erased() -> None:
     """
-    Each picture is drawn over the last, so nothing flickers: nothing is ever erased.
+    Each picture is drawn over the previous one. Erasing would flicker.
     """
     with Server() as server, wall(f"Here=:{server.port}") as terminal:
         shown(terminal, 1, 3)
         assert not re.search(rb"\x1b\[[0-9]*[JK]", terminal.written)
 
 
-def test_window_that_shrinks() -> None:
+def test_window_shrinks() -> None:
     """
-    A window that has become too small shows as many clocks as it can, whole.
+    A window that has become too small shows as many clocks as fit.
     """
     with Server() as server:
         clocks = [f"Clock{number}=:{server.port}" for number in range(6)]
@@ -388,8 +388,8 @@ def test_window_that_shrinks() -> None:
 
 def test_few_rows() -> None:
     """
-    In a window with too few rows, a clock that is down is shown before those that are
-    live, and says so however narrow the window is.
+    In a window with too few rows, a clock that is down is shown before the live ones.
+    It says so in a narrow window, too.
     """
     with Server() as server, socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -416,20 +416,20 @@ def test_colour(environment: dict[str, str]) -> None:
         assert bool(coloured) != bool(environment)
 
 
-def plain(clocks: Sequence[str]) -> Program:
+def printing(clocks: Sequence[str]) -> Program:
     """
-    Show clocks where there is no terminal.
+    Run the wall without a terminal.
     """
     return Program([WALL, *clocks])
 
 
 def test_without_a_terminal() -> None:
     """
-    Where standard output is no terminal, each change is a line.
+    Without a terminal, each change is a line.
     """
     with Server() as steady, Server() as doomed:
         clocks = [f"Steady=:{steady.port}", f"Doomed=:{doomed.port}"]
-        with plain(clocks) as program:
+        with printing(clocks) as program:
             program.find(r"^Steady \d\d:\d\d:\d\d\n$")
             for _ in range(4):
                 program.find(r"^Doomed \d\d:\d\d:\d\d\n$")
@@ -443,9 +443,9 @@ def test_without_a_terminal() -> None:
             assert program.errors() == ""
 
 
-def test_a_dumb_terminal() -> None:
+def test_dumb_terminal() -> None:
     """
-    A terminal that cannot be drawn on gets lines, too.
+    On a terminal that cannot be drawn on, each change is a line.
     """
     with (
         Server() as server,
@@ -455,9 +455,9 @@ def test_a_dumb_terminal() -> None:
         assert b"\x1b" not in terminal.written
 
 
-def test_nobody_reads() -> None:
+def test_output_closed() -> None:
     """
-    The wall ends when nobody reads what it prints any more.
+    The wall exits with status 0 when nothing reads its output any more.
     """
     with Server() as server:
         script = f"{WALL} Here=:{server.port} | head -n 1; echo ${{PIPESTATUS[0]}}"
@@ -467,9 +467,10 @@ def test_nobody_reads() -> None:
             assert program.errors() == ""
 
 
-def test_nowhere_to_write() -> None:
+def test_output_full() -> None:
     """
-    Where nothing can be written, not even that, the end is an error.
+    If neither standard output nor standard error can be written to, the exit status is
+    1.
     """
     with Server() as server:
         script = f"exec {WALL} Here=:{server.port} >/dev/full 2>/dev/full"
@@ -479,7 +480,7 @@ def test_nowhere_to_write() -> None:
 
 def test_without_standard_error() -> None:
     """
-    Where standard error is closed, the end is as ever.
+    A closed standard error changes nothing.
     """
     with Server() as server:
         script = f"exec {WALL} Here=:{server.port} 2>&-"
@@ -491,14 +492,14 @@ def test_without_standard_error() -> None:
 
 def test_bad_arguments() -> None:
     """
-    Bad arguments are one line, and the exit status is 1.
+    A mistake in the arguments is one line, and exit status 1.
     """
     for arguments, message in [
         ([], "no clock to read: try Here=localhost:8080"),
         (["Here=::1:80"], "'Here=::1:80': neither HOST:PORT nor [IPV6]:PORT nor "),
-        (["--check", "Here=:1"], "--check needs --for SECONDS"),
+        (["Here=:1", "Here=:2"], "two clocks are named 'Here': rename one"),
     ]:
-        with plain(arguments) as program:
+        with printing(arguments) as program:
             (line,) = program.errors().splitlines()
             assert line.startswith(f"clockwall: {message}")
             assert program.end() == 1

@@ -19,16 +19,15 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
-from clock import ClockFactory, ClockProtocol, Face
-from clock.ticker import Ticker
+from clock import ClockFactory, ClockProtocol, Ticker, TimeFormat
 
-#: Where the fake wall clock starts: 2023-11-14, 22:13:20 UTC.
+#: The time of the fake wall clock at the start: 2023-11-14, 22:13:20 UTC.
 START = 1_700_000_000
 
 
-def caughtEvents(testCase: SynchronousTestCase) -> list[LogEvent]:
+def capturedEvents(testCase: SynchronousTestCase) -> list[LogEvent]:
     """
-    Catch all that is logged until the test ends.
+    Capture all log events until the test ends.
     """
     events: list[LogEvent] = []
     observer = cast(ILogObserver, events.append)
@@ -39,7 +38,7 @@ def caughtEvents(testCase: SynchronousTestCase) -> list[LogEvent]:
 
 class ClientTransport(StringTransport):
     """
-    A transport whose closing is only noted, as a real one closes later.
+    A transport that only records how it is closed: a real one closes later.
     """
 
     aborted = False
@@ -48,14 +47,14 @@ class ClientTransport(StringTransport):
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        Lose the connection now, as a socket's own transport can.
+        Lose the connection at once, as a socket's own transport can.
         """
         self.lost = True
         self.protocol.connectionLost(reason)
 
     def abortConnection(self) -> None:
         """
-        Note that the connection was cut off.
+        Record that the connection was aborted.
         """
         self.aborted = True
 
@@ -63,7 +62,7 @@ class ClientTransport(StringTransport):
 @dataclass
 class Client:
     """
-    One client: the protocol that serves it, and what arrived.
+    One client: the protocol that serves it, and its transport.
     """
 
     protocol: ClockProtocol
@@ -72,19 +71,19 @@ class Client:
     @property
     def received(self) -> bytes:
         """
-        All that the client has been sent.
+        All bytes that the client was sent.
         """
         received: bytes = self.transport.value()
         return received
 
     @property
-    def dropped(self) -> bool:
+    def closed(self) -> bool:
         """
-        Whether the server has closed the connection, or cut it off.
+        Whether the server has closed or aborted the connection.
         """
         return bool(self.transport.disconnecting or self.transport.aborted)
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """
         Lose the connection.
         """
@@ -92,24 +91,24 @@ class Client:
 
     def halfClose(self) -> None:
         """
-        Send no more.
+        Close the client's sending half.
         """
         self.protocol.readConnectionLost()
 
     def lines(self) -> list[dict[str, Any]]:
         """
-        Read what the client has been sent in C{json}.
+        Parse all lines that the client was sent as JSON.
         """
         return [json.loads(line) for line in self.received.splitlines()]
 
 
 @dataclass
-class House:
+class ClockFixture:
     """
-    A factory, the fake time it runs on, and everyone who ever connected.
+    A factory, the fake time it runs on, and each client that ever connected.
 
     @ivar clock: the reactor's time.
-    @ivar offset: how far the wall clock is ahead of it, in nanoseconds.
+    @ivar offset: nanoseconds by which the wall clock is ahead of the reactor's time.
     """
 
     clock: Clock
@@ -125,29 +124,29 @@ class House:
         interval: float = 1.0,
         sequential: bool = False,
         verbose: bool = False,
-    ) -> House:
+    ) -> ClockFixture:
         """
-        Build a clock whose wall clock and timers are one fake clock.
+        Build a factory whose reactor time and wall clock are one fake clock.
         """
-        house = cls(Clock())
-        house.clock.advance(START)
-        house.factory = ClockFactory(
-            Face(format, timezone.utc),
-            ticker=Ticker(house.clock, interval, house.wallClock),
+        fixture = cls(Clock())
+        fixture.clock.advance(START)
+        fixture.factory = ClockFactory(
+            TimeFormat(format, timezone.utc),
+            ticker=Ticker(fixture.clock, interval, fixture.wallClock),
             sequential=sequential,
             verbose=verbose,
         )
-        return house
+        return fixture
 
     def wallClock(self) -> int:
         """
-        Read the wall clock, in nanoseconds since 1970.
+        Return the time of the wall clock, in nanoseconds since 1970.
         """
         return round(self.clock.seconds() * 1e9) + self.offset
 
     def connect(self, *, tls: bool = False) -> Client:
         """
-        Let one more client connect; with C{tls}, its handshake is to come.
+        Connect one more client; with C{tls}, its handshake is still to come.
         """
         address = IPv4Address("TCP", "192.0.2.1", 40_000 + len(self.clients))
         protocol = self.factory.buildProtocol(address)
@@ -160,8 +159,14 @@ class House:
         protocol.makeConnection(client.transport)
         return client
 
-    def timers(self) -> int:
+    def connectMany(self, count: int) -> list[Client]:
         """
-        Count the timers that are still set.
+        Connect so many clients, one after another.
+        """
+        return [self.connect() for _ in range(count)]
+
+    def delayedCalls(self) -> int:
+        """
+        Return the number of delayed calls on the reactor.
         """
         return len(self.clock.getDelayedCalls())

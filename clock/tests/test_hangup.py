@@ -24,7 +24,7 @@ from twisted.python.logfile import LogFile
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.hangup import HangUpService
-from clock.tests.fixture import caughtEvents
+from clock.tests.fixture import capturedEvents
 
 
 class Reactor:
@@ -76,7 +76,7 @@ class HangUpTests(SynchronousTestCase):
         """
         Send the signal, and tell what is logged.
         """
-        events = caughtEvents(self)
+        events = capturedEvents(self)
         os.kill(os.getpid(), signal.SIGHUP)
         return [event["log_format"].format(**event) for event in events]
 
@@ -108,7 +108,7 @@ class HangUpTests(SynchronousTestCase):
         self.assertEqual(self.hangUp(), ["Received SIGHUP: going on"])
         self.patch(os, "isatty", lambda number: False)
         for _ in range(2):
-            ended = "Received SIGHUP: the terminal has gone, so this ends"
+            ended = "Received SIGHUP: the terminal was closed, stopping"
             self.assertEqual(self.hangUp()[0], ended)
             self.assertTrue(self.reactor.stopped)
 

@@ -9,113 +9,125 @@ import resource
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.limits import MOST, REPORT_EVERY, ClientLimit, openFiles
-from clock.tests.fixture import House, caughtEvents
+from clock.limits import (
+    MAX_CLIENTS,
+    REPORT_INTERVAL,
+    ClientLimit,
+    raiseOpenFileLimit,
+)
+from clock.tests.fixture import capturedEvents
 
 
-class Guest:
+class LimitedClient:
     """
-    A client that notes its dismissal.
+    A client that records its eviction.
     """
 
     def __init__(self, limit: ClientLimit) -> None:
         self.limit = limit
-        self.dismissed = False
-        limit.came()
+        self.evicted = False
+        self.stays = limit.connected()
 
-    def dismiss(self) -> None:
+    def evict(self) -> None:
         """
-        Note it, and go.
+        Record it, and disconnect.
         """
-        self.dismissed = True
-        self.limit.left(self)
+        self.evicted = True
+        self.limit.disconnected(self)
 
 
 class ClientLimitTests(SynchronousTestCase):
     """
-    Who may come, and who makes room.
+    Which clients may connect, and which one is evicted.
     """
 
     def setUp(self) -> None:
         """
-        Have room for two.
+        Set a limit of two clients.
         """
         self.clock = Clock()
         self.limit = ClientLimit(2, self.clock)
-        self.events = caughtEvents(self)
+        self.events = capturedEvents(self)
 
     def test_none(self) -> None:
         """
-        Without a limit everyone may come.
+        Without a limit every client may connect.
         """
         limit = ClientLimit(None, self.clock)
         for _ in range(1000):
             self.assertTrue(limit.admit())
-            Guest(limit)
+            LimitedClient(limit)
+
+    def test_lessThanOne(self) -> None:
+        """
+        A limit of less than one client is an error at once.
+        """
+        error = self.assertRaises(ValueError, ClientLimit, 0, self.clock)
+        self.assertEqual(str(error), "a limit of 0 clients is less than 1")
 
     def test_full(self) -> None:
         """
-        As many may come as there is room for, and one more when one has left.
+        At the limit clients are refused, until one has disconnected.
         """
-        guests = []
+        clients = []
         for admitted in (True, True, False, False):
             self.assertEqual(self.limit.admit(), admitted)
             if admitted:
-                guests.append(Guest(self.limit))
-        self.limit.left(guests[0])
+                clients.append(LimitedClient(self.limit))
+        self.limit.disconnected(clients[0])
         self.assertTrue(self.limit.admit())
 
-    def test_halfClosedMakesRoom(self) -> None:
+    def test_withoutAdmit(self) -> None:
         """
-        When it is full, the one who half-closed first makes room.
+        A client that connects though C{admit} was not called may not stay at the limit.
         """
-        first, second = Guest(self.limit), Guest(self.limit)
+        clients = [LimitedClient(self.limit) for _ in range(3)]
+        self.assertEqual([each.stays for each in clients], [True, True, False])
+        self.assertEqual(len(self.events), 1)
+
+    def test_evict(self) -> None:
+        """
+        At the limit the client that half-closed first is evicted, in a later turn of
+        the reactor.
+        """
+        first, second = LimitedClient(self.limit), LimitedClient(self.limit)
         self.limit.halfClosed(second)
         self.limit.halfClosed(first)
         self.assertTrue(self.limit.admit())
-        third = Guest(self.limit)
-        # Not while connections are being accepted.
-        self.assertFalse(second.dismissed)
+        third = LimitedClient(self.limit)
+        self.assertFalse(second.evicted)
         self.clock.advance(0)
-        self.assertTrue(second.dismissed)
-        self.assertFalse(first.dismissed or third.dismissed)
+        self.assertTrue(second.evicted)
+        self.assertFalse(first.evicted or third.evicted)
         self.assertEqual(self.limit.refused, 0)
 
-    def test_eachMakesRoomForOne(self) -> None:
+    def test_evictOneForEach(self) -> None:
         """
-        As many are let in, before those who make room are closed, as there are of
-        these.
+        Before evicted clients are closed, one newcomer is admitted for each.
         """
-        first, second = Guest(self.limit), Guest(self.limit)
-        for guest in (first, second):
-            self.limit.halfClosed(guest)
+        first, second = LimitedClient(self.limit), LimitedClient(self.limit)
+        for client in (first, second):
+            self.limit.halfClosed(client)
         admitted = []
         for _ in range(4):
             admitted.append(self.limit.admit())
             if admitted[-1]:
-                Guest(self.limit)
+                LimitedClient(self.limit)
         self.assertEqual(admitted, [True, True, False, False])
-        # One of them goes by itself.
-        self.limit.left(first)
+        # One of them disconnects by itself.
+        self.limit.disconnected(first)
         self.clock.advance(0)
-        self.assertEqual([first.dismissed, second.dismissed], [False, True])
+        self.assertEqual([first.evicted, second.evicted], [False, True])
         self.assertEqual(self.limit.count, 2)
-
-    def test_nobody(self) -> None:
-        """
-        A limit that would let nobody in is a mistake.
-        """
-        error = self.assertRaises(ValueError, ClientLimit, 0, self.clock)
-        self.assertEqual(str(error), "a limit of 0 clients lets nobody in")
 
     def test_log(self) -> None:
         """
-        Those turned away are counted, and logged once a minute at most.
+        Refused clients are counted, and logged once a minute at most.
         """
         for _ in range(2):
-            Guest(self.limit)
+            LimitedClient(self.limit)
         logged: list[list[object]] = []
-        for step in (0, REPORT_EVERY - 1, 1, REPORT_EVERY, REPORT_EVERY):
+        for step in (0, REPORT_INTERVAL - 1, 1, REPORT_INTERVAL, REPORT_INTERVAL):
             self.clock.advance(step)
             if len(logged) < 2:
                 for _ in range(5):
@@ -130,7 +142,7 @@ class ClientLimitTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
-class OpenFilesTests(SynchronousTestCase):
+class OpenFileLimitTests(SynchronousTestCase):
     """
     The limit of open files.
     """
@@ -139,44 +151,44 @@ class OpenFilesTests(SynchronousTestCase):
         self, soft: int, hard: int, reactor: str = "EPollReactor"
     ) -> list[object]:
         """
-        Tell what is allowed where the limits are these, and what they are then.
+        Return the number of files allowed with these limits, and the limits set.
         """
         done: list[object] = []
         self.patch(resource, "getrlimit", lambda _: (soft, hard))
         self.patch(resource, "setrlimit", lambda _, new: done.append(new))
-        return [openFiles(reactor), *done]
+        return [raiseOpenFileLimit(reactor), *done]
 
     def test_raised(self) -> None:
         """
-        The soft limit becomes the hard one.
+        The soft limit is raised to the hard one.
         """
         self.assertEqual(self.raised(1024, 4096), [4096, (4096, 4096)])
 
-    def test_enough(self) -> None:
+    def test_high(self) -> None:
         """
-        A soft limit that is as high already is left alone.
+        A soft limit that equals the hard one is left alone.
         """
         self.assertEqual(self.raised(4096, 4096), [4096])
 
-    def test_huge(self) -> None:
+    def test_veryHigh(self) -> None:
         """
-        A limit beyond all need is not reached for, nor is one lowered.
+        A limit is not raised above C{MAX_CLIENTS}, and never lowered.
         """
         huge, none = 2**30, resource.RLIM_INFINITY
-        self.assertEqual(self.raised(1024, huge), [MOST, (MOST, huge)])
-        self.assertEqual(self.raised(1024, none), [MOST, (MOST, none)])
-        self.assertEqual(self.raised(none, none), [MOST])
+        self.assertEqual(self.raised(1024, huge), [MAX_CLIENTS, (MAX_CLIENTS, huge)])
+        self.assertEqual(self.raised(1024, none), [MAX_CLIENTS, (MAX_CLIENTS, none)])
+        self.assertEqual(self.raised(none, none), [MAX_CLIENTS])
 
     def test_select(self) -> None:
         """
-        C{select} cannot wait for more than 1,024.
+        C{select} cannot wait for more than 1,024 files.
         """
         allowed, *_ = self.raised(1024, 4096, "SelectReactor")
         self.assertEqual(allowed, 1024)
 
     def test_refused(self) -> None:
         """
-        Where the limit cannot be raised, what it was is allowed.
+        If the limit cannot be raised, the old one counts.
         """
 
         def refuse(*_: object) -> None:
@@ -184,55 +196,4 @@ class OpenFilesTests(SynchronousTestCase):
 
         self.patch(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
         self.patch(resource, "setrlimit", refuse)
-        self.assertEqual(openFiles("KQueueReactor"), 256)
-
-
-class FactoryTests(SynchronousTestCase):
-    """
-    The limit in its place.
-    """
-
-    def test_counted(self) -> None:
-        """
-        Whoever is connected is counted, served or not, until the end.
-        """
-        house = House.new(sequential=True)
-        clients = [house.connect() for _ in range(3)]
-        self.assertEqual(house.factory.limit.count, 3)
-        for client in clients:
-            client.leave()
-        self.assertEqual(house.factory.limit.count, 0)
-
-    def test_dismissed(self) -> None:
-        """
-        A half-closed client that makes room is gone at once.
-        """
-        house = House.new()
-        house.factory.limit.most = 2
-        first, second = house.connect(), house.connect()
-        second.halfClose()
-        self.assertTrue(house.factory.limit.admit())
-        house.clock.advance(0)
-        self.assertEqual(house.factory.limit.count, 1)
-        self.assertTrue(second.transport.lost)
-        house.clock.advance(1)
-        self.assertEqual(first.received, b"22:13:20\n22:13:21\n")
-        self.assertEqual(second.received, b"22:13:20\n")
-
-    def test_withoutAnEndpointThatAsks(self) -> None:
-        """
-        A client too many is closed when it has connected, whatever the endpoint; it is
-        sent nothing, and keeps nobody from a turn.
-        """
-        house = House.new(sequential=True)
-        house.factory.limit.most = 1
-        first, second = house.connect(), house.connect()
-        self.assertTrue(second.dropped)
-        second.leave()
-        first.leave()
-        third = house.connect()
-        self.assertEqual(second.received, b"")
-        self.assertEqual(third.received, b"22:13:20\n")
-        house.factory.limit.close()
-        third.leave()
-        self.assertEqual(house.timers(), 0)
+        self.assertEqual(raiseOpenFileLimit("KQueueReactor"), 256)

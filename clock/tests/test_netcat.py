@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
@@ -27,9 +28,9 @@ class CopyTests(SynchronousTestCase):
     Connecting and copying, on a fake reactor.
     """
 
-    def connect(self, write: object = None) -> tuple[Deferred[None], Protocol]:
+    def connect(self, write: object = None) -> tuple[Deferred[int], Protocol]:
         """
-        Start a copy, and connect it.
+        Start to copy, and connect.
         """
         self.reactor = MemoryReactorClock()
         self.copied: list[bytes] = []
@@ -41,16 +42,16 @@ class CopyTests(SynchronousTestCase):
         protocol.makeConnection(StringTransport())
         return finished, protocol
 
-    def assertEnds(self, finished: Deferred[None], message: str) -> None:
+    def assertFails(self, finished: Deferred[int], message: str) -> None:
         """
-        Assert that the program ends with one line.
+        Assert that the command fails with this line.
         """
         ended = self.failureResultOf(finished, SystemExit)
         self.assertEqual(str(ended.value), f"clock-netcat: unix:/x: {message}")
 
     def test_untilTheEnd(self) -> None:
         """
-        All bytes pass unchanged, piece by piece, until the server closes.
+        All bytes are copied unchanged, chunk by chunk, until the server closes.
         """
         finished, protocol = self.connect()
         protocol.dataReceived(b"\x00\xff\r\n")
@@ -58,33 +59,33 @@ class CopyTests(SynchronousTestCase):
         self.assertEqual(self.copied, [b"\x00\xff\r\n", b"half a li"])
         self.assertNoResult(finished)
         protocol.connectionLost(Failure(ConnectionDone()))
-        self.assertIsNone(self.successResultOf(finished))
+        self.assertEqual(self.successResultOf(finished), 0)
 
     def test_reset(self) -> None:
         """
-        A connection that breaks is an error.
+        A connection that is not closed cleanly is an error.
         """
         finished, protocol = self.connect()
         protocol.connectionLost(Failure(ConnectionLost()))
-        self.assertEnds(
+        self.assertFails(
             finished, "Connection to the other side was lost in a non-clean fashion"
         )
 
     def test_nothing(self) -> None:
         """
-        A server that closes and has sent nothing is an error: a client that is turned
-        away learns so.
+        A server that closes before it sends anything is an error. That is how it
+        refuses a client.
         """
         finished, protocol = self.connect()
         protocol.connectionLost(Failure(ConnectionDone()))
-        self.assertEnds(
+        self.assertFails(
             finished,
-            "closed by the server, which sent nothing: it may be at its client limit",
+            "the server closed without sending anything: it may be at its client limit",
         )
 
     def test_readerGone(self) -> None:
         """
-        When nobody reads the output any more, that is a quiet end.
+        If nothing reads the output any more, the client disconnects. That is no error.
         """
 
         def write(data: bytes) -> None:
@@ -92,13 +93,13 @@ class CopyTests(SynchronousTestCase):
 
         finished, protocol = self.connect(write)
         protocol.dataReceived(b"x")
-        self.assertIsNone(self.successResultOf(finished))
+        self.assertEqual(self.successResultOf(finished), 0)
         self.assertTrue(protocol.transport.disconnected)  # type: ignore[union-attr]
         protocol.connectionLost(Failure(ConnectionLost()))
 
     def test_outputFull(self) -> None:
         """
-        Output that cannot be written is an error.
+        An output that cannot be written to is an error.
         """
 
         def write(data: bytes) -> None:
@@ -106,21 +107,21 @@ class CopyTests(SynchronousTestCase):
 
         finished, protocol = self.connect(write)
         protocol.dataReceived(b"x")
-        self.assertEnds(finished, "No space left on device")
+        self.assertFails(finished, "No space left on device")
 
     def test_cannotConnect(self) -> None:
         """
-        A connection that cannot be made is an error, in the system's words.
+        A failed connection is an error, in the system's words.
         """
         reactor = MemoryReactorClock()
         finished = Deferred.fromCoroutine(copy(reactor, "unix:/x"))
         refused = ConnectionRefusedError(errno.ECONNREFUSED, "no")
         reactor.unixClients[0][1].clientConnectionFailed(None, Failure(refused))
-        self.assertEnds(finished, "Connection refused")
+        self.assertFails(finished, "Connection refused")
 
     def test_badAddress(self) -> None:
         """
-        An address that is none ends the program before anything is tried.
+        An address that is not valid is an error.
         """
         finished = Deferred.fromCoroutine(copy(MemoryReactorClock(), ":0"))
         ended = self.failureResultOf(finished, SystemExit)
@@ -135,30 +136,42 @@ class MainTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Note what would be run, and leave the process's signals alone.
+        Record what is run, and leave the process's signals alone.
         """
-        self.run_: list[object] = []
-        self.patch(netcat, "react", lambda *call: self.run_.append(call))
-        self.patch(netcat, "endOnInterrupt", lambda: self.run_.append("Ctrl-C"))
+        self.calls: list[Any] = []
+        self.patch(netcat, "run", self.calls.append)
+        self.patch(netcat, "exitOnInterrupt", lambda: self.calls.append("Ctrl-C"))
+
+    def runs(self, *arguments: str) -> str:
+        """
+        Run the command. Return the address it connects to.
+        """
+        main(arguments)
+        command = self.calls[-1]
+        self.assertIs(command.func, copy)
+        address: str = command.keywords["address"]
+        return address
 
     def test_default(self) -> None:
         """
-        Without an argument it connects to the clock's usual place.
+        Without an argument it connects to the clock's default address. Ctrl-C is
+        handled before.
         """
         self.patch(sys, "argv", ["clock-netcat"])
         main()
-        self.assertEqual(self.run_, ["Ctrl-C", (copy, ["localhost:8080"])])
+        interrupt, command = self.calls
+        self.assertEqual(interrupt, "Ctrl-C")
+        self.assertEqual(command.keywords, {"address": "localhost:8080"})
 
     def test_address(self) -> None:
         """
-        The argument is where to connect.
+        The argument is the address.
         """
-        main([":8000"])
-        self.assertEqual(self.run_[1], (copy, [":8000"]))
+        self.assertEqual(self.runs(":8000"), ":8000")
 
     def test_hostAndPort(self) -> None:
         """
-        Host and port may be two arguments, as netcat's are.
+        Host and port may be two arguments, as for netcat.
         """
         for host, address in [
             ("example.com", "example.com:80"),
@@ -166,25 +179,24 @@ class MainTests(SynchronousTestCase):
             ("::1", "[::1]:80"),
             ("[::1]", "[::1]:80"),
         ]:
-            main([host, "80"])
-            self.assertEqual(self.run_[-1], (copy, [address]))
+            self.assertEqual(self.runs(host, "80"), address)
 
     def test_refused(self) -> None:
         """
-        What makes no sense is refused in one line.
+        A mistake in the command line is one line.
         """
         for arguments, message in [
-            (["a", "1", "b"], "one address at most; see clock-netcat --help"),
+            (["a", "1", "b"], "more than one address; see clock-netcat --help"),
             (["-p"], "option -p not recognized"),
             (["a", "http"], "port 'http' is not a whole number from 1 to 65535"),
         ]:
             error = self.assertRaises(SystemExit, main, arguments)
             self.assertEqual(str(error), f"clock-netcat: {message}")
-        self.assertEqual(self.run_, [])
+        self.assertEqual(self.calls, [])
 
     def test_noOutput(self) -> None:
         """
-        Without a standard output there is nothing to copy to.
+        A closed standard output is an error.
         """
         self.patch(sys, "stdout", None)
         error = self.assertRaises(SystemExit, main, [])
@@ -192,9 +204,9 @@ class MainTests(SynchronousTestCase):
 
     def test_help(self) -> None:
         """
-        The help says how to call it, and its examples can be typed.
+        The help has the synopsis, and its examples are valid.
         """
-        text = str(Options(MemoryReactorClock()))
+        text = str(Options())
         start = "Usage: clock-netcat [options] [[HOST]:PORT | HOST PORT | ENDPOINT]\n"
         self.assertEqual(text[: len(start)], start)
         for example in text.partition("\nExamples:\n")[2].splitlines():
@@ -210,7 +222,7 @@ class ProtocolTests(SynchronousTestCase):
 
     def test_endsOnce(self) -> None:
         """
-        The first end counts.
+        Only the first end counts.
         """
         protocol = CopyProtocol(lambda _: None)
         protocol.makeConnection(StringTransport())

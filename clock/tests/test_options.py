@@ -1,5 +1,5 @@
 """
-Tests for L{clock.options} and L{clock.arguments}.
+Tests for L{clock.options} and L{clock._cli}.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ import time
 from io import BytesIO, TextIOWrapper
 from unittest import mock
 
-from twisted.internet.endpoints import TCP4ServerEndpoint, UNIXServerEndpoint
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock import __version__, arguments, options, places
-from clock.limits import RESERVE
+from clock import __version__, _cli
+from clock.addresses import listenName
 from clock.options import Options
 
 DEFAULTS: dict[str, object] = {
@@ -35,11 +33,14 @@ DEFAULTS: dict[str, object] = {
 
 def shape(options: Options) -> list[tuple[str | None, list[str]]]:
     """
-    Tell the zones, and the places of each by name.
+    Return the zones, and the addresses of each.
     """
     return [
-        (str(face.zone) if face.zone else None, [name for name, _ in places])
-        for face, places in options.clocks
+        (
+            str(timeFormat.zone) if timeFormat.zone else None,
+            [listenName(text, options.interface) for _, text in addresses],
+        )
+        for timeFormat, addresses in options.zones
     ]
 
 
@@ -50,17 +51,15 @@ class OptionsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Type C{twistd}, on a fake reactor.
+        Run as C{twistd}.
         """
         self.patch(sys, "argv", ["/somewhere/bin/twistd"])
-        self.patch(options, "openFiles", lambda reactor: 1000)
-        self.reactor = MemoryReactorClock()
 
     def parse(self, *arguments: str) -> Options:
         """
         Parse a command line.
         """
-        options = Options(self.reactor)
+        options = Options()
         options.parseOptions(arguments)
         return options
 
@@ -119,9 +118,6 @@ class OptionsTests(SynchronousTestCase):
         listen = ["tcp:1", "unix:/tmp/clock"]
         self.assertEqual(options, {**DEFAULTS, "listen": listen})
         self.assertEqual(shape(options), [(None, listen)])
-        tcp, unix = (endpoint for _, endpoint in options.clocks[0].places)
-        self.assertIsInstance(tcp, TCP4ServerEndpoint)
-        self.assertIsInstance(unix, UNIXServerEndpoint)
 
     def test_listenIsNotShared(self) -> None:
         """
@@ -132,48 +128,35 @@ class OptionsTests(SynchronousTestCase):
 
     def test_zones(self) -> None:
         """
-        Each zone has a face of its own, in the one format; a zone that is named
-        again gets one more place to listen.
+        Each zone has a time format of its own; a zone that is named again gets one more
+        address.
         """
         options = self.parse(
             *("--zone", "Asia/Tokyo=8020", "--zone", "Europe/London=unix:/tmp/london"),
             *("--zone", "Asia/Tokyo=tcp:8021", "--format", "%H"),
         )
-        places: list[tuple[str | None, list[str]]] = [
+        zones: list[tuple[str | None, list[str]]] = [
             (None, ["localhost:8080"]),
             ("Asia/Tokyo", ["localhost:8020", "tcp:8021"]),
             ("Europe/London", ["unix:/tmp/london"]),
         ]
-        self.assertEqual(shape(options), places)
-        self.assertEqual(options.clocks[1].face.line(0), b"09\n")
+        self.assertEqual(shape(options), zones)
+        self.assertEqual(options.zones[1].timeFormat.line(0), b"09\n")
 
     def test_zoneOfTheMainClock(self) -> None:
         """
         A zone that is the main clock's is that clock, on one more endpoint.
         """
         options = self.parse("--tz", "Asia/Tokyo", "--zone", "Asia/Tokyo=1")
-        places = [("Asia/Tokyo", ["localhost:8080", "localhost:1"])]
-        self.assertEqual(shape(options), places)
+        zones = [("Asia/Tokyo", ["localhost:8080", "localhost:1"])]
+        self.assertEqual(shape(options), zones)
 
     def test_zonesOnFreePorts(self) -> None:
         """
         Any number of zones may be on any free port each.
         """
         arguments = ["--port=0", "--zone=UTC=0", "--zone=Asia/Tokyo=0"]
-        self.assertEqual(len(self.parse(*arguments).clocks), 3)
-
-    def test_zonesTakeRoom(self) -> None:
-        """
-        Each zone's port is an open file, too, and leaves room for a client less.
-        """
-        zones = ["--zone=UTC=1", "--zone=UTC=2"]
-        self.assertEqual(self.parse(*zones).mostClients, 1000 - RESERVE - 2)
-        self.patch(options, "openFiles", lambda reactor: RESERVE + 2)
-        message = (
-            f"the limit of open files, {RESERVE + 2}, leaves room for no client: "
-            "raise it (ulimit -Hn)"
-        )
-        self.assertRefused(zones, message)
+        self.assertEqual(len(self.parse(*arguments).zones), 3)
 
     def test_zonesBesideEndpoints(self) -> None:
         """
@@ -183,9 +166,7 @@ class OptionsTests(SynchronousTestCase):
         arguments = ["--listen=tcp:1", "--interface=::1"]
         options = self.parse(*arguments, "--zone=UTC=2")
         self.assertEqual(shape(options), [(None, ["tcp:1"]), ("UTC", ["[::1]:2"])])
-        message = (
-            "--listen 'tcp:1' takes the place of --interface ::1: give one or the other"
-        )
+        message = "--listen 'tcp:1' replaces --interface ::1: use one or the other"
         self.assertRefused([*arguments, "--zone=UTC=tcp:2"], message)
 
     def test_localZone(self) -> None:
@@ -214,9 +195,9 @@ class OptionsTests(SynchronousTestCase):
                 self.assertEqual(str(error)[: len(start)], start)
                 self.parse("--tz", "UTC")
 
-    def test_badZonePlace(self) -> None:
+    def test_badZoneOption(self) -> None:
         """
-        A zone needs a place to listen.
+        A zone needs a name from the database and an address.
         """
         for value in ["Asia/Tokyo", "Asia/Tokyo=", "=", "8020", ""]:
             self.assertRefused(
@@ -228,26 +209,11 @@ class OptionsTests(SynchronousTestCase):
             ("Asia/Tokio=1", ": no such zone in the IANA database; did you mean "),
             ("=1", ": no such zone in the IANA database; a name is like "),
             ("UTC=65536", ": port '65536' is not a whole number from 0 to 65535"),
-            ("UTC=x:y=z", ": 'x:y=z' is not an endpoint (ValueError: Unknown "),
-            ("UTC=stdio:", ": 'stdio:' is no place to listen: try tcp:8080"),
-            ("UTC=8080", ": localhost:8080 is taken already"),
+            ("UTC=8080", ": localhost:8080 is used twice"),
         ]:
             error = self.assertRaises(SystemExit, self.parse, "--zone", value)
             start = f"twistd clock: --zone {value!r}{why}"
             self.assertEqual(str(error)[: len(start)], start)
-
-    def test_globalReactor(self) -> None:
-        """
-        C{twistd} makes the options with no argument; the reactor is its own.
-        """
-        from twisted.internet import reactor
-
-        self.patch(reactor, "seconds", reactor.seconds)
-        options = Options()
-        self.assertIs(options.reactor, reactor)
-        # Its time is steady from then on.
-        self.assertIs(reactor.seconds, time.monotonic)
-        self.assertIs(options.reactor, reactor)
 
     def test_badPort(self) -> None:
         """
@@ -282,36 +248,13 @@ class OptionsTests(SynchronousTestCase):
 
     def test_badMaxClients(self) -> None:
         """
-        The number of clients is whole, and what the open files leave room for.
+        The limit of clients is a positive whole number.
         """
         for value in ["x", "-1", "0", "1.5", ""]:
             self.assertRefused(
                 ["--max-clients", value],
                 f"--max-clients {value!r} is not a whole number from 1 to 1048576",
             )
-        self.assertRefused(
-            ["--max-clients", "969"],
-            "--max-clients 969 is more than the limit of open files leaves room for: "
-            f"{1000 - RESERVE} (ulimit -Hn)",
-        )
-
-    def test_noRoom(self) -> None:
-        """
-        A limit of open files that leaves room for nobody is refused.
-        """
-        self.patch(options, "openFiles", lambda reactor: 30)
-        message = (
-            "the limit of open files, 30, leaves room for no client: raise it "
-            "(ulimit -Hn)"
-        )
-        self.assertRefused([], message)
-
-    def test_mostClients(self) -> None:
-        """
-        By default there may be as many clients as the open files leave room for.
-        """
-        self.assertEqual(self.parse().mostClients, 1000 - RESERVE)
-        self.assertEqual(self.parse("--max-clients", "5").mostClients, 5)
 
     def test_intervalLimits(self) -> None:
         """
@@ -343,61 +286,16 @@ class OptionsTests(SynchronousTestCase):
         """
         self.assertRefused(
             ["--format", "%H%n"],
-            "--format '%H%n': it holds a line break; it takes one line of strftime "
+            "--format '%H%n': it holds a line break; use one line of strftime "
             "text, or one of ansic, json, kitchen, rfc1123, rfc3339, unix",
         )
-
-    def test_badEndpoints(self) -> None:
-        """
-        What makes no endpoint is refused, whatever its parser raises.
-        """
-        for value, why in [
-            ("carrier-pigeon:1", "ValueError: Unknown endpoint type: 'carrier-pigeon'"),
-            ("tcp:http", "ValueError: invalid literal for int() with base 10: 'http'"),
-        ]:
-            self.assertRefused(
-                ["--listen", value],
-                f"--listen {value!r} is not an endpoint ({why}); try tcp:8080, "
-                r"tcp6:8080:interface=\:\:1 or unix:/tmp/clock",
-            )
-
-    def test_noSystemd(self) -> None:
-        """
-        A socket that systemd did not hand over is named as what is missing.
-        """
-        for which in ["index=0", "name=x"]:
-            value = f"systemd:domain=INET:{which}"
-            self.assertRefused(
-                ["--listen", value],
-                f"--listen {value!r}: systemd handed no such socket over; a socket "
-                "unit does, or systemd-socket-activate with --fdname",
-            )
 
     def test_twice(self) -> None:
         """
         Each C{--listen} is an endpoint of its own, though they be alike.
         """
         options = self.parse("--listen", "tcp:0", "--listen", "tcp:0")
-        self.assertEqual(len(options.clocks[0].places), 2)
-
-    def test_missingPackage(self) -> None:
-        """
-        An endpoint that wants for a package says how to get it.
-        """
-
-        def fail(*_: object) -> None:
-            raise ImportError("no", name="OpenSSL")
-
-        self.patch(places, "serverFromString", fail)
-        message = "--listen 'ssl:1' needs OpenSSL: pip install 'clock[tls]'"
-        self.assertRefused(["--listen", "ssl:1"], message)
-
-    def test_standardOutput(self) -> None:
-        """
-        Standard input and output are an endpoint, but no place to listen.
-        """
-        message = "--listen 'stdio:' is no place to listen: try tcp:8080"
-        self.assertRefused(["--listen", "stdio:"], message)
+        self.assertEqual(len(options.zones[0].addresses), 2)
 
     def test_listenAndPort(self) -> None:
         """
@@ -406,8 +304,7 @@ class OptionsTests(SynchronousTestCase):
         for option, value in [("--port", "8080"), ("--interface", "localhost")]:
             self.assertRefused(
                 ["--listen", "tcp:1", option, value],
-                f"--listen 'tcp:1' takes the place of {option} {value}: give one or "
-                "the other",
+                f"--listen 'tcp:1' replaces {option} {value}: use one or the other",
             )
 
     def test_argument(self) -> None:
@@ -450,7 +347,7 @@ class OptionsTests(SynchronousTestCase):
         C{--help}, C{-h} and C{--version} are written to standard output.
         """
         written: list[str] = []
-        self.patch(arguments, "write", lambda *written_: written.extend(written_))
+        self.patch(_cli, "write", lambda *written_: written.extend(written_))
         for option, start in [
             ("--help", "[options]\n"),
             ("-h", "[options]\n"),

@@ -26,10 +26,11 @@ from twisted.python.lockfile import FilesystemLock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from clock.face import Face
-from clock.protocol import GRACE, ClockFactory
+from clock.factory import ClockFactory
+from clock.protocol import CLOSE_TIMEOUT
 from clock.service import ClockService, ListeningService, StartError
-from clock.tests.fixture import House, caughtEvents
+from clock.tests.fixture import ClockFixture, capturedEvents
+from clock.timeformat import TimeFormat
 
 
 @implementer(IListeningPort)
@@ -105,13 +106,13 @@ class StartTests(SynchronousTestCase):
         """
         The start is logged in one line: what is told, to whom, where.
         """
-        service = clockService(House.new().factory)
-        observer = caughtEvents(self)
+        service = clockService(ClockFixture.new().factory)
+        observer = capturedEvents(self)
         service.startService()
         (event,) = observer
         expected = {
             "zone": "UTC",
-            "shape": "%H:%M:%S",
+            "lineFormat": "%H:%M:%S",
             "interval": 1.0,
             "mode": "to all clients at once",
             "addresses": "127.0.0.1:8080",
@@ -129,19 +130,19 @@ class StartTests(SynchronousTestCase):
                 asked.append(factory)
                 return super().listen(factory)
 
-        house = House.new()
-        service = clockService(house.factory, ("x", Counting(Port())))
+        fixture = ClockFixture.new()
+        service = clockService(fixture.factory, ("x", Counting(Port())))
         service.privilegedStartService()
         service.startService()
-        self.assertEqual(asked, [house.factory])
+        self.assertEqual(asked, [fixture.factory])
 
     def test_logSequential(self) -> None:
         """
         The sequential mode is named as such.
         """
-        factory = House.new(sequential=True).factory
+        factory = ClockFixture.new(sequential=True).factory
         service = clockService(factory)
-        observer = caughtEvents(self)
+        observer = capturedEvents(self)
         service.startService()
         self.assertEqual(observer[0]["mode"], "to one client at a time")
 
@@ -149,25 +150,28 @@ class StartTests(SynchronousTestCase):
         """
         A format that shows no time is warned of.
         """
-        house = House.new()
-        house.factory.face = Face("%% o'clock", timezone.utc)
-        observer = caughtEvents(self)
-        clockService(house.factory).startService()
+        fixture = ClockFixture.new()
+        fixture.factory.timeFormat = TimeFormat("%% o'clock", timezone.utc)
+        observer = capturedEvents(self)
+        clockService(fixture.factory).startService()
         event = observer[1]
         self.assertEqual(event["log_level"], LogLevel.warn)
-        self.assertEqual(event["shape"], "%% o'clock")
+        self.assertEqual(event["lineFormat"], "%% o'clock")
 
     def test_logZones(self) -> None:
         """
         Each factory has a line of its own, with its addresses.
         """
-        tokyo, london = House.new(sequential=True).factory, House.new().factory
+        tokyo, london = (
+            ClockFixture.new(sequential=True).factory,
+            ClockFixture.new().factory,
+        )
         service = ClockService(
             ListeningService("x", Endpoint(Port()), factory)
             for factory in (tokyo, london, tokyo)
         )
         self.assertEqual(service.factories, [tokyo, london])
-        observer = caughtEvents(self)
+        observer = capturedEvents(self)
         service.startService()
         address = "127.0.0.1:8080"
         self.assertEqual(
@@ -184,7 +188,7 @@ class StartTests(SynchronousTestCase):
         """
         Assert what is said when listening somewhere fails.
         """
-        service = clockService(House.new().factory, (where, Endpoint(error)))
+        service = clockService(ClockFixture.new().factory, (where, Endpoint(error)))
         raised = self.assertRaises(StartError, service.privilegedStartService)
         self.assertIsInstance(raised, SystemExit)
         self.assertIsInstance(raised, Exception)
@@ -200,7 +204,8 @@ class StartTests(SynchronousTestCase):
         error = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         self.assertStartError(
             CannotListenError("localhost", 13, error),
-            "Address already in use; stop who listens there, or take another port",
+            "Address already in use; stop the process that listens there, or use "
+            "another port",
         )
 
     def test_unixSocket(self) -> None:
@@ -268,7 +273,7 @@ class StartTests(SynchronousTestCase):
         """
         endpoint = Endpoint(ValueError("no way"))
         name = "unix:/" + "x" * 100
-        service = clockService(House.new().factory, (name, endpoint))
+        service = clockService(ClockFixture.new().factory, (name, endpoint))
         raised = self.assertRaises(StartError, service.privilegedStartService)
         self.assertLess(str(raised).index("no way"), 40)
         self.assertIn(name, self.stderr.getvalue())
@@ -284,9 +289,9 @@ class StartTests(SynchronousTestCase):
             def connectionLost(self, reason: object) -> None:
                 closed.append(reason)
 
-        port = RealPort(0, House.new().factory, reactor=reactor)
+        port = RealPort(0, ClockFixture.new().factory, reactor=reactor)
         service = clockService(
-            House.new().factory,
+            ClockFixture.new().factory,
             ("real", Endpoint(port)),
             ("other", Endpoint(Port())),
             ("bad", Endpoint(ValueError("no"))),
@@ -305,7 +310,7 @@ class StartTests(SynchronousTestCase):
 
         self.patch(reactor, "listenTCP", refuse)
         endpoint = TCP4ServerEndpoint(reactor, 99_999)
-        service = clockService(House.new().factory, ("tcp:99999", endpoint))
+        service = clockService(ClockFixture.new().factory, ("tcp:99999", endpoint))
         raised = self.assertRaises(StartError, service.startService)
         self.assertEqual(str(raised), "tcp:99999: bind(): port must be 0-65535.")
 
@@ -319,56 +324,57 @@ class StopTests(SynchronousTestCase):
         """
         The ports stop, then the clients go, and only then is the end reached.
         """
-        house = House.new()
+        fixture = ClockFixture.new()
         port = Port()
-        service = clockService(house.factory, ("x", Endpoint(port)))
+        service = clockService(fixture.factory, ("x", Endpoint(port)))
         service.startService()
-        client = house.connect()
+        client = fixture.connect()
         stopped = service.stopService()
-        self.assertTrue(port.stopped and client.dropped)
+        self.assertTrue(port.stopped and client.closed)
         self.assertNoResult(stopped)
-        client.leave()
+        client.disconnect()
         self.assertIsNone(self.successResultOf(stopped))
-        self.assertEqual(house.timers(), 0)
+        self.assertEqual(fixture.delayedCalls(), 0)
 
     def test_again(self) -> None:
         """
         A service that was stopped may start once more, and serves.
         """
-        house = House.new()
-        service = clockService(house.factory)
+        fixture = ClockFixture.new()
+        service = clockService(fixture.factory)
         service.startService()
         service.stopService()
-        house.factory.doStart()
+        fixture.factory.doStart()
         service.startService()
-        self.assertEqual(house.connect().received, b"22:13:20\n")
+        self.assertEqual(fixture.connect().received, b"22:13:20\n")
 
     def test_everyZone(self) -> None:
         """
         The clients of every factory go, and the end waits for all of them.
         """
-        houses = [House.new(), House.new()]
+        fixtures = [ClockFixture.new(), ClockFixture.new()]
         service = ClockService(
-            ListeningService("x", Endpoint(Port()), house.factory) for house in houses
+            ListeningService("x", Endpoint(Port()), fixture.factory)
+            for fixture in fixtures
         )
         service.startService()
-        clients = [house.connect() for house in houses]
+        clients = [fixture.connect() for fixture in fixtures]
         stopped = service.stopService()
         for client in clients:
-            self.assertTrue(client.dropped)
+            self.assertTrue(client.closed)
             self.assertNoResult(stopped)
-            client.leave()
+            client.disconnect()
         self.assertIsNone(self.successResultOf(stopped))
 
     def test_stuckClient(self) -> None:
         """
         A client that does not go holds the end up for no longer than the grace.
         """
-        house = House.new()
-        service = clockService(house.factory)
+        fixture = ClockFixture.new()
+        service = clockService(fixture.factory)
         service.startService()
-        client = house.connect()
+        client = fixture.connect()
         service.stopService()
-        house.clock.advance(GRACE)
+        fixture.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(client.transport.aborted)
-        self.assertLess(GRACE, 1)
+        self.assertLess(CLOSE_TIMEOUT, 1)

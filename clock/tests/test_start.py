@@ -10,8 +10,18 @@ import signal
 from twisted.trial.unittest import SynchronousTestCase
 
 import clock
-from clock import _start, face, limits, netcat, protocol, ticker, transport
-from clock.wall import command
+from clock import (
+    _start,
+    endpoint,
+    factory,
+    limits,
+    netcat,
+    protocol,
+    ticker,
+    timeformat,
+)
+from clock.check import command as check
+from clock.wall import command as wall
 
 
 class PublicTests(SynchronousTestCase):
@@ -21,17 +31,17 @@ class PublicTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """
-        Each public name is there, and is kept.
+        Each public name can be imported, and is then kept.
         """
         found = {name: clock.__getattr__(name) for name in clock.__all__}
         self.assertEqual(
             found,
             {
                 "ClientLimit": limits.ClientLimit,
-                "ClockFactory": protocol.ClockFactory,
+                "ClockFactory": factory.ClockFactory,
                 "ClockProtocol": protocol.ClockProtocol,
-                "Face": face.Face,
-                "PromptEndpoint": transport.PromptEndpoint,
+                "TimeFormat": timeformat.TimeFormat,
+                "ImmediateEndpoint": endpoint.ImmediateEndpoint,
                 "Ticker": ticker.Ticker,
             },
         )
@@ -39,7 +49,7 @@ class PublicTests(SynchronousTestCase):
 
     def test_noSuchName(self) -> None:
         """
-        Another name is an error as in any module.
+        Another name is an error, as in any module.
         """
         error = self.assertRaises(AttributeError, getattr, clock, "Clock")
         self.assertEqual(str(error), "module 'clock' has no attribute 'Clock'")
@@ -47,40 +57,44 @@ class PublicTests(SynchronousTestCase):
 
 class StartTests(SynchronousTestCase):
     """
-    The start of a command.
+    The entry points.
     """
 
     def setUp(self) -> None:
         """
-        Leave the process's signals alone, and run nothing.
+        Patch the signals, and the commands.
         """
-        self.done: list[object] = []
+        self.calls: list[object] = []
         self.patch(signal, "getsignal", lambda number: signal.SIG_DFL)
-        self.patch(signal, "signal", lambda *call: self.done.append(call))
-        for module in (netcat, command):
-            self.patch(module, "main", lambda name=module: self.done.append(name))
+        self.patch(signal, "signal", lambda *call: self.calls.append(call))
+        for module in (netcat, wall, check):
+            self.patch(module, "main", lambda name=module: self.calls.append(name))
 
     def test_commands(self) -> None:
         """
-        Each command handles Ctrl-C first, and runs then.
+        Each command handles Ctrl-C before it is imported and run.
         """
-        interruption = (signal.SIGINT, _start.interrupt)
-        for start, module in [(_start.netcat, netcat), (_start.wall, command)]:
+        handler = (signal.SIGINT, _start.interrupt)
+        for start, module in [
+            (_start.netcat, netcat),
+            (_start.wall, wall),
+            (_start.check, check),
+        ]:
             start()
-            self.assertEqual(self.done, [interruption, module])
-            self.done.clear()
+            self.assertEqual(self.calls, [handler, module])
+            self.calls.clear()
 
     def test_ignored(self) -> None:
         """
-        A SIGINT that is ignored stays so.
+        If SIGINT is ignored, it stays ignored.
         """
         self.patch(signal, "getsignal", lambda number: signal.SIG_IGN)
-        _start.endOnInterrupt()
-        self.assertEqual(self.done, [])
+        _start.exitOnInterrupt()
+        self.assertEqual(self.calls, [])
 
     def test_interrupt(self) -> None:
         """
-        Ctrl-C ends the process at once with what a shell would report.
+        Ctrl-C exits at once, with the status that shells report.
         """
         statuses: list[int] = []
         self.patch(os, "_exit", statuses.append)

@@ -4,7 +4,7 @@ Tests for L{clock.tap}.
 
 from __future__ import annotations
 
-import signal
+import sys
 from pathlib import Path
 
 from twisted.application.service import IServiceMaker
@@ -12,8 +12,9 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock import options
-from clock.limits import RESERVE
+from clock import addresses, tap
+from clock.limits import RESERVED_FILES
+from clock.service import ClockService
 from clock.tap import Options, makeService
 
 
@@ -24,64 +25,203 @@ class MakeServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Leave the limits of this process alone, and its signals.
+        Run as C{twistd}, with a limit of 1,000 open files.
         """
-        handler = signal.getsignal(signal.SIGHUP)
-        self.addCleanup(signal.signal, signal.SIGHUP, handler)
-        self.patch(options, "openFiles", lambda reactor: 1000)
+        self.patch(sys, "argv", ["/somewhere/bin/twistd"])
+        self.files(1000)
+        self.reactor = MemoryReactorClock()
+
+    def files(self, limit: int) -> None:
+        """
+        Set the limit of open files.
+        """
+        self.patch(tap, "raiseOpenFileLimit", lambda reactor: limit)
+
+    def make(self, *arguments: str) -> ClockService:
+        """
+        Make the service of a command line.
+        """
+        options = Options()
+        options.parseOptions(arguments)
+        return makeService(options, self.reactor)
+
+    def maxClients(self, *arguments: str) -> int | None:
+        """
+        Return the limit of clients of a command line.
+        """
+        return self.make(*arguments).factories[0].limit.maxClients
+
+    def assertRefused(self, arguments: list[str], message: str) -> None:
+        """
+        Assert that a command line ends the program with this one line.
+        """
+        error = self.assertRaises(SystemExit, self.make, *arguments)
+        self.assertEqual(str(error), f"twistd clock: {message}")
 
     def test_factory(self) -> None:
         """
         The factory is as the options say.
         """
-        options = Options(MemoryReactorClock())
-        options.parseOptions(
-            ["-s", "-v", "--interval", "5", "-z", "UTC", "-f", "kitchen"]
-        )
-        (factory,) = makeService(options).factories
-        self.assertEqual(factory.sequential, True)
+        (factory,) = self.make(
+            "-s", "-v", "--interval", "5", "-z", "UTC", "-f", "kitchen"
+        ).factories
+        self.assertEqual(factory.turns.sequential, True)
         self.assertEqual(factory.verbose, True)
         self.assertEqual(factory.ticker.interval, 5)
-        self.assertEqual(factory.face.line(0), b"12:00AM\n")
-        self.assertEqual(factory.limit.most, 1000 - RESERVE)
+        self.assertEqual(factory.timeFormat.line(0), b"12:00AM\n")
 
     def test_listens(self) -> None:
         """
         The service listens where the options say.
         """
-        reactor = MemoryReactorClock()
-        options = Options(reactor)
-        options.parseOptions(["--port", "1234"])
-        service = makeService(options)
+        service = self.make("--port", "1234")
         service.startService()
-        port, factory, _, interface = reactor.tcpServers[0]
+        port, factory, _, interface = self.reactor.tcpServers[0]
         self.assertEqual((port, interface), (1234, "localhost"))
         self.assertEqual([factory], service.factories)
 
+    def test_listensOnIPv6(self) -> None:
+        """
+        An IPv6 address is an interface, too.
+        """
+        service = self.make("--port", "1234", "--interface", "::1")
+        service.startService()
+        port, _, _, interface = self.reactor.tcpServers[0]
+        self.assertEqual((port, interface), (1234, "::1"))
+        self.assertEqual(service.listeners[0].endpointName, "[::1]:1234")
+
+    def test_endpoints(self) -> None:
+        """
+        The service listens on endpoints of any kind.
+        """
+        service = self.make("-l", "tcp:1", "-l", "unix:/tmp/clock")
+        service.startService()
+        self.assertEqual(self.reactor.tcpServers[0][0], 1)
+        self.assertEqual(self.reactor.unixServers[0][0], "/tmp/clock")
+
     def test_zones(self) -> None:
         """
-        Each zone has a factory, with a turn of its own; the ticker and the limit
-        are one for all.
+        Each zone has a factory, and so an order of turns; they share the ticker and the
+        limit.
         """
-        options = Options(MemoryReactorClock())
-        options.parseOptions(["--sequential", "--zone", "Asia/Tokyo=1"])
-        local, tokyo = makeService(options).factories
-        self.assertIsNot(local.face, tokyo.face)
-        self.assertTrue(local.sequential and tokyo.sequential)
+        local, tokyo = self.make("--sequential", "--zone", "Asia/Tokyo=1").factories
+        self.assertIsNot(local.timeFormat, tokyo.timeFormat)
+        self.assertTrue(local.turns.sequential and tokyo.turns.sequential)
         self.assertIs(local.ticker, tokyo.ticker)
         self.assertIs(local.limit, tokyo.limit)
 
+    def test_maxClients(self) -> None:
+        """
+        By default the limit of open files sets the limit of clients. Each listening
+        socket but the first takes the room of a client.
+        """
+        self.assertEqual(self.maxClients(), 1000 - RESERVED_FILES)
+        self.assertEqual(self.maxClients("--max-clients", "5"), 5)
+        zones = ["--zone=UTC=1", "--zone=UTC=2"]
+        self.assertEqual(self.maxClients(*zones), 1000 - RESERVED_FILES - 2)
+
+    def test_tooManyClients(self) -> None:
+        """
+        A limit of clients that the limit of open files does not allow is an error.
+        """
+        allowed = 1000 - RESERVED_FILES
+        self.assertRefused(
+            ["--max-clients", "969"],
+            "--max-clients 969 is more than the limit of open files allows: "
+            f"{allowed} (ulimit -Hn)",
+        )
+
+    def test_noRoom(self) -> None:
+        """
+        A limit of open files that leaves no room for a client is an error.
+        """
+        files = RESERVED_FILES + 2
+        self.files(files)
+        self.assertRefused(
+            ["--zone=UTC=1", "--zone=UTC=2"],
+            f"the limit of open files, {files}, leaves no room for a client: raise it "
+            "(ulimit -Hn)",
+        )
+
+    def test_badEndpoints(self) -> None:
+        """
+        An endpoint that does not exist is an error, whatever its parser raises.
+        """
+        for value, why in [
+            ("carrier-pigeon:1", "ValueError: Unknown endpoint type: 'carrier-pigeon'"),
+            ("tcp:http", "ValueError: invalid literal for int() with base 10: 'http'"),
+        ]:
+            message = (
+                f"{value!r} is not an endpoint ({why}); try tcp:8080, "
+                r"tcp6:8080:interface=\:\:1 or unix:/tmp/clock"
+            )
+            self.assertRefused(["--listen", value], f"--listen {message}")
+            zone = f"UTC={value}"
+            self.assertRefused(["--zone", zone], f"--zone {zone!r}: {message}")
+
+    def test_systemdPassesNoSocket(self) -> None:
+        """
+        A socket that systemd did not pass is an error that says so.
+        """
+        for which in ["index=0", "name=x"]:
+            value = f"systemd:domain=INET:{which}"
+            self.assertRefused(
+                ["--listen", value],
+                f"--listen {value!r}: systemd passed no such socket; use a socket "
+                "unit, or systemd-socket-activate with --fdname",
+            )
+
+    def test_missingPackage(self) -> None:
+        """
+        An endpoint that needs a package says how to install it.
+        """
+
+        def fail(*_: object) -> None:
+            raise ImportError("no", name="OpenSSL")
+
+        self.patch(addresses, "serverFromString", fail)
+        message = "--listen 'ssl:1' needs OpenSSL: pip install 'txclock[tls]'"
+        self.assertRefused(["--listen", "ssl:1"], message)
+
+    def test_standardOutput(self) -> None:
+        """
+        Standard input and output are an endpoint that cannot be listened on.
+        """
+        message = "--listen 'stdio:' cannot be listened on: try tcp:8080"
+        self.assertRefused(["--listen", "stdio:"], message)
+
+    def test_steadyReactor(self) -> None:
+        """
+        The global reactor is used by default, and its time made steady.
+        """
+        import time
+
+        from twisted.internet import reactor
+
+        self.patch(reactor, "seconds", time.time)
+        options = Options()
+        options.parseOptions([])
+        (factory,) = makeService(options).factories
+        self.assertIs(factory.ticker.reactor, reactor)
+        self.assertIs(reactor.seconds, time.monotonic)
+
+
+class PluginTests(SynchronousTestCase):
+    """
+    The plugin.
+    """
+
     def test_plugin(self) -> None:
         """
-        Twisted finds the plugin, and makes the options and the service by it.
+        Twisted finds the plugin, and with it the options and the service.
         """
         (plugin,) = (p for p in getPlugins(IServiceMaker) if p.tapname == "clock")
         self.assertIs(plugin.makeService, makeService)
         self.assertIs(plugin.options, Options)
 
-    def test_pluginIsOneObject(self) -> None:
+    def test_noLogic(self) -> None:
         """
-        The plugin's file says what to import, and holds no logic.
+        The plugin's file is one C{ServiceMaker}, without logic.
         """
         import twisted.plugins.clock_plugin as module
 

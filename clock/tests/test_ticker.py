@@ -7,28 +7,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from twisted.internet.error import AlreadyCalled, AlreadyCancelled
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
-from clock.loop import LeanLoopingCall
-from clock.tests.fixture import House
-from clock.ticker import SECOND, Ticker
-
-#: 2023-11-14, 22:13:20 UTC, in seconds: a multiple of 0.1, 1 and 5, not of 60.
-START = 1_700_000_000
+from clock._loop import LeanLoopingCall
+from clock.tests.fixture import START
+from clock.ticker import SECOND, TickCall, Ticker
 
 
 @dataclass
-class World:
+class TickerFixture:
     """
-    A ticker, steady time to wait on, and a wall clock that goes its own ways.
+    A ticker, a reactor with steady time, and a wall clock that can be set.
 
     @ivar steady: the reactor's time.
-    @ivar offset: how far the wall clock is ahead of steady time, in nanoseconds.
-    @ivar rate: how fast the wall clock goes, 1 being right.
+    @ivar offset: nanoseconds by which the wall clock is ahead of steady time.
+    @ivar rate: the speed of the wall clock, 1 being right.
+    @ivar told: the instants that L{connect}'s loops have got, in nanoseconds.
     """
 
     steady: Clock
@@ -38,38 +33,40 @@ class World:
     ticker: Ticker = field(init=False)
 
     @classmethod
-    def new(cls, after: float = 0, interval: float = 1.0) -> World:
+    def new(cls, after: float = 0, interval: float = 1.0) -> TickerFixture:
         """
         Begin so many seconds after L{START}.
         """
-        world = cls(Clock(), START * SECOND + round(after * SECOND))
-        world.ticker = Ticker(world.steady, interval, world.wall)
-        return world
+        fixture = cls(Clock(), START * SECOND + round(after * SECOND))
+        fixture.ticker = Ticker(fixture.steady, interval, fixture.wallClock)
+        return fixture
 
-    def wall(self) -> int:
+    def wallClock(self) -> int:
         """
-        Read the wall clock, in nanoseconds since 1970.
+        Return the time of the wall clock, in nanoseconds since 1970.
         """
         return self.offset + round(self.steady.seconds() * self.rate * SECOND)
 
     def connect(self) -> LeanLoopingCall:
         """
-        Tell one more client the time, as the protocol does.
+        Start a loop that gets the current time first and then each tick, as a client
+        does.
         """
-        present = [self.ticker.now]
 
-        def tell() -> None:
-            tell = present.pop() if present else self.ticker.instant
-            self.told.append(tell())
+        def current() -> None:
+            now = self.ticker.now()
+            self.ticker.beginTick(now)
+            self.told.append(max(now, self.ticker.instant()))
+            loop.f = lambda: self.told.append(self.ticker.instant())
 
-        loop = LeanLoopingCall(tell)
-        loop.clock = self.ticker
+        loop = LeanLoopingCall(current)
+        loop.clock = self.ticker  # type: ignore[assignment]
         loop.start(1)
         return loop
 
     def seconds(self) -> list[float]:
         """
-        Give the instants told so far, in seconds after L{START}, and forget them.
+        Return the instants told since the last call, in seconds after L{START}.
         """
         told, self.told[:] = (
             [(each - START * SECOND) / SECOND for each in self.told],
@@ -80,22 +77,22 @@ class World:
 
 class BoundaryTests(SynchronousTestCase):
     """
-    When a tick begins, and what it stands for.
+    When a tick begins, and which instant it stands for.
     """
 
     def test_onTheBoundary(self) -> None:
         """
-        The first line is of now, the following ones of the boundaries, on them.
+        The first time is the current one. The others are the boundaries, on time.
         """
-        world = World.new(0.25)
-        world.connect()
-        self.assertEqual(world.seconds(), [0.25])
-        world.steady.advance(0.7499)
-        self.assertEqual(world.seconds(), [])
-        world.steady.advance(0.0001)
-        self.assertEqual(world.seconds(), [1])
-        world.steady.pump([1, 1])
-        self.assertEqual(world.seconds(), [2, 3])
+        fixture = TickerFixture.new(0.25)
+        fixture.connect()
+        self.assertEqual(fixture.seconds(), [0.25])
+        fixture.steady.advance(0.7499)
+        self.assertEqual(fixture.seconds(), [])
+        fixture.steady.advance(0.0001)
+        self.assertEqual(fixture.seconds(), [1])
+        fixture.steady.pump([1, 1])
+        self.assertEqual(fixture.seconds(), [2, 3])
 
     def test_intervals(self) -> None:
         """
@@ -108,356 +105,325 @@ class BoundaryTests(SynchronousTestCase):
             (86_400, [6_400, 92_800, 179_200]),
         ]
         for interval, boundaries in cases:
-            world = World.new(0.21, interval)
-            loop = world.connect()
-            while len(world.told) < 4:
-                world.steady.advance(min(interval, 1) / 2)
-            self.assertEqual(world.seconds(), [0.21, *boundaries])
+            fixture = TickerFixture.new(0.21, interval)
+            loop = fixture.connect()
+            while len(fixture.told) < 4:
+                fixture.steady.advance(min(interval, 1) / 2)
+            self.assertEqual(fixture.seconds(), [0.21, *boundaries])
             loop.stop()
 
-    def test_noDrift(self) -> None:
+    def test_badIntervals(self) -> None:
         """
-        A year of ticks on is as exact as the first second.
-        """
-        for interval in (0.1, 60):
-            world = World.new(0, interval)
-            world.connect()
-            year = 365 * 86_400
-            for _ in range(2):
-                world.steady.advance(interval)
-                world.steady.advance(year)
-            world.seconds()
-            world.steady.pump([interval / 4] * 50)
-            period = round(interval * SECOND)
-            self.assertGreater(len(world.told), 10)
-            self.assertEqual({each % period for each in world.told}, {0})
-            self.assertEqual({b - a for a, b in pairwise(world.told)}, {period})
-
-    def test_afterTheBoundaryBeforeItsTick(self) -> None:
-        """
-        A client that comes when the boundary has passed but its tick has not
-        begun is told the new second, and not once more when the tick begins.
-        """
-        world = World.new()
-        world.connect()
-        world.seconds()
-        # The wall clock has moved; no timer has run yet.
-        world.offset += SECOND
-        world.connect()
-        self.assertEqual(world.seconds(), [1])
-        world.steady.advance(1)
-        self.assertEqual(world.seconds(), [2, 2])
-
-    def test_boundaryPassesWhileAClientIsTold(self) -> None:
-        """
-        A boundary that passes between a client's first line and the planning of
-        its next is neither missed nor told twice.
-        """
-        world = World.new(0.9)
-        loop = LeanLoopingCall(lambda: None)
-
-        def tell() -> None:
-            world.told.append(world.ticker.now())
-            world.offset += SECOND // 5
-            loop.f = lambda: world.told.append(world.ticker.instant())
-
-        loop.f, loop.clock = tell, world.ticker
-        loop.start(1)
-        world.steady.advance(0)
-        self.assertEqual(world.seconds(), [0.9, 1])
-        world.steady.advance(0.9)
-        self.assertEqual(world.seconds(), [2])
-
-    def test_manyClientsOneTimer(self) -> None:
-        """
-        However many clients there are, the reactor has one call to make.
-        """
-        world = World.new()
-        for _ in range(100):
-            world.connect()
-        self.assertEqual(len(world.steady.getDelayedCalls()), 1)
-        world.steady.advance(1)
-        self.assertEqual(len(world.steady.getDelayedCalls()), 1)
-
-    def test_idle(self) -> None:
-        """
-        With nobody to tell there is no timer, and whoever comes after a while is
-        told the time of then.
-        """
-        world = World.new()
-        world.connect().stop()
-        self.assertEqual(world.steady.getDelayedCalls(), [])
-        world.steady.advance(100)
-        world.seconds()
-        world.connect()
-        world.steady.advance(0)
-        self.assertEqual(world.seconds(), [100])
-        world.steady.advance(1)
-        self.assertEqual(world.seconds(), [101])
-
-
-class WallClockTests(SynchronousTestCase):
-    """
-    What the wall clock may do, and the process.
-    """
-
-    def test_setBack(self) -> None:
-        """
-        A wall clock that is set back is followed: a line a second, and the new
-        time at once.
-        """
-        world = World.new()
-        world.connect()
-        world.offset -= 3600 * SECOND
-        world.steady.pump([1, 1])
-        self.assertEqual(world.seconds(), [0, -3599, -3598])
-
-    def test_setForward(self) -> None:
-        """
-        So is one that is set forward, and none of the hours between is told.
-        """
-        world = World.new()
-        world.connect()
-        world.offset += 2 * 3600 * SECOND
-        world.steady.pump([1, 1])
-        self.assertEqual(world.seconds(), [0, 7201, 7202])
-
-    def test_setBackWithALongInterval(self) -> None:
-        """
-        One that is set back by less than a long interval is followed, too.
-        """
-        world = World.new(65, 60)
-        world.connect()
-        world.offset -= 50 * SECOND
-        world.steady.advance(1)
-        world.connect()
-        self.assertEqual(world.seconds(), [65, -20, 16])
-
-    def test_setWithALongInterval(self) -> None:
-        """
-        With a long interval, too, it is noticed within a second.
-        """
-        world = World.new(0, 86_400)
-        world.connect()
-        world.offset += 6_399 * SECOND
-        world.steady.pump([1])
-        self.assertEqual(world.seconds(), [0, 6_400])
-
-    def test_fallsBackALittle(self) -> None:
-        """
-        One that falls back over a boundary makes no second be told twice.
-        """
-        world = World.new()
-        world.connect()
-        world.steady.advance(1)
-        world.offset -= SECOND // 2
-        late = world.connect()
-        self.assertEqual(world.seconds(), [0, 1, 1])
-        late.stop()
-        world.steady.pump([0.5, 0.5, 0.5])
-        self.assertEqual(world.seconds(), [2])
-
-    def test_slow(self) -> None:
-        """
-        Where the wall clock is slow, a tick waits for it, and is never early.
-        """
-        world = World.new()
-        world.rate = 0.999
-        world.connect()
-        world.steady.advance(1)
-        self.assertEqual(world.seconds(), [0])
-        world.steady.advance(0.0011)
-        self.assertEqual(world.seconds(), [1])
-
-    def test_stopped(self) -> None:
-        """
-        After a time in which the process did not run, one line is told at once,
-        of where the clock is now, and then the boundaries.
-        """
-        world = World.new()
-        world.connect()
-        world.steady.advance(5.3)
-        self.assertEqual(world.seconds(), [0, 5])
-        world.steady.advance(0.7)
-        self.assertEqual(world.seconds(), [6])
-
-    def test_ticksAreCounted(self) -> None:
-        """
-        Ticks are numbered one by one, whatever the wall clock does.
-        """
-        world = World.new()
-        world.connect()
-        numbers = [world.ticker.seconds()]
-        for change in (0, -3600, 0, 7200, 0):
-            world.offset += change * SECOND
-            world.steady.advance(1)
-            numbers.append(world.ticker.seconds())
-        self.assertEqual(numbers, [1, 2, 3, 4, 5, 6])
-
-
-class IntervalTests(SynchronousTestCase):
-    """
-    What is no interval.
-    """
-
-    def test_bad(self) -> None:
-        """
-        It must be longer than nothing, and end.
+        An interval that is not positive and finite is an error at once.
         """
         for interval in (0, -1, 1e-10, float("nan"), float("inf")):
             with self.assertRaises(ValueError) as caught:
                 Ticker(Clock(), interval)
             self.assertEqual(
                 str(caught.exception),
-                f"an interval of {interval} s: it must be more than 0, and end",
+                f"an interval of {interval} s is not positive and finite",
             )
+
+    def test_noDrift(self) -> None:
+        """
+        After a year, ticks are as exact as in the first second.
+        """
+        for interval in (0.1, 60):
+            fixture = TickerFixture.new(0, interval)
+            fixture.connect()
+            year = 365 * 86_400
+            for _ in range(2):
+                fixture.steady.advance(interval)
+                fixture.steady.advance(year)
+            fixture.seconds()
+            fixture.steady.pump([interval / 4] * 50)
+            period = round(interval * SECOND)
+            self.assertGreater(len(fixture.told), 10)
+            self.assertEqual({each % period for each in fixture.told}, {0})
+            self.assertEqual({b - a for a, b in pairwise(fixture.told)}, {period})
+
+    def test_nowChangesNothing(self) -> None:
+        """
+        Reading the time begins no tick.
+        """
+        fixture = TickerFixture.new()
+        fixture.offset += SECOND
+        self.assertEqual(fixture.ticker.now(), (START + 1) * SECOND)
+        self.assertEqual(fixture.ticker.tick, 0)
+        self.assertEqual(fixture.ticker.instant(), START * SECOND)
+
+    def test_afterTheBoundaryBeforeItsTick(self) -> None:
+        """
+        A client that connects after the boundary, before the ticker's delayed call,
+        gets the new second, and does not get it again.
+        """
+        fixture = TickerFixture.new()
+        fixture.connect()
+        fixture.seconds()
+        fixture.offset += SECOND
+        fixture.connect()
+        self.assertEqual(fixture.seconds(), [1])
+        fixture.steady.advance(1)
+        self.assertEqual(fixture.seconds(), [2, 2])
+
+    def test_boundaryPassesDuringTheFirstCall(self) -> None:
+        """
+        A boundary that passes between a client's first line and the scheduling of the
+        next one is neither missed nor sent twice.
+        """
+        fixture = TickerFixture.new(0.9)
+        loop = LeanLoopingCall(lambda: None)
+
+        def current() -> None:
+            fixture.told.append(fixture.ticker.now())
+            fixture.ticker.beginTick(fixture.told[0])
+            fixture.offset += SECOND // 5
+            loop.f = lambda: fixture.told.append(fixture.ticker.instant())
+
+        loop.f = current
+        loop.clock = fixture.ticker  # type: ignore[assignment]
+        loop.start(1)
+        fixture.steady.advance(0)
+        self.assertEqual(fixture.seconds(), [0.9, 1])
+        fixture.steady.advance(0.9)
+        self.assertEqual(fixture.seconds(), [2])
+
+    def test_oneDelayedCall(self) -> None:
+        """
+        However many clients there are, the reactor has one delayed call.
+        """
+        fixture = TickerFixture.new()
+        for _ in range(100):
+            fixture.connect()
+        self.assertEqual(len(fixture.steady.getDelayedCalls()), 1)
+        fixture.steady.advance(1)
+        self.assertEqual(len(fixture.steady.getDelayedCalls()), 1)
+
+    def test_idle(self) -> None:
+        """
+        Without clients there is no delayed call, and a client that connects later gets
+        the current time.
+        """
+        fixture = TickerFixture.new()
+        fixture.connect().stop()
+        self.assertEqual(fixture.steady.getDelayedCalls(), [])
+        fixture.steady.advance(100)
+        fixture.seconds()
+        fixture.connect()
+        fixture.steady.advance(0)
+        self.assertEqual(fixture.seconds(), [100])
+        fixture.steady.advance(1)
+        self.assertEqual(fixture.seconds(), [101])
+
+    def test_almostOnTheBoundary(self) -> None:
+        """
+        If the wall clock is a few nanoseconds before a boundary, less than the
+        reactor's time can tell apart, the ticker does not wait in a loop without end.
+        """
+        steady = Clock()
+        steady.advance(START)
+        ticker = Ticker(steady, 1, lambda: round(steady.seconds() * SECOND) - 10)
+        made: list[int] = []
+        ticker.callLater(1, lambda: made.append(ticker.instant()))
+        steady.advance(0)
+        steady.advance(0.001)
+        self.assertEqual(made, [START * SECOND])
+
+
+class WallClockTests(SynchronousTestCase):
+    """
+    A wall clock that is set or slewed, and a process that does not run.
+    """
+
+    def test_setBack(self) -> None:
+        """
+        If the wall clock is set back, the next tick shows the new time.
+        """
+        fixture = TickerFixture.new()
+        fixture.connect()
+        fixture.offset -= 3600 * SECOND
+        fixture.steady.pump([1, 1])
+        self.assertEqual(fixture.seconds(), [0, -3599, -3598])
+
+    def test_setForward(self) -> None:
+        """
+        If it is set forward, the next tick shows the new time, and none in between.
+        """
+        fixture = TickerFixture.new()
+        fixture.connect()
+        fixture.offset += 2 * 3600 * SECOND
+        fixture.steady.pump([1, 1])
+        self.assertEqual(fixture.seconds(), [0, 7201, 7202])
+
+    def test_setBackWithALongInterval(self) -> None:
+        """
+        If it is set back by less than a long interval, that is followed, too.
+        """
+        fixture = TickerFixture.new(65, 60)
+        fixture.connect()
+        fixture.offset -= 50 * SECOND
+        fixture.steady.advance(1)
+        fixture.connect()
+        self.assertEqual(fixture.seconds(), [65, -20, 16])
+
+    def test_setForwardWithALongInterval(self) -> None:
+        """
+        With a long interval a change is noticed within a second, too.
+        """
+        fixture = TickerFixture.new(0, 86_400)
+        fixture.connect()
+        fixture.offset += 6_399 * SECOND
+        fixture.steady.pump([1])
+        self.assertEqual(fixture.seconds(), [0, 6_400])
+
+    def test_fallsBackALittle(self) -> None:
+        """
+        If it falls back over a boundary, no second is sent twice.
+        """
+        fixture = TickerFixture.new()
+        fixture.connect()
+        fixture.steady.advance(1)
+        fixture.offset -= SECOND // 2
+        late = fixture.connect()
+        self.assertEqual(fixture.seconds(), [0, 1, 1])
+        late.stop()
+        fixture.steady.pump([0.5, 0.5, 0.5])
+        self.assertEqual(fixture.seconds(), [2])
+
+    def test_slow(self) -> None:
+        """
+        If it is slow, a tick waits for it, and is never early.
+        """
+        fixture = TickerFixture.new()
+        fixture.rate = 0.999
+        fixture.connect()
+        fixture.steady.advance(1)
+        self.assertEqual(fixture.seconds(), [0])
+        fixture.steady.advance(0.0011)
+        self.assertEqual(fixture.seconds(), [1])
+
+    def test_stopped(self) -> None:
+        """
+        After a time in which the process did not run, the last boundary passed is sent
+        at once, and then the following ones.
+        """
+        fixture = TickerFixture.new()
+        fixture.connect()
+        fixture.steady.advance(5.3)
+        self.assertEqual(fixture.seconds(), [0, 5])
+        fixture.steady.advance(0.7)
+        self.assertEqual(fixture.seconds(), [6])
+
+    def test_numbers(self) -> None:
+        """
+        Ticks are numbered one by one, whatever happens to the wall clock.
+        """
+        fixture = TickerFixture.new()
+        fixture.connect()
+        numbers = [fixture.ticker.seconds()]
+        for change in (0, -3600, 0, 7200, 0):
+            fixture.offset += change * SECOND
+            fixture.steady.advance(1)
+            numbers.append(fixture.ticker.seconds())
+        self.assertEqual(numbers, [1, 2, 3, 4, 5, 6])
 
 
 class CallTests(SynchronousTestCase):
     """
-    The ticker as reactor time.
+    Calls at later ticks.
     """
 
     def setUp(self) -> None:
         """
-        Begin at a boundary, and note what is called.
+        Begin at a boundary, and record the calls.
         """
-        self.world = World.new()
-        self.ticker = self.world.ticker
+        self.fixture = TickerFixture.new()
+        self.ticker = self.fixture.ticker
         self.made: list[object] = []
 
-    def call(self, delay: float = 1, what: object = "x") -> IDelayedCall:
+    def call(self, delay: float = 1, what: object = "x") -> TickCall:
         """
-        Plan a call.
+        Schedule a call that records itself.
         """
-        return self.ticker.callLater(delay, self.made.append, what)
-
-    def test_interfaces(self) -> None:
-        """
-        It is reactor time, and its calls are delayed calls.
-        """
-        verifyObject(IReactorTime, self.ticker)
-        verifyObject(IDelayedCall, self.call())
+        return self.ticker.callLater(delay, lambda: self.made.append(what))
 
     def test_delays(self) -> None:
         """
-        Delays are ticks; parts of one count as a whole, and 0 as 1.
+        Delays are numbers of ticks; calls of one tick are made in order.
         """
-        for delay in (0, 0.5, 1, 1.5, 2, 3):
+        for delay in (3, 1, 2, 1):
             self.call(delay, delay)
         made = []
         for _ in range(3):
-            self.world.steady.advance(1)
+            self.fixture.steady.advance(1)
             made.append(self.made[:])
-        expected = [[0, 0.5, 1], [0, 0.5, 1, 1.5, 2], [0, 0.5, 1, 1.5, 2, 3]]
-        self.assertEqual(made, expected)
-
-    def test_arguments(self) -> None:
-        """
-        Arguments of both kinds are passed on.
-        """
-        self.ticker.callLater(1, lambda *a, **kw: self.made.append((a, kw)), 1, two=2)
-        self.world.steady.advance(1)
-        self.assertEqual(self.made, [((1,), {"two": 2})])
-
-    def test_active(self) -> None:
-        """
-        A call is active until it is made.
-        """
-        call = self.call()
-        self.assertTrue(call.active())
-        self.assertEqual(call.getTime(), 2)
-        self.world.steady.advance(1)
-        self.assertFalse(call.active())
-        self.assertRaises(AlreadyCalled, call.cancel)
+        self.assertEqual(made, [[1, 1], [1, 1, 2], [1, 1, 2, 3]])
 
     def test_cancel(self) -> None:
         """
-        A call that is cancelled is not made, and waited for no longer.
+        A cancelled call is not made, and the ticker stops waiting for it.
         """
         call = self.call()
         call.cancel()
-        self.assertFalse(call.active())
-        self.assertRaises(AlreadyCancelled, call.cancel)
-        self.assertEqual(self.world.steady.getDelayedCalls(), [])
-        self.world.steady.advance(1)
+        call.cancel()
+        self.assertEqual(self.fixture.steady.getDelayedCalls(), [])
+        self.fixture.steady.advance(1)
         self.assertEqual(self.made, [])
+
+    def test_cancelTooLate(self) -> None:
+        """
+        Cancelling a call that was made does nothing.
+        """
+        call = self.call()
+        self.call(2)
+        self.fixture.steady.advance(1)
+        call.cancel()
+        self.fixture.steady.advance(1)
+        self.assertEqual(self.made, ["x", "x"])
 
     def test_cancelledByAnother(self) -> None:
         """
-        A call may be cancelled by one of the same tick.
+        A call may be cancelled by another one of the same tick.
         """
         self.ticker.callLater(1, lambda: second.cancel())
         second = self.call()
-        self.world.steady.advance(1)
+        self.fixture.steady.advance(1)
         self.assertEqual(self.made, [])
-        self.assertEqual(self.world.steady.getDelayedCalls(), [])
-
-    def test_reset(self) -> None:
-        """
-        A call may be planned anew, counted from now.
-        """
-        call = self.call(1)
-        self.world.steady.advance(0.5)
-        call.reset(3)
-        self.world.steady.pump([1, 1])
-        self.assertEqual(self.made, [])
-        self.world.steady.advance(1)
-        self.assertEqual(self.made, ["x"])
-
-    def test_delay(self) -> None:
-        """
-        A call may be put off, counted from when it was planned for.
-        """
-        call = self.call(2)
-        call.delay(1)
-        self.assertEqual(call.getTime(), 4)
-        self.world.steady.pump([1, 1])
-        self.assertEqual(self.made, [])
-        self.world.steady.advance(1)
-        self.assertEqual(self.made, ["x"])
+        self.assertEqual(self.fixture.steady.getDelayedCalls(), [])
 
     def test_raises(self) -> None:
         """
-        A call that raises is logged, and the others are made.
+        An exception is logged, and the other calls are made.
         """
         self.ticker.callLater(1, lambda: 1 // 0)
         self.call()
-        self.world.steady.advance(1)
+        self.fixture.steady.advance(1)
         self.assertEqual(self.made, ["x"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
-    def test_getDelayedCalls(self) -> None:
-        """
-        All calls to come are listed, those that were cancelled are not.
-        """
-        first, second, third = self.call(1), self.call(2), self.call(2)
-        second.cancel()
-        self.assertEqual(self.ticker.getDelayedCalls(), [first, third])
-
     def test_cancelledCallsAreForgotten(self) -> None:
         """
-        However many come and go within one tick, few are remembered.
+        However many clients connect and disconnect within a tick, few calls are kept.
         """
         self.call()
         for _ in range(1000):
             self.call().cancel()
-        remembered = sum(len(due) for due in self.ticker._due.values())
-        self.assertLess(remembered, 10)
+        kept = sum(len(due) for due in self.ticker._due.values())
+        self.assertLess(kept, 10)
 
-    def test_nothingIsRememberedWhenAllHaveGone(self) -> None:
+    def test_nothingIsKeptWithoutClients(self) -> None:
         """
-        Nothing is left of visitors who came alone and went before their tick.
+        Nothing is left of clients that came alone and left before their tick.
         """
         for _ in range(10):
-            self.world.connect().stop()
-            self.world.steady.advance(1)
+            self.fixture.connect().stop()
+            self.fixture.steady.advance(1)
         self.assertEqual(self.ticker._due, {})
 
-    def test_clockReadDuringATick(self) -> None:
+    def test_tickBeginsDuringATick(self) -> None:
         """
-        When a call of one tick finds that the next has begun, those who were
-        called before it miss nothing.
+        If a call of one tick begins the next one, the calls made before it miss
+        nothing.
         """
         ticks: list[int] = []
 
@@ -465,49 +431,13 @@ class CallTests(SynchronousTestCase):
             ticks.append(self.ticker.tick)
             self.ticker.callLater(1, again)
 
+        def begin() -> None:
+            self.fixture.offset += SECOND
+            self.ticker.beginTick(self.ticker.now())
+
         self.ticker.callLater(1, again)
-
-        def read() -> None:
-            self.world.offset += SECOND
-            self.ticker.now()
-
-        self.ticker.callLater(1, read)
-        self.world.steady.advance(1)
-        self.world.steady.advance(0)
-        self.world.steady.advance(1)
+        self.ticker.callLater(1, begin)
+        self.fixture.steady.advance(1)
+        self.fixture.steady.advance(0)
+        self.fixture.steady.advance(1)
         self.assertEqual(ticks, [2, 3, 4])
-
-
-class FactoryTests(SynchronousTestCase):
-    """
-    The ticker in its place.
-    """
-
-    def test_lineIsRenderedOnce(self) -> None:
-        """
-        All clients of a tick share one rendered line.
-        """
-        house = House.new()
-        clients = [house.connect() for _ in range(10)]
-        rendered = []
-        line = house.factory.face.line
-
-        def render(instant: int, tick: int) -> bytes:
-            rendered.append(instant)
-            return line(instant, tick)
-
-        self.patch(house.factory.face, "line", render)
-        house.clock.advance(1)
-        self.assertEqual(len(rendered), 1)
-        received = {client.received for client in clients}
-        self.assertEqual(received, {b"22:13:20\n22:13:21\n"})
-
-    def test_minutes(self) -> None:
-        """
-        With an interval of a minute, the first line shows the second.
-        """
-        house = House.new(interval=60)
-        client = house.connect()
-        for _ in range(120):
-            house.clock.advance(1)
-        self.assertEqual(client.received, b"22:13:20\n22:14:00\n22:15:00\n")

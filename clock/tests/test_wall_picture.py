@@ -9,27 +9,29 @@ from io import StringIO
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.wall.watch import Look, State
+from clock.wall.monitor import ClockStatus, State
 
 if find_spec("rich") is None:
-    skip = "rich is not installed: pip install 'clock[wall]'"
+    skip = "rich is not installed: pip install 'txclock[wall]'"
 else:
     from rich.console import Console
 
-    from clock.wall.picture import choose, picture
+    from clock.wall.picture import drawTable, selectRows
 
 #: Some clocks, one in each state.
 ROWS = [
-    ("Tokyo", Look(State.LIVE, "19:03:13", 0.25)),
-    ("[b]London", Look(State.STALE, "10:03:10", 3.04)),
-    ("Paris", Look(State.DOWN, reason="[red]refused", retryIn=2.6)),
-    ("Rome", Look(State.CONNECTING)),
+    ("Tokyo", ClockStatus(State.LIVE, "19:03:13", 0.25)),
+    ("[b]London", ClockStatus(State.STALE, "10:03:10", 3.04)),
+    ("Paris", ClockStatus(State.DOWN, reason="[red]refused", retryIn=2.6)),
+    ("Rome", ClockStatus(State.CONNECTING)),
 ]
 
 
-def draw(rows: list[tuple[str, Look]], width: int = 80, colours: bool = False) -> str:
+def draw(
+    rows: list[tuple[str, ClockStatus]], width: int = 80, colours: bool = False
+) -> str:
     """
-    Draw clocks, and give what a terminal of that width is sent.
+    Draw a table. Return what a terminal of this width is sent.
     """
     file = StringIO()
     Console(
@@ -39,18 +41,18 @@ def draw(rows: list[tuple[str, Look]], width: int = 80, colours: bool = False) -
         color_system="standard" if colours else None,
         legacy_windows=False,
         _environ={},
-    ).print(picture(rows, width))
+    ).print(drawTable(rows, width))
     return file.getvalue()
 
 
 class PictureTests(SynchronousTestCase):
     """
-    What the wall looks like.
+    The table.
     """
 
     def test_rows(self) -> None:
         """
-        Each clock has a row, in the order given; text is no markup.
+        Each clock has a row, in the order given. Text is not interpreted as markup.
         """
         rows = [line.rstrip() for line in draw(ROWS).splitlines()]
         self.assertEqual(
@@ -64,18 +66,21 @@ class PictureTests(SynchronousTestCase):
             ],
         )
 
-    def lines(self, rows: list[tuple[str, Look]], width: int) -> list[str]:
+    def lines(self, rows: list[tuple[str, ClockStatus]], width: int) -> list[str]:
         """
-        Draw clocks, and give the lines, less what is blank at the end of each.
+        Draw a table. Return its lines without trailing spaces.
         """
         return [line.rstrip() for line in draw(rows, width).splitlines()]
 
     def test_narrow(self) -> None:
         """
-        Where there is little room, the reason why a clock is down gives way first, and
-        then names; each clock still has one row that says how it is.
+        In a narrow window the reason why a clock is down is truncated first, then the
+        names. Each clock still has one row with its state.
         """
-        rows = [*ROWS, ("Production-Frankfurt", Look(State.DOWN, reason="refused"))]
+        rows = [
+            *ROWS,
+            ("Production-Frankfurt", ClockStatus(State.DOWN, reason="refused")),
+        ]
         self.assertEqual(
             self.lines(rows, 40),
             [
@@ -90,7 +95,7 @@ class PictureTests(SynchronousTestCase):
 
     def test_veryNarrow(self) -> None:
         """
-        Where there is still less, ages are not shown, and then no times either.
+        In a narrower window the ages are left out, and then the times.
         """
         self.assertEqual(
             self.lines(ROWS, 28),
@@ -115,59 +120,63 @@ class PictureTests(SynchronousTestCase):
 
     def test_anyWidth(self) -> None:
         """
-        However wide the window is, each clock has a row that fits, and its state is
-        there if there is any room for it.
+        At any width, each clock has one row that fits. It shows the state if there is
+        any room for it.
         """
-        ages = [*ROWS, ("n" * 40, Look(State.STALE, "t" * 40, 12345.6))]
+        ages = [*ROWS, ("n" * 40, ClockStatus(State.STALE, "t" * 40, 12345.6))]
         for width in range(1, 120):
             lines = self.lines(ages, width)
             self.assertEqual(len(lines), 6)
             self.assertLessEqual(max(map(len, lines)), width)
             if width >= 13:
-                for line, (_, look) in zip(lines[1:], ages, strict=True):
-                    self.assertIn(f"  {look.state.value}", line)
+                for line, (_, status) in zip(lines[1:], ages, strict=True):
+                    self.assertIn(f"  {status.state.value}", line)
 
     def test_longTexts(self) -> None:
         """
-        Names and lines are as wide as the window allows: what one does not need the
-        other has.
+        Names and times share the width of the window: one takes what the other does not
+        need.
         """
         first, second = "Production-Frankfurt-1", "Production-Frankfurt-2"
-        two = [(each, Look(State.LIVE, "19:03:13", 1)) for each in (first, second)]
+        two = [
+            (each, ClockStatus(State.LIVE, "19:03:13", 1)) for each in (first, second)
+        ]
         lines = self.lines(two, 50)
         self.assertEqual(lines[1], f"{first}  19:03:13   1.0 s  live")
         self.assertEqual(lines[2], f"{second}  19:03:13   1.0 s  live")
-        long = [("n" * 99, Look(State.LIVE, "t" * 99, 1))]
+        long = [("n" * 99, ClockStatus(State.LIVE, "t" * 99, 1))]
         line = f"{'n' * 30}…  {'t' * 31}…   1.0 s  live"
         self.assertEqual(self.lines(long, 80)[1], line)
-        long = [("name", Look(State.LIVE, "t" * 99, 1))]
+        long = [("name", ClockStatus(State.LIVE, "t" * 99, 1))]
         line = f"name   {'t' * 57}…   1.0 s  live"
         self.assertEqual(self.lines(long, 80)[1], line)
 
     def test_wideCharacters(self) -> None:
         """
-        Characters that take two columns are counted as two.
+        A character that is two columns wide counts as two.
         """
         rows = [
-            ("東京", Look(State.LIVE, "19:03:13", 1)),
-            ("x", Look(State.CONNECTING)),
+            ("東京", ClockStatus(State.LIVE, "19:03:13", 1)),
+            ("x", ClockStatus(State.CONNECTING)),
         ]
         self.assertEqual(
             self.lines(rows, 40)[1:],
             ["東京   19:03:13   1.0 s  live", "x      connecting"],
         )
 
-    def test_choose(self) -> None:
+    def test_selectRows(self) -> None:
         """
-        Where there is not room for all clocks, those that are live go first, and the
-        others are in order; what is not shown is counted.
+        If there is no room for all clocks, live ones are hidden first. The others stay
+        in order, and the hidden ones are counted.
         """
-        live = [(f"Live{each}", Look(State.LIVE, "19:03:13", 1)) for each in range(4)]
+        live = [
+            (f"Live{each}", ClockStatus(State.LIVE, "19:03:13", 1)) for each in range(4)
+        ]
         rows = [*live[:3], *ROWS[1:], live[3]]
-        shown, rest = choose(rows, 4)
+        shown, rest = selectRows(rows, 4)
         self.assertEqual(shown, [live[0], *ROWS[1:]])
         self.assertEqual(rest, "(3 more: 3 live)")
-        shown, rest = choose(rows, 1)
+        shown, rest = selectRows(rows, 1)
         self.assertEqual(shown, [ROWS[1]])
         self.assertEqual(rest, "(6 more: 1 down, 4 live, 1 connecting)")
 

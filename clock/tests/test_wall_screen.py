@@ -14,21 +14,21 @@ from io import BytesIO, StringIO, TextIOWrapper
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.wall.lines import Line
-from clock.wall.watch import Watch
+from clock.reading.lines import Line
+from clock.wall.monitor import ClockMonitor
 
 if find_spec("rich") is None:
-    skip = "rich is not installed: pip install 'clock[wall]'"
+    skip = "rich is not installed: pip install 'txclock[wall]'"
 else:
     from rich.console import Console, ConsoleDimensions
 
     from clock.wall import screen as screen_module
     from clock.wall.screen import (
-        ENTER,
-        GATHER,
-        LEAVE,
-        REDRAW_EVERY,
-        SPACING,
+        BATCH_DELAY,
+        ENTER_SCREEN,
+        EXIT_SCREEN,
+        MAX_REDRAW,
+        MIN_REDRAW,
         Screen,
         Terminal,
     )
@@ -36,12 +36,12 @@ else:
 
 class ScreenTests(SynchronousTestCase):
     """
-    When it is drawn.
+    When the table is drawn.
     """
 
     def setUp(self) -> None:
         """
-        Open a screen on a fake terminal of five rows.
+        Make a screen on a fake terminal of five rows.
         """
         self.clock = Clock()
         self.clock.advance(100)
@@ -51,119 +51,121 @@ class ScreenTests(SynchronousTestCase):
         )
         self.screen = Screen(self.clock, self.console)
 
-    def open(self, *names: str) -> list[Watch]:
+    def start(self, *names: str) -> list[ClockMonitor]:
         """
         Show clocks of these names.
         """
-        watches = [Watch(name, self.clock, 1, self.screen.changed) for name in names]
-        self.screen.open(watches)
-        return watches
+        monitors = [
+            ClockMonitor(name, self.clock, 1, self.screen.update) for name in names
+        ]
+        self.screen.start(monitors)
+        return monitors
 
-    def drawn(self) -> str:
+    def takeOutput(self) -> str:
         """
-        Give what was written since the last time.
+        Return what was written since the last call.
         """
         written = self.file.getvalue()
         self.file.seek(0)
         self.file.truncate()
         return written
 
-    def test_open(self) -> None:
+    def test_start(self) -> None:
         """
-        It begins on a screen of its own, without a cursor, with a picture, and draws
-        in no thread of its own.
+        The first picture is drawn on the alternate screen, without a cursor. No thread
+        is started.
         """
         threads = threading.active_count()
-        self.open("Tokyo")
+        self.start("Tokyo")
         self.assertEqual(threading.active_count(), threads)
-        drawn = self.drawn()
+        drawn = self.takeOutput()
         self.assertIn("\x1b[?1049h", drawn)
         self.assertIn("\x1b[?25l", drawn)
         self.assertIn("Tokyo", drawn)
 
-    def test_agesGrow(self) -> None:
+    def test_ages(self) -> None:
         """
-        There is a picture every now and then though nothing has changed.
+        The table is drawn again though nothing has changed: ages grow.
         """
-        (watch,) = self.open("Tokyo")
-        watch.connected()
-        watch.lineReceived(Line("19:03:13"))
-        self.clock.advance(REDRAW_EVERY)
-        self.drawn()
-        self.clock.advance(REDRAW_EVERY)
-        self.assertIn("0.5 s", self.drawn())
+        (monitor,) = self.start("Tokyo")
+        monitor.connected()
+        monitor.lineReceived(Line("19:03:13"))
+        self.clock.advance(MAX_REDRAW)
+        self.takeOutput()
+        self.clock.advance(MAX_REDRAW)
+        self.assertIn("0.5 s", self.takeOutput())
 
     def test_changes(self) -> None:
         """
-        What changes is drawn very soon, and all that changes together at once.
+        A change is drawn soon, and changes at the same time are drawn together.
         """
-        tokyo, london = self.open("Tokyo", "London")
-        self.clock.advance(SPACING)
-        self.drawn()
+        tokyo, london = self.start("Tokyo", "London")
+        self.clock.advance(MIN_REDRAW)
+        self.takeOutput()
         tokyo.lineReceived(Line("19:03:13"))
         london.lineReceived(Line("10:03:13"))
-        self.assertEqual(self.drawn(), "")
-        self.clock.advance(GATHER)
-        drawn = self.drawn()
+        self.assertEqual(self.takeOutput(), "")
+        self.clock.advance(BATCH_DELAY)
+        drawn = self.takeOutput()
         self.assertIn("19:03:13", drawn)
         self.assertIn("10:03:13", drawn)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
 
     def test_manyChanges(self) -> None:
         """
-        However much changes, there are so many pictures a second, and no more.
+        The number of pictures per second is limited, however many changes there are.
         """
-        (watch,) = self.open("Tokyo")
-        self.drawn()
+        (monitor,) = self.start("Tokyo")
+        self.takeOutput()
         for each in range(1000):
-            watch.lineReceived(Line(str(each)))
+            monitor.lineReceived(Line(str(each)))
             self.clock.advance(0.001)
-        pictures = self.drawn().count("Tokyo")
-        self.assertLessEqual(pictures, 1 / SPACING + 1)
-        self.assertGreater(pictures, 1 / SPACING / 2)
+        pictures = self.takeOutput().count("Tokyo")
+        self.assertLessEqual(pictures, 1 / MIN_REDRAW + 1)
+        self.assertGreater(pictures, 1 / MIN_REDRAW / 2)
 
-    def test_changesBeforeItIsOpen(self) -> None:
+    def test_changeBeforeStart(self) -> None:
         """
-        What happens before it is open is no reason to draw.
+        A change before the start draws nothing.
         """
-        self.screen.changed(Watch("Tokyo", self.clock, 1, self.screen.changed))
-        self.assertEqual(self.drawn(), "")
+        self.screen.update(ClockMonitor("Tokyo", self.clock, 1, self.screen.update))
+        self.assertEqual(self.takeOutput(), "")
 
     def test_tooMany(self) -> None:
         """
         Clocks that there is no room for are counted.
         """
-        self.open("A", "B", "C", "D", "E")
-        rows = self.drawn().splitlines()
+        self.start("A", "B", "C", "D", "E")
+        rows = self.takeOutput().splitlines()
         self.assertIn("C", rows[3])
         self.assertIn("(2 more: 2 connecting)", rows[4])
         self.assertEqual(len(rows), 5)
         self.console.size = ConsoleDimensions(20, 5)
-        self.clock.advance(REDRAW_EVERY)
-        self.assertIn("(2 more: 2 connecti…", self.drawn())
+        self.clock.advance(MAX_REDRAW)
+        self.assertIn("(2 more: 2 connecti…", self.takeOutput())
 
-    def test_flat(self) -> None:
+    def test_oneRow(self) -> None:
         """
-        A window of one row is no reason to end.
+        A window of one row shows only one line.
         """
         self.console.size = ConsoleDimensions(60, 1)
-        self.open("A", "B")
-        self.assertEqual(len(self.drawn().splitlines()), 1)
+        self.start("A", "B")
+        self.assertEqual(len(self.takeOutput().splitlines()), 1)
 
     def test_justEnough(self) -> None:
         """
-        Where there is room for all, all are shown.
+        If there is room for all clocks, all are shown.
         """
-        self.open("A", "B", "C", "D")
-        drawn = self.drawn()
+        self.start("A", "B", "C", "D")
+        drawn = self.takeOutput()
         self.assertIn("D", drawn)
         self.assertNotIn("more", drawn)
 
     def test_slow(self) -> None:
         """
-        Where drawing takes long, it is done more rarely.
+        On a slow terminal the table is drawn less often.
         """
-        (watch,) = self.open("Tokyo")
+        (monitor,) = self.start("Tokyo")
         update = self.screen._live.update
 
         def slow(*arguments: object, **keywords: object) -> None:
@@ -171,17 +173,17 @@ class ScreenTests(SynchronousTestCase):
             self.clock.rightNow += 1
 
         self.patch(self.screen._live, "update", slow)
-        self.clock.advance(REDRAW_EVERY)
-        self.drawn()
-        watch.lineReceived(Line("19:03:13"))
+        self.clock.advance(MAX_REDRAW)
+        self.takeOutput()
+        monitor.lineReceived(Line("19:03:13"))
         self.clock.advance(2.9)
-        self.assertEqual(self.drawn(), "")
+        self.assertEqual(self.takeOutput(), "")
         self.clock.advance(0.1)
-        self.assertIn("19:03:13", self.drawn())
+        self.assertIn("19:03:13", self.takeOutput())
 
-    def test_gone(self) -> None:
+    def test_terminalThatAcceptsNothing(self) -> None:
         """
-        A terminal that is gone, or takes nothing, is left at that.
+        A terminal that is closed, or accepts no output, is left as it is.
         """
         reading, writing = os.pipe()
         with os.fdopen(writing, "w") as file:
@@ -190,14 +192,14 @@ class ScreenTests(SynchronousTestCase):
             with contextlib.suppress(BlockingIOError):
                 while True:
                     os.write(writing, b"x" * 65536)
-            self.patch(screen_module, "PATIENCE", 0)
-            screen.leave()
+            self.patch(screen_module, "RESTORE_TIMEOUT", 0)
+            screen.restoreTerminal()
             os.close(reading)
-            screen.leave()
+            screen.restoreTerminal()
 
     def test_terminal(self) -> None:
         """
-        rich writes to standard output straight away, in its encoding.
+        rich writes to standard output unbuffered, in its encoding.
         """
         self.patch(sys, "stdout", TextIOWrapper(BytesIO(), "latin-1"))
         written: list[str] = []
@@ -207,15 +209,15 @@ class ScreenTests(SynchronousTestCase):
         self.assertTrue(terminal.isatty())
         self.assertEqual((terminal.encoding, terminal.fileno()), ("latin-1", 1))
 
-    def test_leaveAndEnter(self) -> None:
+    def test_restoreAndPrepare(self) -> None:
         """
-        The terminal is given back at once, and taken again.
+        The terminal is restored at once, and prepared again.
         """
         reading, writing = os.pipe()
         self.addCleanup(os.close, reading)
         with os.fdopen(writing, "w") as file:
             screen = Screen(self.clock, Console(file=file))
-            screen.leave()
-            self.assertEqual(os.read(reading, 99), LEAVE)
-            screen.enter()
-            self.assertEqual(os.read(reading, 99), ENTER)
+            screen.restoreTerminal()
+            self.assertEqual(os.read(reading, 99), EXIT_SCREEN)
+            screen.prepareTerminal()
+            self.assertEqual(os.read(reading, 99), ENTER_SCREEN)

@@ -7,61 +7,60 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Protocol, TextIO, cast
+from typing import Any, Protocol, TextIO, cast
 
-from twisted.internet.defer import ensureDeferred
-from twisted.internet.interfaces import IReactorCore, IReactorThreads, IReactorTime
-from twisted.internet.task import deferLater
-from twisted.python.failure import Failure
+from twisted.internet.interfaces import IReactorTime
 
-from clock.output import endNow, requireOutput, write
-from clock.wall.judge import Judge
-from clock.wall.options import Clock, Options
-from clock.wall.plain import Printer
-from clock.wall.report import jsonReport, status, textReport
-from clock.wall.stream import Observer, Stream
-from clock.wall.watch import Watch
+from clock._client import exitOnSignals, run
+from clock._stdout import requireStdout, write
+from clock.reading.targets import startStreams
+from clock.wall.monitor import ClockMonitor
+from clock.wall.options import Options
+from clock.wall.printer import Printer
 
-#: The command, as its output and errors name it.
+#: The name of the command in its output and errors.
 NAME = "clockwall"
 
 
 class View(Protocol):
     """
-    What shows the clocks.
+    A way to show the clocks.
     """
 
-    def open(self, watches: Sequence[Watch]) -> None:
+    def start(self, monitors: Sequence[ClockMonitor]) -> None:
         """
-        Begin.
+        Show the clocks from now on.
+
+        @param monitors: the clocks, in order.
         """
 
-    def changed(self, watch: Watch) -> None:
+    def update(self, monitor: ClockMonitor) -> None:
         """
-        Show what is new about a clock.
+        Show a change.
+
+        @param monitor: the clock that has changed.
         """
 
-    def leave(self) -> None:
+    def restoreTerminal(self) -> None:
         """
-        Leave the terminal as it was, whatever is going on.
+        Restore the terminal. This may be called from a signal handler.
         """
 
-    def enter(self) -> None:
+    def prepareTerminal(self) -> None:
         """
-        Come back to it.
+        Prepare the terminal again after L{restoreTerminal}.
         """
 
 
 def makeView(reactor: IReactorTime) -> View:
     """
-    Decide how to show the clocks.
+    Make the view that standard output allows.
 
-    @param reactor: what to wait on.
+    @param reactor: the reactor's time.
 
-    @return: a screen on a terminal, where there is rich to draw it, else a printer.
+    @return: a screen on a terminal if rich is installed, otherwise a printer.
     """
     printer = Printer(reactor, partial(write, command=NAME))
     if not sys.stdout.isatty():
@@ -71,148 +70,70 @@ def makeView(reactor: IReactorTime) -> View:
 
         from clock.wall.screen import Screen, Terminal
     except ImportError:
-        hint = "a line for each change; pip install 'clock[wall]' for a table"
+        hint = "rich is not installed: pip install 'txclock[wall]' to get a table"
         print(f"{NAME}: {hint}", file=sys.stderr)
         return printer
-    # An escape is wider than what it stands for.
-    terminal = Terminal(partial(write, command=NAME, lacking="replace"))
+    # In a table, an escaped character would be wider than the original.
+    terminal = Terminal(partial(write, command=NAME, errors="replace"))
     console = Console(file=cast(TextIO, terminal))
     if console.is_dumb_terminal or not (console.is_interactive and min(console.size)):
         return printer
     return Screen(reactor, console)
 
 
-def onSignals(leave: Callable[[], object]) -> None:
+def restoreOnSuspend(view: View) -> None:
     """
-    End on Ctrl-C, Ctrl-backslash and their like, with the exit status that shells give
-    that; signals that are ignored, as nohup has it, stay so.
+    Restore the terminal on Ctrl-Z, and prepare it again when the process continues.
 
-    @param leave: is called before the end.
-    """
-
-    def end(number: int, _: object) -> None:
-        leave()
-        endNow(128 + number)
-
-    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(each) is not signal.SIG_IGN:
-            signal.signal(each, end)
-
-
-def onSuspension(view: View) -> None:
-    """
-    Leave the terminal on Ctrl-Z, and come back to it when the program is continued.
-
-    @param view: what is on the terminal.
+    @param view: the view that uses the terminal.
     """
 
     def suspend(*_: object) -> None:
-        view.leave()
-        # The kernel knows whether there is a shell that could continue this.
+        view.restoreTerminal()
+        # With the default action, the kernel ignores the signal if there is no shell
+        # that could continue this process.
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, suspend)
-        view.enter()
+        view.prepareTerminal()
 
     if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:
         signal.signal(signal.SIGTSTP, suspend)
 
 
-def connect(
-    reactor: IReactorCore, clocks: Sequence[Clock], observers: Sequence[Observer]
-) -> None:
+async def show(reactor: Any, options: Options) -> None:
     """
-    Begin to read clocks.
+    Show the clocks until a signal ends the process.
 
-    @param reactor: what to connect with, and to wait on.
-    @param clocks: what to read.
-    @param observers: who is told of each stream.
+    @param reactor: the reactor that connects, and its steady time.
+    @param options: the parsed options.
+
+    @raise SystemExit: with one line, if an address is not valid.
     """
-    # Each name may take a thread for as long as nobody resolves it.
-    cast(IReactorThreads, reactor).suggestThreadPoolSize(10 + len(clocks))
-    for clock, observer in zip(clocks, observers, strict=True):
-        Stream(clock.endpoint, observer, cast(IReactorTime, reactor)).startService()
-
-
-async def show(reactor: IReactorCore, options: Options) -> None:
-    """
-    Show the clocks from now on.
-
-    @param reactor: what to connect with, and to wait on.
-    @param options: parsed.
-    """
-    steady = cast(IReactorTime, reactor)
-    view = makeView(steady)
-    watches = [
-        Watch(clock.name, steady, options["interval"], view.changed)
-        for clock in options.clocks
+    view = makeView(reactor)
+    monitors = [
+        ClockMonitor(target.name, reactor, options["interval"], view.update)
+        for target in options.targets
     ]
-    connect(reactor, options.clocks, watches)
-    onSignals(view.leave)
-    onSuspension(view)
-    view.open(watches)
-
-
-async def check(reactor: IReactorCore, options: Options) -> None:
-    """
-    Read the clocks for as long as was asked for, report, and end; Ctrl-C makes it
-    report what it has by then.
-
-    @param reactor: what to connect with, and to wait on.
-    @param options: parsed.
-    """
-    steady = cast(IReactorTime, reactor)
-    judges = [
-        Judge(
-            clock.name,
-            options["interval"],
-            options["max-gap"],
-            steady.seconds,
-            time.time_ns,
-        )
-        for clock in options.clocks
-    ]
-    connect(reactor, options.clocks, judges)
-    began = steady.seconds()
-
-    def report() -> int:
-        verdicts = [judge.verdict() for judge in judges]
-        if options["json"]:
-            text = jsonReport(verdicts, steady.seconds() - began)
-        else:
-            text = textReport(verdicts)
-        result = status(verdicts)
-        write(f"{text}\n", NAME, closed=result)
-        return result
-
-    onSignals(report)
-    await deferLater(steady, options["for"])
-    endNow(report())
-
-
-def broken(failure: Failure) -> None:
-    """
-    End, because of a mistake of this program's own.
-
-    @param failure: what has happened.
-    """
-    failure.printTraceback(file=sys.stderr)
-    endNow(1)
+    try:
+        startStreams(reactor, options.targets, monitors)
+    except ValueError as error:
+        raise SystemExit(f"{NAME}: {error}") from None
+    exitOnSignals(view.restoreTerminal)
+    restoreOnSuspend(view)
+    view.start(monitors)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """
     Run the command.
 
-    @param arguments: the command line, less the command; by default the real one.
+    @param arguments: the command line without the command; by default the process's.
 
-    @raise SystemExit: with one line for standard error, if the command line is wrong.
+    @raise SystemExit: with one line for standard error, if the command line is wrong or
+        standard output is closed.
     """
     options = Options()
     options.parseOptions(arguments)
-    requireOutput(NAME)
-    command = check if options["check"] else show
-    reactor = options.reactor
-    ensureDeferred(command(reactor, options)).addErrback(broken)
-    # Its handlers would end the program with 0.
-    reactor.run(installSignalHandlers=False)  # type: ignore[call-arg]
+    requireStdout(NAME)
+    run(partial(show, options=options))

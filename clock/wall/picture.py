@@ -1,8 +1,8 @@
 """
-What the wall looks like: a line for each clock, in columns.
+The table of the wall: a row for each clock.
 
-Names and times share the room that the age and the state leave. rich has tables, but
-none in which a clock without a time can say why in the place of several columns.
+Names and times share the width that the age and the state leave. rich's own tables are
+not used: in them, the reason why a clock is down could not span several columns.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from clock.wall.watch import Look, State
+from clock.wall.monitor import ClockStatus, State
 
-#: The least width of a name, of a time and of an age, and the space after each.
-NAME, TIME, AGE, SPACE = 5, 8, 6, 2
+#: The minimum widths of a name, a time and an age, and the space after each.
+MIN_NAME, MIN_TIME, MIN_AGE, SPACE = 5, 8, 6, 2
 
 #: The width of the state of a clock that has a time to show, and of any state.
-SHORT, LONG = len("stale"), len("connecting")
+SHORT_STATE, ANY_STATE = len("stale"), len("connecting")
 
 _STYLES = {
     State.CONNECTING: "yellow",
@@ -29,74 +29,77 @@ _STYLES = {
 }
 
 
-def choose(
-    rows: Sequence[tuple[str, Look]], room: int
-) -> tuple[list[tuple[str, Look]], str]:
+def selectRows(
+    rows: Sequence[tuple[str, ClockStatus]], room: int
+) -> tuple[list[tuple[str, ClockStatus]], str]:
     """
-    Choose what to show where there is not room for all: clocks that are live last.
+    Select the rows to show in a window that has no room for all. Live clocks are hidden
+    first.
 
-    @param rows: the name of each clock, and how it is.
-    @param room: how many can be shown.
+    @param rows: the name and the status of each clock.
+    @param room: the number of rows that can be shown.
 
-    @return: those that are shown, in order, and how the others are, in words.
+    @return: the selected rows, in order, and a summary of the hidden ones.
     """
     order = sorted(range(len(rows)), key=lambda row: rows[row][1].state is State.LIVE)
     states = Counter(rows[row][1].state for row in order[room:])
     counts = [f"{states[each]} {each.value}" for each in State if states[each]]
-    rest = f"({len(order[room:])} more: {', '.join(reversed(counts))})"
-    return [rows[row] for row in sorted(order[:room])], rest
+    summary = f"({len(order[room:])} more: {', '.join(reversed(counts))})"
+    return [rows[row] for row in sorted(order[:room])], summary
 
 
-def picture(rows: Sequence[tuple[str, Look]], width: int) -> Text:
+def drawTable(rows: Sequence[tuple[str, ClockStatus]], width: int) -> Text:
     """
-    Draw some clocks.
+    Draw the table.
 
-    @param rows: the name of each, and how it is.
+    @param rows: the name and the status of each clock.
     @param width: the width of the window, in columns.
 
-    @return: as many lines, and a heading. The state is always to be seen; what there
-        is not room for ends in an ellipsis.
+    @return: a heading, and a line for each row. A text that is too long ends in an
+        ellipsis. The state is shown in full wherever possible.
     """
     widths = _widths(rows, width)
     lines = [_line(["clock", "time", f"{'age':>{widths[2]}}"], ["dim"] * 3, widths)]
-    for name, look in rows:
-        if look.state in (State.LIVE, State.STALE):
-            age = f"{look.age:.1f} s".rjust(widths[2])
+    for name, status in rows:
+        if status.state in (State.LIVE, State.STALE):
+            age = f"{status.age:.1f} s".rjust(widths[2])
             styles = ["bold", "bold", "dim"]
-            if look.state is State.STALE:
+            if status.state is State.STALE:
                 styles = ["bold", "dim", ""]
-            line = _line([name, look.shown, age], styles, widths)
+            line = _line([name, status.text, age], styles, widths)
         else:
-            # It has no time: there is room to say why.
+            # There is no time to show, so the reason takes its columns.
             line = _line([name], ["bold"], widths)
-        lines.append(line.append(look.words(), style=_STYLES[look.state]))
+        lines.append(line.append(status.describe(), style=_STYLES[status.state]))
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return Text("\n", no_wrap=True).join(lines)
 
 
-def _widths(rows: Sequence[tuple[str, Look]], width: int) -> tuple[int, int, int]:
+def _widths(
+    rows: Sequence[tuple[str, ClockStatus]], width: int
+) -> tuple[int, int, int]:
     """
-    Tell how wide the names, the times and the ages are. Names and times share what the
-    state and the age leave; in a very narrow window there is no age, or no time either.
+    Return the widths of the names, the times and the ages. A narrow window shows no
+    ages, and a very narrow one no times either: their width is 0.
     """
-    name = max([NAME, *(cell_len(name) for name, _ in rows)])
-    time = max([TIME, *(cell_len(look.shown) for _, look in rows)])
-    age = max([AGE, *(len(f"{look.age or 0:.1f} s") for _, look in rows)])
-    room = width - 2 * SPACE - SHORT
-    if room - age - SPACE >= NAME + TIME:
+    name = max([MIN_NAME, *(cell_len(name) for name, _ in rows)])
+    time = max([MIN_TIME, *(cell_len(status.text) for _, status in rows)])
+    age = max([MIN_AGE, *(len(f"{status.age or 0:.1f} s") for _, status in rows)])
+    room = width - 2 * SPACE - SHORT_STATE
+    if room - age - SPACE >= MIN_NAME + MIN_TIME:
         room -= age + SPACE
     else:
         age = 0
-    if room < NAME + TIME:
-        return max(1, min(name, width - SPACE - LONG)), 0, 0
-    name = min(name, max(room - time, min(room // 2, room - TIME)))
+    if room < MIN_NAME + MIN_TIME:
+        return max(1, min(name, width - SPACE - ANY_STATE)), 0, 0
+    name = min(name, max(room - time, min(room // 2, room - MIN_TIME)))
     return name, min(time, room - name), age
 
 
 def _line(texts: Sequence[str], styles: Sequence[str], widths: Sequence[int]) -> Text:
     """
-    Put texts into columns of these widths; a column of no width is left out.
+    Put texts into columns of these widths. A column of width 0 is left out.
     """
     line = Text()
     for text, style, width in zip(texts, styles, widths, strict=False):

@@ -1,8 +1,9 @@
 """
 The wall on a terminal.
 
-It is drawn on the alternate screen, each time over what is there, which neither
-flickers nor minds what has been typed or how the window has changed meanwhile.
+The table is drawn on the alternate screen. Each picture is drawn over the previous one,
+without erasing that, so nothing flickers. Typed characters and a resized window are
+overwritten by the next picture.
 """
 
 from __future__ import annotations
@@ -19,35 +20,38 @@ from rich.live import Live
 from rich.text import Text
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
-from clock.wall.picture import choose, picture
-from clock.wall.watch import Watch
+from clock.wall.monitor import ClockMonitor
+from clock.wall.picture import drawTable, selectRows
 
-#: The longest time between two pictures, in seconds: ages grow.
-REDRAW_EVERY = 0.25
+#: The longest time between two pictures, in seconds. The ages in the table grow.
+MAX_REDRAW = 0.25
 
-#: The shortest time between two pictures (three times as long as drawing one takes, if
-#: that is more), and how long one waits for more changes that come with the same tick,
-#: both in seconds.
-SPACING, GATHER = 0.05, 0.01
+#: The shortest time between two pictures, in seconds. On a slow terminal it is longer:
+#: three times the time that drawing takes.
+MIN_REDRAW = 0.05
 
-#: How long a terminal may take to take anything in the end, in seconds.
-PATIENCE = 0.5
+#: Seconds to wait after a change for others, which often come with the same tick.
+BATCH_DELAY = 0.01
 
-#: What a terminal is told in the beginning: to change to the alternate screen, and to
-#: hide the cursor; and the other way round in the end.
-ENTER = b"\x1b[?1049h\x1b[?25l"
-LEAVE = b"\x1b[?1049l\x1b[?25h"
+#: Seconds to wait for a terminal that does not accept output, before giving up.
+RESTORE_TIMEOUT = 0.5
+
+#: Enter the alternate screen and hide the cursor (xterm's DECSET 1049 and 25).
+ENTER_SCREEN = b"\x1b[?1049h\x1b[?25l"
+
+#: Exit the alternate screen and show the cursor.
+EXIT_SCREEN = b"\x1b[?1049l\x1b[?25h"
 
 
 class Terminal(TextIOBase):
     """
-    Standard output for rich, without a buffer: a signal may come at any time, and
-    then nothing must be left to be written.
+    Standard output as rich needs it, but unbuffered. A signal may end the process at
+    any time, and nothing must be left to write after L{EXIT_SCREEN}.
     """
 
     def __init__(self, write: Callable[[str], object]) -> None:
         """
-        @param write: writes to standard output, all of it and at once.
+        @param write: writes text to standard output, unbuffered.
         """
         super().__init__()
         self._write = write
@@ -55,25 +59,25 @@ class Terminal(TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]
         """
-        Tell the encoding of standard output.
+        The encoding of standard output.
         """
         return sys.stdout.encoding
 
     def fileno(self) -> int:
         """
-        Tell the file descriptor of standard output.
+        Return the file descriptor of standard output.
         """
         return 1
 
     def isatty(self) -> bool:
         """
-        Tell that this is a terminal.
+        Return C{True}.
         """
         return True
 
     def write(self, text: str) -> int:
         """
-        Write.
+        Write text. Return its length.
         """
         self._write(text)
         return len(text)
@@ -81,20 +85,20 @@ class Terminal(TextIOBase):
 
 class Screen:
     """
-    Draws all clocks, each in its row.
+    Draw all clocks in a table.
     """
 
-    _next: IDelayedCall | None = None
+    _drawCall: IDelayedCall | None = None
 
     def __init__(self, reactor: IReactorTime, console: Console) -> None:
         """
-        @param reactor: what to wait on.
-        @param console: where to draw.
+        @param reactor: the reactor's time.
+        @param console: the terminal.
         """
-        self._watches: Sequence[Watch] = ()
+        self._monitors: Sequence[ClockMonitor] = ()
         self._reactor = reactor
         self._console = console
-        self._drawn, self._spacing = 0.0, SPACING
+        self._drawnAt, self._minRedraw = 0.0, MIN_REDRAW
         self._live = Live(
             console=console,
             screen=True,
@@ -103,63 +107,63 @@ class Screen:
             redirect_stderr=False,
         )
 
-    def open(self, watches: Sequence[Watch]) -> None:
+    def start(self, monitors: Sequence[ClockMonitor]) -> None:
         """
-        Begin.
+        Draw the clocks from now on.
 
-        @param watches: the clocks, in the order of their rows.
+        @param monitors: the clocks, in the order of their rows.
         """
-        self._watches = watches
+        self._monitors = monitors
         self._live.start()
         self._draw()
 
-    def leave(self) -> None:
+    def restoreTerminal(self) -> None:
         """
-        Leave the terminal as it was, whatever this program is in the middle of; if
-        it takes nothing, or is there no more, leave it at that.
+        Exit the alternate screen. This may be called from a signal handler. A terminal
+        that is closed, or accepts no output for L{RESTORE_TIMEOUT}, is left as it is.
         """
-        self._tell(LEAVE)
+        self._send(EXIT_SCREEN)
 
-    def enter(self) -> None:
+    def prepareTerminal(self) -> None:
         """
-        Come back to where L{leave} has left; the next picture covers all of it.
+        Enter the alternate screen again. The next picture covers all of it.
         """
-        self._tell(ENTER)
+        self._send(ENTER_SCREEN)
 
-    def changed(self, watch: Watch) -> None:
+    def update(self, monitor: ClockMonitor) -> None:
         """
-        Draw soon.
+        Draw soon, because a clock has changed.
 
-        @param watch: the clock that has changed.
+        @param monitor: the clock.
         """
-        if self._next is None:
+        if self._drawCall is None:
             return
         now = self._reactor.seconds()
-        wait = max(GATHER, self._drawn + self._spacing - now)
-        if self._next.getTime() > now + wait:
-            self._next.reset(wait)
+        delay = max(BATCH_DELAY, self._drawnAt + self._minRedraw - now)
+        if self._drawCall.getTime() > now + delay:
+            self._drawCall.reset(delay)
 
-    def _tell(self, what: bytes) -> None:
+    def _send(self, sequence: bytes) -> None:
         terminal = self._console.file.fileno()
-        if select.select([], [terminal], [], PATIENCE)[1]:
+        if select.select([], [terminal], [], RESTORE_TIMEOUT)[1]:
             with suppress(OSError):
-                os.write(terminal, what)
+                os.write(terminal, sequence)
 
     def _draw(self) -> None:
-        began = self._reactor.seconds()
+        start = self._reactor.seconds()
         self._live.update(self._picture(), refresh=True)
-        self._drawn = self._reactor.seconds()
-        self._spacing = max(SPACING, 3 * (self._drawn - began))
-        wait = max(REDRAW_EVERY, self._spacing)
-        self._next = self._reactor.callLater(wait, self._draw)
+        self._drawnAt = self._reactor.seconds()
+        self._minRedraw = max(MIN_REDRAW, 3 * (self._drawnAt - start))
+        delay = max(MAX_REDRAW, self._minRedraw)
+        self._drawCall = self._reactor.callLater(delay, self._draw)
 
     def _picture(self) -> Text:
         width, height = self._console.size
-        rows = [(watch.name, watch.look()) for watch in self._watches]
+        rows = [(monitor.name, monitor.status()) for monitor in self._monitors]
         room = height - 1
         if len(rows) <= room:
-            return picture(rows, width)
-        shown, rest = choose(rows, max(0, room - 1))
-        last = Text(f"\n{rest}", style="dim")
+            return drawTable(rows, width)
+        selected, summary = selectRows(rows, max(0, room - 1))
+        last = Text(f"\n{summary}", style="dim")
         last.truncate(width, overflow="ellipsis")
-        return picture(shown, width).append_text(last)
+        return drawTable(selected, width).append_text(last)

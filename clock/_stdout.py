@@ -1,0 +1,92 @@
+"""
+Standard output and the exit of the commands.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+from clock._text import oneLine
+
+
+def writeBytes(data: bytes) -> None:
+    """
+    Write to standard output, unbuffered. Block until everything is written.
+
+    @param data: any bytes.
+
+    @raise OSError: if standard output cannot be written to.
+    """
+    while data:
+        try:
+            data = data[os.write(1, data) :]
+        except BlockingIOError:
+            # Another process that shares the file may have made it non-blocking.
+            select.select([], [1], [])
+
+
+def write(
+    text: str, command: str, closedStatus: int = 0, errors: str = "backslashreplace"
+) -> None:
+    """
+    Write text to standard output, unbuffered. If that fails, exit at once: at a normal
+    exit Python would try to write the rest, and print an error of its own.
+
+    @param text: one or more lines.
+    @param command: the name of the command. An error begins with it.
+    @param closedStatus: the exit status if nothing reads standard output any more. That
+        is no error, and prints nothing.
+    @param errors: what to do with characters that the output's encoding lacks, as for
+        C{str.encode}.
+
+    @raise SystemExit: with one line for standard error, if standard output is closed.
+    """
+    requireStdout(command)
+    try:
+        writeBytes(encodeText(text, errors))
+    except BrokenPipeError:
+        exitNow(closedStatus)
+    except OSError as error:
+        with suppress(OSError):
+            print(f"{command}: standard output: {oneLine(error)}", file=sys.stderr)
+        exitNow(1)
+
+
+def requireStdout(command: str) -> None:
+    """
+    Check that the process has a standard output.
+
+    @param command: the name of the command. The error begins with it.
+
+    @raise SystemExit: with one line for standard error, if the process was started with
+        a closed standard output.
+    """
+    if sys.stdout is None:
+        raise SystemExit(f"{command}: standard output is closed")
+
+
+def encodeText(text: str, errors: str = "backslashreplace") -> bytes:
+    """
+    Encode text for standard output.
+
+    @param text: any text.
+    @param errors: what to do with characters that the output's encoding lacks, as for
+        C{str.encode}.
+
+    @return: the bytes.
+    """
+    return text.encode(sys.stdout.encoding or "utf-8", errors)
+
+
+def exitNow(status: int) -> NoReturn:
+    """
+    Exit without cleaning up. The reactor's shutdown would wait for the threads that
+    resolve host names.
+
+    @param status: the exit status.
+    """
+    os._exit(status)

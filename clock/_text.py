@@ -1,0 +1,86 @@
+"""
+Text for people: errors on one line, and names.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from twisted.internet.error import ConnectError, ConnectionDone
+
+
+def commandName() -> str:
+    """
+    Return the plugin's command as it was typed: C{twistd clock} or C{twist clock}.
+    """
+    return f"{os.path.basename(sys.argv[0])} clock"
+
+
+def oneLine(error: object) -> str:
+    """
+    Describe an error on one line.
+
+    @param error: the exception, or its text.
+
+    @return: the system's message and the file's name for an C{OSError} that has them,
+        otherwise the text. White space is collapsed, and what is not printable is
+        escaped.
+    """
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+        if error.filename is not None:
+            text += f": {os.fsdecode(error.filename)}"
+    return printable(" ".join(text.split()))
+
+
+def connectionError(error: object) -> str:
+    """
+    Describe why an attempt to connect failed, or why a connection was lost.
+
+    @param error: the exception.
+
+    @return: the system's message, or OpenSSL's, if there is one, otherwise the
+        exception's. It is one line.
+    """
+    if isinstance(error, ConnectionDone):
+        return "closed by the server"
+    if isinstance(error, ConnectError) and isinstance(error.osError, int):
+        return os.strerror(error.osError)
+    for details in getattr(error, "args", ()):
+        if isinstance(details, list):
+            # OpenSSL gives tuples of a library, a function and a reason;
+            # service_identity gives the mismatches of a certificate.
+            reasons = (
+                each[-1] if isinstance(each, tuple) else each for each in details
+            )
+            return oneLine(", ".join(map(str, reasons)))
+    return oneLine(error).rstrip(".")
+
+
+def printable(text: str) -> str:
+    """
+    Escape what is not printable. Text from a server must not control the terminal.
+
+    @param text: any text.
+
+    @return: the text, with C{\\x1b} for an escape character, and so on.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
+def shorten(text: str) -> str:
+    """
+    Shorten a name, so that the message after it stays visible.
+
+    @param text: any text.
+
+    @return: at most 30 characters.
+    """
+    return text if len(text) <= 30 else f"{text[:27]}..."

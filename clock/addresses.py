@@ -1,0 +1,158 @@
+"""
+Endpoints from text, and addresses as text.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    StandardIOEndpoint,
+    TCP4ServerEndpoint,
+    TCP6ClientEndpoint,
+    TCP6ServerEndpoint,
+    clientFromString,
+    serverFromString,
+)
+from twisted.internet.interfaces import (
+    IAddress,
+    IStreamClientEndpoint,
+    IStreamServerEndpoint,
+)
+
+from clock._text import oneLine
+
+_ADDRESS = re.compile(
+    r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,9})"
+)
+
+#: The longest path of a UNIX socket, in bytes (unix(7)).
+MAX_PATH = 107
+
+#: The backlog of listening sockets. Twisted's default of 50 is too small for many
+#: clients that connect at once: the kernel drops the rest, and they retry a second
+#: later.
+BACKLOG = 4096
+
+
+def addressText(address: IAddress) -> str:
+    """
+    Write an address as people do.
+
+    @param address: the address of a transport or of a listening port.
+
+    @return: C{host:port}, with brackets around an IPv6 address; C{unix:path} for a UNIX
+        socket, and C{unix:} for a peer without a path.
+    """
+    if isinstance(address, IPv4Address):
+        return f"{address.host}:{address.port}"
+    if isinstance(address, IPv6Address):
+        return f"[{address.host}]:{address.port}"
+    if isinstance(address, UNIXAddress):
+        return f"unix:{(address.name or b'').decode(errors='replace')}"
+    return str(address)
+
+
+def listenName(text: str, interface: str) -> str:
+    """
+    Name an address to listen on, as errors and logs do.
+
+    @param text: a port number, or the string of a Twisted server endpoint.
+    @param interface: the address or host name that ports are opened on.
+
+    @return: C{interface:port}, with brackets around an IPv6 address, or the string.
+    """
+    if not text.isdecimal():
+        return text
+    return (
+        f"[{interface}]:{text}" if isIPv6Address(interface) else f"{interface}:{text}"
+    )
+
+
+def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndpoint:
+    """
+    Make an endpoint to listen on.
+
+    @param reactor: the reactor that will listen.
+    @param text: a port number, 0 for any free port, or the string of a Twisted server
+        endpoint.
+    @param interface: the address or host name to open a port on.
+
+    @return: the endpoint.
+
+    @raise ValueError: if there is no such endpoint. The message begins with the text.
+    """
+    if text.isdecimal():
+        tcp = TCP6ServerEndpoint if isIPv6Address(interface) else TCP4ServerEndpoint
+        return tcp(reactor, int(text), BACKLOG, interface)
+    # The parsers raise many kinds of exceptions: ValueError, TypeError, KeyError,
+    # OSError for a missing file, OpenSSL's own.
+    try:
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+    except ImportError as error:
+        missing = error.name or oneLine(error)
+        raise ValueError(
+            f"{text!r} needs {missing}: pip install 'txclock[tls]'"
+        ) from None
+    except Exception as error:
+        if text.startswith("systemd:") and isinstance(error, LookupError):
+            raise ValueError(
+                f"{text!r}: systemd passed no such socket; use a socket unit, or "
+                "systemd-socket-activate with --fdname"
+            ) from None
+        raise ValueError(
+            f"{text!r} is not an endpoint ({type(error).__name__}: {oneLine(error)}); "
+            "try tcp:8080, tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock"
+        ) from None
+    if isinstance(endpoint, StandardIOEndpoint):
+        raise ValueError(f"{text!r} cannot be listened on: try tcp:8080")
+    return endpoint
+
+
+def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
+    """
+    Make an endpoint to connect with.
+
+    @param reactor: the reactor that will connect.
+    @param text: C{host:port}; C{:port} for this machine; C{[address]:port} for IPv6,
+        C{[address%interface]:port} for a link-local address; or the string of a Twisted
+        client endpoint.
+
+    @return: the endpoint.
+
+    @raise ValueError: if the text is none of these.
+    """
+    address = _ADDRESS.fullmatch(text)
+    if address is None:
+        return _endpointFromString(reactor, text)
+    port = int(address["port"])
+    if not 1 <= port <= 65535:
+        raise ValueError("a port is a whole number from 1 to 65535")
+    ipv6, host = address["ipv6"], address["host"]
+    if ipv6 and "%" in ipv6:
+        # HostnameEndpoint drops the interface of a link-local address.
+        return TCP6ClientEndpoint(reactor, ipv6, port)
+    return HostnameEndpoint(reactor, ipv6 or host or "localhost", port)
+
+
+def _endpointFromString(reactor: Any, text: str) -> IStreamClientEndpoint:
+    # The parsers raise many kinds of exceptions.
+    try:
+        endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
+    except (ImportError, NameError):
+        # Without OpenSSL, Twisted does not define the names that its parsers use.
+        raise ValueError("TLS needs OpenSSL: pip install 'txclock[tls]'") from None
+    except Exception as error:
+        raise ValueError(
+            "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint "
+            f"({oneLine(error) or type(error).__name__})"
+        ) from None
+    # Twisted finds that out when it connects, and the exception is lost.
+    if len(os.fsencode(getattr(endpoint, "_path", ""))) > MAX_PATH:
+        raise ValueError(f"the path of a UNIX socket is longer than {MAX_PATH} bytes")
+    return endpoint

@@ -1,0 +1,7 @@
+"""
+C{clock-check}: read clocks for a while, and report what is wrong with their streams.
+
+Each clock has a L{Judge<clock.check.judge.Judge>}. It observes the clock's
+L{Stream<clock.reading.stream.Stream>}, and counts what is repeated, skipped, lost, late
+or disconnected.
+"""

@@ -1,0 +1,112 @@
+"""
+Check that the lines of one connection are for one interval after the other.
+
+Intervals are numbered as on the server: their boundaries are whole multiples of the
+interval since 1970. The server sends a line at each boundary, but the format of the
+line may be too coarse to show which boundary that is. With an interval of 0.5 s, the
+line C{1} in whole seconds is for the boundary at 1.0 s or the one at 1.5 s.
+
+The checker therefore keeps the range of boundaries that the last line may be for. The
+next line should be for one boundary later. The new range is what the old range, moved
+by one, has in common with the range that the line itself shows. If they have nothing in
+common, intervals were skipped or repeated.
+
+The first line of a connection is sent between two boundaries. It counts as the line for
+the boundary before it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clock.reading.timestamps import SECOND, findTime
+
+
+class Transition(NamedTuple):
+    """
+    The step from one line to the next.
+
+    @ivar intervals: number of intervals from one line to the next. It is 1 if all is
+        well, more if intervals were skipped, and 0 or less if an interval was repeated.
+    @ivar lost: number of ticks whose numbers are missing between the two lines; C{None}
+        if they have no numbers.
+    @ivar lateness: nanoseconds from the instant that the line is for to its arrival;
+        C{None} if that instant is not known.
+    """
+
+    intervals: int
+    lost: int | None
+    lateness: int | None
+
+
+class SequenceChecker:
+    """
+    Check the lines of one connection.
+    """
+
+    def __init__(self, interval: float) -> None:
+        """
+        @param interval: seconds between two lines.
+        """
+        self._interval = round(interval * SECOND)
+        self._tick: int | None = None
+        # The server's wall clock minus the steady time, as of the last line.
+        self._offset: int | None = None
+        # The boundaries that the last line may be for.
+        self._first = self._last = 0
+
+    def check(self, text: str, arrived: int, now: int) -> Transition | None:
+        """
+        Check the next line.
+
+        @param text: the line.
+        @param arrived: the wall clock at its arrival, in nanoseconds since 1970.
+        @param now: the steady time at its arrival, in nanoseconds.
+
+        @return: the step from the line before, or C{None} if the line does not show the
+            second.
+        """
+        isFirstLine = self._offset is None
+        # The local wall clock may be set meanwhile, so a time of day is compared with
+        # what the server's clock should show by now.
+        near = arrived if self._offset is None else now + self._offset
+        reading = findTime(text, near)
+        if reading is None:
+            return None
+        self._offset = reading.instant - now
+        lost = self._missingTicks(reading.tick)
+        last = (reading.instant + reading.resolution - 1) // self._interval
+        if isFirstLine:
+            self._first, self._last = reading.instant // self._interval, last
+            lateness = arrived - reading.instant
+            return Transition(
+                1, lost, lateness if reading.resolution < SECOND else None
+            )
+        first = -(-reading.instant // self._interval)
+        intervals = self._advance(min(first, last), last)
+        isKnown = intervals > 0 and first <= last and self._first == self._last
+        lateness = arrived - self._first * self._interval
+        return Transition(intervals, lost, lateness if isKnown else None)
+
+    def _missingTicks(self, tick: int | None) -> int | None:
+        previous, self._tick = self._tick, tick
+        if previous is None or tick is None:
+            return None
+        return max(0, tick - previous - 1)
+
+    def _advance(self, first: int, last: int) -> int:
+        """
+        Advance to a line that may be for any boundary from C{first} to C{last}, by one
+        interval if possible. Return the number of intervals.
+        """
+        if first > self._last + 1:
+            intervals = first - self._last
+            last = first
+        elif last < self._first + 1:
+            intervals = last - self._first
+            first = last
+        else:
+            intervals = 1
+            first, last = max(first, self._first + 1), min(last, self._last + 1)
+        self._first, self._last = first, last
+        return intervals

@@ -1,0 +1,124 @@
+"""
+A listening endpoint for many clients that are sent a little at a time.
+
+L{ImmediateEndpoint} wraps another endpoint and adapts the port that it opens:
+
+  - Connections send at once (L{clock._writes}).
+  - Socket options are set on the listening socket, and Linux hands them to each
+    connection: five system calls less for each.
+  - A connection too many is closed before a protocol is built for it.
+  - Only so many connections are accepted in one turn of the reactor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from twisted.internet import tcp
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocol,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
+from twisted.internet.protocol import Factory
+from zope.interface import implementer
+
+from clock._handshake import judgeHeaders
+from clock._sockets import setSocketOptions
+from clock._writes import immediate
+
+#: The most connections to accept in one turn of the reactor. C{tcp.Port} accepts
+#: L{_MORE_ACCEPTS} more each time that there were as many as it wanted, without limit,
+#: so a storm of connections delayed timers by up to 60 ms.
+MAX_ACCEPTS = 100
+
+_MORE_ACCEPTS = 20
+
+
+@implementer(IProtocolFactory)
+class _AdmissionFactory:
+    """
+    Refuse a connection before a protocol is built, and limit the accepts of a port.
+    """
+
+    def __init__(
+        self, port: tcp.Port, admit: Callable[[], bool], maxAccepts: int
+    ) -> None:
+        self._port = port
+        self._factory = cast(IProtocolFactory, port.factory)
+        self._admit = admit
+        self._maxAccepts = maxAccepts
+        port.numberAccepts = min(port.numberAccepts, maxAccepts)
+
+    def doStart(self) -> None:
+        self._factory.doStart()
+
+    def doStop(self) -> None:
+        self._factory.doStop()
+
+    def buildProtocol(self, addr: IAddress) -> IProtocol | None:
+        if self._port.numberAccepts + _MORE_ACCEPTS > self._maxAccepts:
+            # The port accepts fewer than this number, so it will not ask for more.
+            self._port.numberAccepts = self._maxAccepts + 1
+        # For None the port closes the connection. The factories that wrap another one,
+        # for TLS and the PROXY protocol, do not survive a None from it.
+        return self._factory.buildProtocol(addr) if self._admit() else None
+
+
+@implementer(IStreamServerEndpoint)
+class ImmediateEndpoint:
+    """
+    A listening endpoint whose connections send at once.
+
+    It wraps endpoints of TCP, UNIX sockets and adopted sockets, also below TLS and the
+    PROXY protocol. A port of any other kind is left as it is.
+    """
+
+    def __init__(
+        self,
+        endpoint: IStreamServerEndpoint,
+        *,
+        socketOptions: Sequence[tuple[int, int, int]] = (),
+        admit: Callable[[], bool] = lambda: True,
+        maxAccepts: int = MAX_ACCEPTS,
+    ) -> None:
+        """
+        @param endpoint: the endpoint to wrap.
+        @param socketOptions: level, option and value of each option to set on TCP
+            connections.
+        @param admit: a function that is called for each connection; if it returns
+            C{False}, the connection is closed at once.
+        @param maxAccepts: the most connections to accept in one turn of the reactor, up
+            to L{MAX_ACCEPTS}.
+        """
+        self._endpoint = endpoint
+        self._socketOptions = socketOptions
+        self._admit = admit
+        self._maxAccepts = min(maxAccepts, MAX_ACCEPTS)
+
+    def listen(self, protocolFactory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """
+        Listen.
+
+        @param protocolFactory: the factory that builds a protocol for each connection.
+
+        @return: fires with the port, or with the wrapped endpoint's failure.
+        """
+        listening: Deferred[IListeningPort] = self._endpoint.listen(protocolFactory)
+        return listening.addCallback(self._adapt)
+
+    def _adapt(self, port: IListeningPort) -> IListeningPort:
+        # unix.Port is a tcp.Port, too. Both the class of its transports and its factory
+        # are attributes that may be replaced.
+        if isinstance(port, tcp.Port):
+            judgeHeaders(port.factory)
+            port.transport = cast("type[tcp.Server]", immediate(port.transport))
+            port.factory = cast(
+                Factory, _AdmissionFactory(port, self._admit, self._maxAccepts)
+            )
+            setSocketOptions(port.socket, self._socketOptions)
+        return port

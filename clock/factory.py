@@ -1,0 +1,180 @@
+"""
+The factory: it builds a protocol for each client, starts their turns, and renders the
+lines that they send.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from clock.addresses import addressText
+from clock.limits import ClientLimit
+from clock.protocol import ClockProtocol
+from clock.ticker import Ticker
+from clock.timeformat import TimeFormat
+from clock.turns import TurnQueue
+
+
+class ClockFactory(ServerFactory):
+    """
+    Build a L{ClockProtocol} for each client.
+
+    One factory may serve any number of endpoints; they share one order of turns.
+
+    @ivar timeFormat: the format and the time zone of the lines.
+    @ivar ticker: the clock that the clients' loops run on.
+    @ivar limit: the limit of clients.
+    @ivar turns: the clients, and whose turn it is.
+    @ivar verbose: whether to log each client that connects or disconnects.
+    """
+
+    _log = Logger()
+
+    protocol = ClockProtocol  # type: ignore[assignment]  # it names its factory's type
+    noisy = False
+
+    def __init__(
+        self,
+        timeFormat: TimeFormat | None = None,
+        *,
+        ticker: Ticker | None = None,
+        limit: ClientLimit | None = None,
+        sequential: bool = False,
+        verbose: bool = False,
+    ) -> None:
+        """
+        @param timeFormat: the format and the time zone of the lines; by default
+            C{HH:MM:SS} in local time.
+        @param ticker: the clock that says when lines are due; by default one tick a
+            second, on the global reactor.
+        @param limit: the limit of clients, by default none. A client too many is
+            disconnected as soon as it has connected, unless a half-closed one can be
+            evicted. An L{ImmediateEndpoint<clock.ImmediateEndpoint>} can refuse it
+            before a protocol is built for it.
+        @param sequential: whether to serve one client at a time and let the others
+            wait.
+        @param verbose: whether to log each client that connects or disconnects.
+
+        @raise TypeError: if C{timeFormat} is not a L{TimeFormat}.
+        """
+        if not isinstance(timeFormat, TimeFormat | None):
+            raise TypeError(
+                f"timeFormat is {timeFormat!r}: pass TimeFormat({timeFormat!r})"
+            )
+        if ticker is None:
+            from twisted.internet import reactor
+
+            ticker = Ticker(cast(IReactorTime, reactor))
+        self.ticker = ticker
+        self.timeFormat = timeFormat or TimeFormat()
+        self.limit = limit or ClientLimit(None, ticker.reactor)
+        self.turns = TurnQueue(sequential=sequential)
+        self.verbose = verbose
+        self._tick = -1
+        self._tickLine = b""
+
+    def doStart(self) -> None:
+        """
+        Accept clients, also after L{disconnectAll}: one more port listens.
+        """
+        self.turns.open()
+        super().doStart()
+
+    def currentLine(self) -> bytes:
+        """
+        Render the current time, and begin its tick if that has not begun yet.
+
+        @return: the line in UTF-8, with its newline.
+        """
+        ticker = self.ticker
+        now = ticker.now()
+        ticker.beginTick(now)
+        # The wall clock may have fallen back a little behind the current tick.
+        return self.timeFormat.line(max(now, ticker.instant()), ticker.tick)
+
+    def tickLine(self) -> bytes:
+        """
+        Render the current tick, once for all clients.
+
+        @return: the line in UTF-8, with its newline.
+        """
+        if self._tick != self.ticker.tick:
+            self._tick = self.ticker.tick
+            self._tickLine = self.timeFormat.line(self.ticker.instant(), self._tick)
+        return self._tickLine
+
+    def connected(self, client: ClockProtocol) -> None:
+        """
+        Count a new client. Disconnect it if it is one too many.
+
+        @param client: a client that has just connected.
+        """
+        self.turns.connected(client)
+        if not self.limit.connected():
+            self.turns.disconnect(client)
+
+    def ready(self, client: ClockProtocol) -> None:
+        """
+        Serve a client, or let it wait for its turn.
+
+        @param client: a connected client whose transport is ready.
+        """
+        self.turns.ready(client)
+        if self.verbose:
+            self._log.info(
+                "{peer} connected to {zone}: {active} active, {waiting} waiting",
+                peer=addressText(client.transport.getPeer()),
+                zone=self._zoneName(),
+                active=len(self.turns.active),
+                waiting=len(self.turns.waiting),
+            )
+
+    def halfClosed(self, client: ClockProtocol) -> None:
+        """
+        Note that a client has closed its sending half: in sequential mode it gives way
+        to a client behind it, and at the limit it may be evicted.
+
+        @param client: a connected client.
+        """
+        self.limit.halfClosed(client)
+        self.turns.halfClosed(client)
+
+    def disconnected(self, client: ClockProtocol, reason: Failure) -> None:
+        """
+        Remove a client, and begin the next client's turn.
+
+        @param client: a client whose connection is lost.
+        @param reason: the reason why the connection was lost.
+        """
+        self.limit.disconnected(client)
+        if self.verbose and client.ready:
+            self._log.info(
+                "{peer} disconnected from {zone} after {seconds:.1f} s and {lines} "
+                "lines: {reason}",
+                peer=addressText(client.transport.getPeer()),
+                zone=self._zoneName(),
+                seconds=self.ticker.reactor.seconds() - client.connectedAt,
+                lines=client.lines,
+                reason=reason.getErrorMessage(),
+            )
+        self.turns.disconnected(client)
+
+    def disconnectAll(self) -> Deferred[None]:
+        """
+        Disconnect every client, the waiting ones first. Each gets what was sent, in
+        whole lines, if it takes that within L{clock.protocol.CLOSE_TIMEOUT}. A client
+        that connects afterwards is disconnected at once, until a port listens again.
+
+        @return: fires when the last connection is lost.
+        """
+        self.limit.close()
+        return self.turns.disconnectAll()
+
+    def _zoneName(self) -> str:
+        return self.timeFormat.zoneName(self.ticker.instant())

@@ -1,0 +1,9 @@
+"""
+Read a clock: connect and reconnect, split what arrives into lines, and find the time in
+a line.
+
+L{clock.wall} and L{clock.check} build on this. Each clock has a
+L{Stream<clock.reading.stream.Stream>} of its own, and each stream reports to one
+L{Observer<clock.reading.stream.Observer>}. Streams share nothing, so a server that
+stalls or fails does not affect the others.
+"""

@@ -1,0 +1,78 @@
+"""
+Split a stream of bytes into lines, whatever the bytes are.
+
+TCP preserves no boundaries: one chunk may hold a part of a line, or several lines. A
+server may never send a newline, so a line that grows too long is truncated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+#: The length at which a line is truncated, in bytes.
+MAX_LENGTH = 256
+
+
+class Line(NamedTuple):
+    """
+    A line that has arrived.
+
+    @ivar text: the line without its newline. Bytes that are not UTF-8 are escaped.
+    @ivar truncated: whether the end of the line is missing, because the line was too
+        long or the connection was lost.
+    """
+
+    text: str
+    truncated: bool = False
+
+
+class LineSplitter:
+    """
+    Split what arrives on one connection into lines.
+    """
+
+    def __init__(self) -> None:
+        """
+        Start with an empty buffer.
+        """
+        self._buffer = b""
+        self._truncated = False
+
+    def split(self, data: bytes) -> Iterator[Line]:
+        """
+        Split the next chunk.
+
+        @param data: the bytes that have arrived.
+
+        @return: the lines that end in this chunk. A line that exceeds L{MAX_LENGTH} is
+            returned at once, truncated, and the rest of it is dropped.
+        """
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            yield from self._append(end)
+            if not self._truncated:
+                yield Line(_decode(self._buffer.removesuffix(b"\r")))
+            self._buffer, self._truncated = b"", False
+        yield from self._append(rest)
+
+    def finish(self) -> Iterator[Line]:
+        """
+        Flush the buffer, because the connection is lost.
+
+        @return: the unfinished last line, truncated; nothing if there is none.
+        """
+        if self._buffer and not self._truncated:
+            yield Line(_decode(self._buffer), truncated=True)
+
+    def _append(self, part: bytes) -> Iterator[Line]:
+        if self._truncated:
+            return
+        self._buffer += part
+        if len(self._buffer) > MAX_LENGTH:
+            self._truncated = True
+            yield Line(_decode(self._buffer[:MAX_LENGTH]), truncated=True)
+
+
+def _decode(line: bytes) -> str:
+    return line.decode("utf-8", "backslashreplace")

@@ -1,0 +1,231 @@
+"""
+The stream of lines of one clock, over one connection after another.
+
+A connection that is lost, or refused, is made again after a delay that grows with each
+failure. Keepalive finds a server that has died. A server that sends more than any real
+clock is read slowly, so that it takes no CPU time from the others.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol, cast
+
+from twisted.application.internet import ClientService, backoffPolicy
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import (
+    IDelayedCall,
+    IHandshakeListener,
+    IProtocol,
+    IProtocolFactory,
+    IPushProducer,
+    IReactorTime,
+    ISSLTransport,
+    IStreamClientEndpoint,
+)
+from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Protocol as StreamProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from clock._sockets import setSocketOptions, stallOptions
+from clock._text import connectionError
+from clock.reading.lines import Line, LineSplitter
+
+#: The shortest and the longest delay before the next attempt to connect, in seconds. A
+#: random part of up to one second is added.
+MIN_RETRY, MAX_RETRY = 0.5, 15.0
+
+#: The most bytes to read at once, and within one L{READ_PAUSE}. No real clock sends
+#: this much.
+READ_SIZE = 4096
+
+#: The number of bytes that a read counts as, at least: a read costs CPU time, however
+#: few bytes it returns.
+MIN_READ = 64
+
+#: Seconds to read nothing after L{READ_SIZE} bytes.
+READ_PAUSE = 0.1
+
+#: Seconds after which a server that acknowledges nothing, not even keepalive, is
+#: disconnected.
+STALL_TIMEOUT = 30.0
+
+
+class Observer(Protocol):
+    """
+    The receiver of what happens on a stream.
+    """
+
+    def connecting(self) -> None:
+        """
+        An attempt to connect has begun.
+        """
+
+    def connected(self) -> None:
+        """
+        The attempt has succeeded. Over TLS, the handshake is done.
+        """
+
+    def lineReceived(self, line: Line) -> None:
+        """
+        A line has arrived.
+
+        @param line: the line.
+        """
+
+    def disconnected(self, reason: str, retryIn: float) -> None:
+        """
+        The attempt has failed, or the connection is lost.
+
+        @param reason: the reason, on one line.
+        @param retryIn: seconds until the next attempt.
+        """
+
+
+@implementer(IHandshakeListener)
+class ReadingProtocol(StreamProtocol):
+    """
+    One connection of a stream.
+    """
+
+    _resumeCall: IDelayedCall | None = None
+    _bytesRead = 0
+    _countedFrom = -math.inf
+
+    def __init__(self, stream: Stream) -> None:
+        """
+        @param stream: the stream that this connection belongs to.
+        """
+        self._stream = stream
+        self._lines = LineSplitter()
+
+    def connectionMade(self) -> None:
+        """
+        Set the socket options that find a server that has died.
+        """
+        connection: Any = self.transport
+        # A TLS transport wraps the connection's own.
+        connection = getattr(connection, "transport", connection)
+        connection.bufferSize = READ_SIZE
+        if hasattr(connection, "socket"):
+            setSocketOptions(connection.socket, stallOptions(STALL_TIMEOUT))
+        if not ISSLTransport.providedBy(self.transport):
+            self._stream.observer.connected()
+
+    def handshakeCompleted(self) -> None:
+        """
+        Report the connection: over TLS it is usable from now on.
+        """
+        self._stream.observer.connected()
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Report the lines. Pause a server that sends too much.
+        """
+        for line in self._lines.split(data):
+            self._stream.lineReceived(line)
+        now = self._stream.reactor.seconds()
+        if now - self._countedFrom >= READ_PAUSE:
+            self._countedFrom, self._bytesRead = now, 0
+        self._bytesRead += max(len(data), MIN_READ)
+        # TLS delivers what it had read before it was paused.
+        if self._bytesRead >= READ_SIZE and self._resumeCall is None:
+            cast(IPushProducer, self.transport).pauseProducing()
+            # One TLS record may hold more than READ_SIZE.
+            delay = READ_PAUSE * self._bytesRead / READ_SIZE
+            self._resumeCall = self._stream.reactor.callLater(delay, self._resume)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Report the unfinished last line, if there is one, and note the reason.
+        """
+        if self._resumeCall is not None:
+            self._resumeCall.cancel()
+        for line in self._lines.finish():
+            self._stream.lineReceived(line)
+        self._stream.connectionFailed(reason)
+
+    def _resume(self) -> None:
+        self._resumeCall = None
+        cast(IPushProducer, self.transport).resumeProducing()
+
+
+@implementer(IStreamClientEndpoint)
+class _ObservedEndpoint:
+    """
+    An endpoint that reports each attempt to its stream.
+    """
+
+    def __init__(self, endpoint: IStreamClientEndpoint, stream: Stream) -> None:
+        self._endpoint = endpoint
+        self._stream = stream
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
+        self._stream.observer.connecting()
+        attempt: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
+        return attempt.addErrback(self._failed)
+
+    def _failed(self, reason: Failure) -> Failure:
+        self._stream.connectionFailed(reason)
+        return reason
+
+
+class Stream(ClientService):
+    """
+    The lines of one clock, over one connection after another.
+
+    @ivar observer: the receiver of what happens.
+    @ivar reactor: the reactor's time.
+    """
+
+    _reason = ""
+    _failures = 0
+
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, observer: Observer, reactor: IReactorTime
+    ) -> None:
+        """
+        @param endpoint: the endpoint to connect with.
+        @param observer: the receiver of what happens.
+        @param reactor: the reactor's time.
+        """
+        self.observer = observer
+        self.reactor = reactor
+        self._backoff = backoffPolicy(MIN_RETRY, MAX_RETRY)
+        factory = Factory.forProtocol(lambda: ReadingProtocol(self))
+        factory.noisy = False
+        super().__init__(
+            _ObservedEndpoint(endpoint, self),
+            factory,
+            retryPolicy=self._retryDelay,
+            clock=reactor,
+        )
+
+    def lineReceived(self, line: Line) -> None:
+        """
+        Report a line. After a whole line, the server counts as one that works, and the
+        retry delay starts from its minimum.
+
+        @param line: the line.
+        """
+        if not line.truncated:
+            self._failures = 0
+        self.observer.lineReceived(line)
+
+    def connectionFailed(self, reason: Failure) -> None:
+        """
+        Note why an attempt failed, or why the connection was lost. The observer is told
+        as soon as the retry delay is known.
+
+        @param reason: the reason.
+        """
+        self._reason = connectionError(reason.value)
+
+    def _retryDelay(self, _: int) -> float:
+        # ClientService resets its own count at each connection, so it would retry every
+        # second behind a proxy that accepts while its servers are down.
+        self._failures += 1
+        delay: float = self._backoff(self._failures)
+        self.observer.disconnected(self._reason, delay)
+        return delay

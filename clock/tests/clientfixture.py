@@ -1,0 +1,97 @@
+"""
+A client command in memory: its reactor, its signals, its output and its exit.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import Any, NoReturn
+
+from twisted.internet import reactor as globalReactor
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock import _client, _stdout
+
+
+class ExitError(Exception):
+    """
+    The process would have exited.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def exitNow(status: int) -> NoReturn:
+    """
+    Raise L{ExitError} instead of exiting.
+    """
+    raise ExitError(status)
+
+
+class ClientReactor(MemoryReactorClock):
+    """
+    A reactor in memory that records the size of its thread pool.
+    """
+
+    threads = 0
+
+    def suggestThreadPoolSize(self, size: int) -> None:
+        """
+        Record the size.
+        """
+        self.threads = size
+
+
+class ClientTestCase(SynchronousTestCase):
+    """
+    A test case that records what a command does to the process.
+    """
+
+    def setUp(self) -> None:
+        """
+        Patch signals, standard output and the exit.
+        """
+        self.reactor = ClientReactor()
+        self.written = b""
+        self.signals: dict[int, Any] = {}
+        self.patch(signal, "getsignal", lambda number: signal.SIG_DFL)
+        self.patch(signal, "signal", self.signals.__setitem__)
+        self.patch(_client, "exitNow", exitNow)
+        self.patch(_stdout, "exitNow", exitNow)
+        self.patch(_stdout, "writeBytes", self.writeBytes)
+
+    def writeBytes(self, data: bytes) -> None:
+        """
+        Record the output.
+        """
+        self.written += data
+
+    def connect(self, data: bytes) -> None:
+        """
+        Let the latest attempt to connect succeed, and these bytes arrive.
+        """
+        factory: Any = self.reactor.tcpClients[-1][2]
+        protocol = factory.buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        protocol.dataReceived(data)
+
+    def assertExits(self, number: int) -> None:
+        """
+        Send a signal. Assert that the process exits with the status for that.
+        """
+        error = self.assertRaises(ExitError, self.signals[number], number, None)
+        self.assertEqual(error.status, 128 + number)
+
+
+def patchGlobalReactor(testCase: SynchronousTestCase) -> list[dict[str, object]]:
+    """
+    Make the global reactor return from C{run} at once, and record the arguments. Its
+    time is restored after the test.
+    """
+    runs: list[dict[str, object]] = []
+    testCase.patch(globalReactor, "run", lambda **keywords: runs.append(keywords))
+    testCase.patch(globalReactor, "seconds", globalReactor.seconds)
+    return runs

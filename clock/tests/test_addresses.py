@@ -1,0 +1,124 @@
+"""
+Tests for L{clock.addresses}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.address import (
+    HostnameAddress,
+    IPv4Address,
+    IPv6Address,
+    UNIXAddress,
+)
+from twisted.internet.endpoints import (
+    HostnameEndpoint,
+    TCP4ClientEndpoint,
+    UNIXClientEndpoint,
+)
+from twisted.internet.protocol import Factory
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock import addresses
+from clock.addresses import addressText, clientEndpoint
+
+
+class AddressTests(SynchronousTestCase):
+    """
+    Addresses as people write them.
+    """
+
+    def test_hostAndPort(self) -> None:
+        """
+        C{host:port} is split at the right colon; no host is this machine.
+        """
+        for text, shown in [
+            ("example.com:80", "example.com:80"),
+            ("127.0.0.1:8080", "127.0.0.1:8080"),
+            (":8080", "localhost:8080"),
+            ("[::1]:8080", "[::1]:8080"),
+            ("tcp:8080", "tcp:8080"),
+        ]:
+            endpoint = clientEndpoint(MemoryReactorClock(), text)
+            self.assertIsInstance(endpoint, HostnameEndpoint)
+            self.assertIn(f"HostnameEndpoint {shown}>", repr(endpoint))
+
+    def test_endpointStrings(self) -> None:
+        """
+        Everything else is a Twisted endpoint.
+        """
+        reactor = MemoryReactorClock()
+        for text, kind in [
+            ("unix:/tmp/clock", UNIXClientEndpoint),
+            ("tcp:localhost:8080", TCP4ClientEndpoint),
+        ]:
+            self.assertIsInstance(clientEndpoint(reactor, text), kind)
+
+    def test_refused(self) -> None:
+        """
+        What is no address is refused with the reason.
+        """
+        long = "the path of a UNIX socket is longer than 107 bytes"
+        port = "a port is a whole number from 1 to 65535"
+        neither = "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint"
+        for text, reason in [
+            (":0", port),
+            (":999999999", port),
+            (f"unix:/{'x' * 107}", long),
+            (f"unix:/{'ö' * 54}", long),
+            ("localhost:65536", port),
+            ("localhost", f"{neither} (Unknown endpoint type: 'localhost')"),
+            ("::1:80", f"{neither} (Unknown endpoint type: '')"),
+        ]:
+            error = self.assertRaises(
+                ValueError, clientEndpoint, MemoryReactorClock(), text
+            )
+            self.assertEqual(str(error), reason)
+
+    def test_noReason(self) -> None:
+        """
+        Where a parser gives no reason, there is at least a name for it.
+        """
+
+        def fail(*_: object) -> None:
+            raise TypeError
+
+        self.patch(addresses, "clientFromString", fail)
+        error = self.assertRaises(ValueError, clientEndpoint, None, "x:y")
+        self.assertEqual(str(error)[-11:], "(TypeError)")
+
+    def test_withoutTLS(self) -> None:
+        """
+        Where Twisted finds no OpenSSL, what to install is said.
+        """
+
+        def fail(*_: object) -> None:
+            raise NameError("name 'optionsForClientTLS' is not defined")
+
+        self.patch(addresses, "clientFromString", fail)
+        error = self.assertRaises(ValueError, clientEndpoint, None, "tls:x:1")
+        self.assertEqual(str(error), "TLS needs OpenSSL: pip install 'txclock[tls]'")
+
+    def test_linkLocal(self) -> None:
+        """
+        A link-local address keeps its interface.
+        """
+        reactor = MemoryReactorClock()
+        clientEndpoint(reactor, "[fe80::1%lo]:80").connect(Factory())
+        self.assertEqual(reactor.tcpClients[0][:2], ("fe80::1%lo", 80))
+
+    def test_addresses(self) -> None:
+        """
+        Addresses are written as they would be typed.
+        """
+        for where, text in [
+            (IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),
+            (IPv6Address("TCP", "::1", 80), "[::1]:80"),
+            (UNIXAddress("/tmp/clock"), "unix:/tmp/clock"),
+            (UNIXAddress(None), "unix:"),
+            (
+                HostnameAddress(b"example.com", 80),
+                str(HostnameAddress(b"example.com", 80)),
+            ),
+        ]:
+            self.assertEqual(addressText(where), text)

@@ -1,0 +1,295 @@
+"""
+Tests for L{clock.check.options}, L{clock.check.command} and L{clock.check.progress}.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import sys
+from importlib.util import find_spec
+from io import StringIO
+from unittest import SkipTest, mock
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock import _stdout
+from clock.check import command
+from clock.check.options import Options
+from clock.check.progress import ERASE_LINE, UPDATE_INTERVAL, showProgress
+from clock.tests.clientfixture import ClientTestCase, ExitError, patchGlobalReactor
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    The command line.
+    """
+
+    def setUp(self) -> None:
+        """
+        Be called C{clock-check}.
+        """
+        self.patch(sys, "argv", ["/somewhere/bin/clock-check"])
+
+    def parse(self, *arguments: str) -> Options:
+        """
+        Parse a command line.
+        """
+        options = Options()
+        options.parseOptions(arguments)
+        return options
+
+    def test_defaults(self) -> None:
+        """
+        By default a check takes 10 seconds, at an interval of 1 second.
+        """
+        options = self.parse("x=:1", ":2")
+        expected = {"for": 10, "interval": 1, "max-gap": 2.5, "json": 0}
+        self.assertEqual(options, expected)
+        self.assertEqual(options.targets, [("x", ":1"), (":2", ":2")])
+
+    def test_maxGap(self) -> None:
+        """
+        The default of C{--max-gap} is 2.5 intervals.
+        """
+        self.assertEqual(self.parse("--interval=60", "x=:1")["max-gap"], 150)
+        options = self.parse("--interval=60", "--max-gap=3", "x=:1")
+        self.assertEqual(options["max-gap"], 3)
+
+    def test_refused(self) -> None:
+        """
+        A mistake is one line.
+        """
+        for arguments, message in [
+            ("", "no clock to read: try Here=localhost:8080"),
+            ("--for 0 x=:1", "--for '0' is not a number of seconds from 0.1 "),
+            ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
+            ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
+        ]:
+            error = self.assertRaises(SystemExit, self.parse, *arguments.split())
+            start = f"clock-check: {message}"
+            self.assertEqual(str(error)[: len(start)], start)
+
+    def test_help(self) -> None:
+        """
+        The help names the command, and its examples are valid.
+        """
+        text = str(Options())
+        self.assertEqual(text[:28], "Usage: clock-check [options]")
+        examples = text.partition("\nExamples:\n")[2].splitlines()
+        for example in examples:
+            name, *arguments = example.partition("#")[0].split()
+            self.assertEqual(name, "clock-check")
+            self.parse(*arguments)
+
+
+class CommandTests(ClientTestCase):
+    """
+    The command.
+    """
+
+    def setUp(self) -> None:
+        """
+        Record the progress bar.
+        """
+        super().setUp()
+        self.progress: list[object] = []
+        self.patch(command, "showProgress", self.showProgress)
+
+    def showProgress(self, reactor: object, seconds: float) -> object:
+        """
+        Record that the progress bar is shown, and that it is removed.
+        """
+        self.progress.append(seconds)
+        return lambda: self.progress.append("removed")
+
+    def check(self, *arguments: str) -> Deferred[int]:
+        """
+        Start a check of ten seconds.
+        """
+        options = Options()
+        options.parseOptions([*arguments, "x=tcp:127.0.0.1:80"])
+        return ensureDeferred(command.check(self.reactor, options))
+
+    def test_check(self) -> None:
+        """
+        A check reports at its end. The progress bar is removed before.
+        """
+        checked = self.check()
+        self.connect(b"22:13:20\n")
+        self.reactor.advance(9.9)
+        self.assertEqual((self.written, self.progress), (b"", [10]))
+        self.reactor.advance(0.1)
+        self.assertEqual(self.successResultOf(checked), 1)
+        self.assertRegex(self.written, rb"\nx +1 .* no line for 10 s\n$")
+        self.assertEqual(self.progress, [10, "removed"])
+
+    def test_json(self) -> None:
+        """
+        The report may be JSON.
+        """
+        checked = self.check("--json")
+        self.reactor.advance(10)
+        self.assertEqual(self.successResultOf(checked), 2)
+        self.assertEqual(json.loads(self.written)["seconds"], 10)
+
+    def test_interrupted(self) -> None:
+        """
+        Ctrl-C reports what was found so far.
+        """
+        self.check("--json")
+        self.reactor.advance(3)
+        self.assertExits(signal.SIGINT)
+        self.assertEqual(json.loads(self.written)["seconds"], 3)
+        self.assertEqual(self.progress, [10, "removed"])
+
+    def test_outputClosed(self) -> None:
+        """
+        If nothing reads the report, the exit status is still that of the check.
+        """
+
+        def writeBytes(data: bytes) -> None:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        self.patch(_stdout, "writeBytes", writeBytes)
+        checked = self.check()
+        self.reactor.advance(10)
+        self.assertEqual(self.failureResultOf(checked, ExitError).value.status, 2)
+
+    def test_badAddress(self) -> None:
+        """
+        An address that is not valid is one line, and nothing is shown.
+        """
+        error = self.failureResultOf(self.check("y=:0"), SystemExit).value
+        reason = "a port is a whole number from 1 to 65535"
+        self.assertEqual(str(error), f"clock-check: 'y=:0': {reason}")
+        self.assertEqual((self.progress, self.signals), ([], {}))
+
+    def test_main(self) -> None:
+        """
+        The command runs on the global reactor, with the process's command line.
+        """
+        checked: list[Options] = []
+
+        async def check(reactor: object, options: Options) -> None:
+            checked.append(options)
+
+        runs = patchGlobalReactor(self)
+        self.patch(command, "check", check)
+        self.patch(sys, "argv", ["clock-check", "x=:1"])
+        command.main()
+        self.assertEqual([options.targets for options in checked], [[("x", ":1")]])
+        self.assertEqual(len(runs), 1)
+
+    def test_noOutput(self) -> None:
+        """
+        A closed standard output is an error.
+        """
+        self.patch(sys, "stdout", None)
+        error = self.assertRaises(SystemExit, command.main, ["x=:1"])
+        self.assertEqual(str(error), "clock-check: standard output is closed")
+
+
+class Terminal(StringIO):
+    """
+    Standard error on a terminal.
+
+    @ivar broken: whether writing fails.
+    """
+
+    broken = False
+
+    def isatty(self) -> bool:
+        """
+        Return C{True}.
+        """
+        return True
+
+    def fileno(self) -> int:
+        """
+        Return the descriptor of standard error.
+        """
+        return 2
+
+    def write(self, text: str) -> int:
+        """
+        Write text, or fail.
+        """
+        if self.broken:
+            raise OSError(errno.EIO, "Input/output error")
+        return super().write(text)
+
+
+class ProgressTests(ClientTestCase):
+    """
+    The progress bar.
+    """
+
+    def setUp(self) -> None:
+        """
+        Put standard error on a terminal.
+        """
+        super().setUp()
+        if find_spec("rich") is None:
+            raise SkipTest("rich is not installed: pip install 'txclock[wall]'")
+        self.terminal = Terminal()
+        self.sent: list[tuple[int, bytes]] = []
+        self.patch(sys, "stderr", self.terminal)
+        self.patch(os, "write", lambda *call: self.sent.append(call))
+        environment = {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
+        patched = mock.patch.dict(os.environ, environment)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def test_bar(self) -> None:
+        """
+        The bar shows the seconds that have passed, and leaves the cursor visible. It is
+        erased in the end, and leaves no delayed call.
+        """
+        self.reactor.advance(100)
+        remove = showProgress(self.reactor, 10)
+        self.assertIn("0 of 10 s", self.terminal.getvalue())
+        self.reactor.pump([UPDATE_INTERVAL] * 12)
+        shown = self.terminal.getvalue()
+        self.assertIn("3 of 10 s", shown)
+        self.assertGreater(shown.rfind("\x1b[?25h"), shown.rfind("\x1b[?25l"))
+        remove()
+        self.assertEqual(self.sent, [(2, ERASE_LINE)])
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_brokenTerminal(self) -> None:
+        """
+        A terminal that cannot be written to stops the bar, and nothing else.
+        """
+
+        def write(descriptor: int, data: bytes) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+        remove = showProgress(self.reactor, 10)
+        self.terminal.broken = True
+        self.patch(os, "write", write)
+        self.reactor.advance(UPDATE_INTERVAL)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        remove()
+
+    def test_noTerminal(self) -> None:
+        """
+        Without a terminal, or on a dumb one, there is no bar.
+        """
+        with mock.patch.dict(os.environ, {"TERM": "dumb"}):
+            showProgress(self.reactor, 10)()
+        self.patch(sys, "stderr", StringIO())
+        showProgress(self.reactor, 10)()
+        self.assertEqual((self.terminal.getvalue(), self.sent), ("", []))
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_withoutRich(self) -> None:
+        """
+        Without rich there is no bar.
+        """
+        with mock.patch.dict(sys.modules, {"rich.console": None}):
+            showProgress(self.reactor, 10)()
+        self.assertEqual((self.terminal.getvalue(), self.sent), ("", []))

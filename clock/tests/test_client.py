@@ -1,0 +1,121 @@
+"""
+Tests for L{clock._client}.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from io import StringIO
+from typing import Any
+
+from twisted.internet import reactor as globalReactor
+from twisted.internet.defer import Deferred
+
+from clock import _client
+from clock._client import exitOnSignals, run, steadyReactor
+from clock.tests.clientfixture import ClientTestCase, patchGlobalReactor
+
+
+class SignalTests(ClientTestCase):
+    """
+    The exit on signals.
+    """
+
+    def test_exit(self) -> None:
+        """
+        A signal cleans up, and exits with the status that shells report.
+        """
+        cleaned: list[int] = []
+        exitOnSignals(lambda: cleaned.append(1))
+        self.assertEqual(cleaned, [])
+        numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+        for number in numbers:
+            self.assertExits(number)
+        self.assertEqual((cleaned, {*self.signals}), ([1] * 4, {*numbers}))
+
+    def test_ignored(self) -> None:
+        """
+        An ignored signal stays ignored.
+        """
+        self.patch(signal, "getsignal", lambda number: signal.SIG_IGN)
+        exitOnSignals(lambda: None)
+        self.assertEqual(self.signals, {})
+
+
+class RunTests(ClientTestCase):
+    """
+    Running a command on the global reactor.
+    """
+
+    def setUp(self) -> None:
+        """
+        Patch the reactor, and record exits and errors.
+        """
+        super().setUp()
+        self.runs = patchGlobalReactor(self)
+        self.statuses: list[int] = []
+        self.patch(_client, "exitNow", self.statuses.append)
+        self.stderr = StringIO()
+        self.patch(sys, "stderr", self.stderr)
+
+    def test_steadyReactor(self) -> None:
+        """
+        The time of the global reactor is made steady.
+        """
+        reactor = steadyReactor()
+        self.assertIs(reactor, globalReactor)
+        self.assertIs(reactor.seconds, time.monotonic)
+
+    def test_status(self) -> None:
+        """
+        The result of the command is the exit status. The reactor runs without its own
+        signal handlers.
+        """
+        result: Deferred[int] = Deferred()
+
+        async def command(reactor: Any) -> int:
+            self.assertIs(reactor, globalReactor)
+            return await result
+
+        run(command)
+        self.assertEqual(self.runs, [{"installSignalHandlers": False}])
+        self.assertEqual(self.statuses, [])
+        result.callback(3)
+        self.assertEqual(self.statuses, [3])
+
+    def test_untilSignal(self) -> None:
+        """
+        A command without a result goes on until a signal.
+        """
+
+        async def command(reactor: Any) -> None:
+            pass
+
+        run(command)
+        self.assertEqual((len(self.runs), self.statuses), (1, []))
+
+    def test_error(self) -> None:
+        """
+        C{SystemExit} is one line on standard error, and exit status 1.
+        """
+
+        async def command(reactor: Any) -> int:
+            raise SystemExit("clock-x: no")
+
+        run(command)
+        self.assertEqual(self.statuses, [1])
+        self.assertEqual(self.stderr.getvalue(), "clock-x: no\n")
+
+    def test_bug(self) -> None:
+        """
+        Any other exception is a traceback, and exit status 1.
+        """
+
+        async def command(reactor: Any) -> int:
+            raise ZeroDivisionError
+
+        run(command)
+        self.assertEqual(self.statuses, [1])
+        self.assertIn("ZeroDivisionError", self.stderr.getvalue())

@@ -1,0 +1,199 @@
+"""
+Tests for L{clock.factory}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IProtocolFactory
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from clock import ClockFactory
+from clock.tests.fixture import START, ClockFixture, capturedEvents
+
+
+class LineTests(SynchronousTestCase):
+    """
+    The lines that clients are sent.
+    """
+
+    def test_renderedOnce(self) -> None:
+        """
+        However many clients there are, a tick is rendered once.
+        """
+        fixture = ClockFixture.new()
+        clients = fixture.connectMany(10)
+        rendered = []
+        line = fixture.factory.timeFormat.line
+
+        def render(instant: int, tick: int) -> bytes:
+            rendered.append(instant)
+            return line(instant, tick)
+
+        self.patch(fixture.factory.timeFormat, "line", render)
+        fixture.clock.advance(1)
+        self.assertEqual(len(rendered), 1)
+        received = {client.received for client in clients}
+        self.assertEqual(received, {b"22:13:20\n22:13:21\n"})
+
+    def test_ticks(self) -> None:
+        """
+        Ticks are numbered one by one, whatever time has passed between them, and have
+        the same number for each client.
+        """
+        fixture = ClockFixture.new(format="json")
+        first = fixture.connect()
+        fixture.clock.advance(1)
+        fixture.clock.advance(5.5)
+        second = fixture.connect()
+        fixture.clock.advance(0.5)
+        self.assertEqual([line["tick"] for line in first.lines()], [1, 2, 3, 4])
+        self.assertEqual([line["tick"] for line in second.lines()], [3, 4])
+        self.assertEqual(
+            [line["unix"] - START for line in second.lines()],
+            [6.5, 7],
+        )
+
+    def test_longInterval(self) -> None:
+        """
+        With an interval of a minute, the first line still shows the second.
+        """
+        fixture = ClockFixture.new(interval=60)
+        client = fixture.connect()
+        fixture.clock.pump([1] * 120)
+        self.assertEqual(client.received, b"22:13:20\n22:14:00\n22:15:00\n")
+
+    def test_wallClockFallsBackALittle(self) -> None:
+        """
+        The first line of a client shows no earlier second than the current tick.
+        """
+        fixture = ClockFixture.new()
+        fixture.connect()
+        fixture.offset -= 500_000_000
+        self.assertEqual(fixture.connect().received, b"22:13:20\n")
+
+
+class LibraryTests(SynchronousTestCase):
+    """
+    The factory in another program.
+    """
+
+    def test_noArguments(self) -> None:
+        """
+        Without arguments it uses the global reactor and local time.
+        """
+        from twisted.internet import reactor
+
+        factory = ClockFactory()
+        self.assertIs(factory.ticker.reactor, reactor)
+        self.assertRegex(factory.currentLine(), rb"\A[0-2]\d:[0-5]\d:[0-6]\d\n\Z")
+        verifyObject(IProtocolFactory, factory)
+
+    def test_formatIsNoTimeFormat(self) -> None:
+        """
+        A format in place of a C{TimeFormat} is an error at once.
+        """
+        error = self.assertRaises(TypeError, ClockFactory, "%H")
+        self.assertEqual(str(error), "timeFormat is '%H': pass TimeFormat('%H')")
+
+    def test_limit(self) -> None:
+        """
+        Whatever the endpoint, a client too many is disconnected without a line, and
+        keeps no other from a turn.
+        """
+        fixture = ClockFixture.new(sequential=True)
+        fixture.factory.limit.maxClients = 1
+        first, second = fixture.connectMany(2)
+        self.assertTrue(second.closed)
+        second.disconnect()
+        first.disconnect()
+        third = fixture.connect()
+        self.assertEqual(second.received, b"")
+        self.assertEqual(third.received, b"22:13:20\n")
+        fixture.factory.limit.close()
+        third.disconnect()
+        self.assertEqual(fixture.delayedCalls(), 0)
+
+    def test_count(self) -> None:
+        """
+        The limit counts each connected client, active or waiting.
+        """
+        fixture = ClockFixture.new(sequential=True)
+        clients = fixture.connectMany(3)
+        self.assertEqual(fixture.factory.limit.count, 3)
+        for client in clients:
+            client.disconnect()
+        self.assertEqual(fixture.factory.limit.count, 0)
+
+    def test_evict(self) -> None:
+        """
+        At the limit a half-closed client is evicted for another one.
+        """
+        fixture = ClockFixture.new()
+        fixture.factory.limit.maxClients = 2
+        first, second = fixture.connectMany(2)
+        second.halfClose()
+        self.assertTrue(fixture.factory.limit.admit())
+        fixture.clock.advance(0)
+        self.assertEqual(fixture.factory.limit.count, 1)
+        self.assertTrue(second.transport.lost)
+        fixture.clock.advance(1)
+        self.assertEqual(first.received, b"22:13:20\n22:13:21\n")
+        self.assertEqual(second.received, b"22:13:20\n")
+
+
+class LogTests(SynchronousTestCase):
+    """
+    What is logged of the clients.
+    """
+
+    def events(self, *, verbose: bool) -> list[dict[str, object]]:
+        """
+        Let two clients connect and one disconnect in sequential mode, and select the
+        fields that are ours.
+        """
+        observer = capturedEvents(self)
+        fixture = ClockFixture.new(sequential=True, verbose=verbose)
+        first, _ = fixture.connectMany(2)
+        fixture.clock.advance(1.5)
+        first.disconnect()
+        names = ["active", "waiting", "peer", "seconds", "lines", "reason"]
+        return [{n: each[n] for n in names if n in each} for each in observer]
+
+    def test_quiet(self) -> None:
+        """
+        By default nothing is logged of clients.
+        """
+        self.assertEqual(self.events(verbose=False), [])
+
+    def test_verbose(self) -> None:
+        """
+        With C{verbose} there is an event for each client that connects or disconnects.
+        """
+        self.assertEqual(
+            self.events(verbose=True),
+            [
+                {"active": 1, "waiting": 0, "peer": "192.0.2.1:40000"},
+                {"active": 1, "waiting": 1, "peer": "192.0.2.1:40001"},
+                {
+                    "peer": "192.0.2.1:40000",
+                    "seconds": 1.5,
+                    "lines": 2,
+                    "reason": "Connection was closed cleanly.",
+                },
+            ],
+        )
+
+    def test_handshake(self) -> None:
+        """
+        A client has connected when its handshake is done. One that does not get so far
+        is not logged.
+        """
+        events = capturedEvents(self)
+        fixture = ClockFixture.new(verbose=True)
+        fixture.connect(tls=True).disconnect()
+        client = fixture.connect(tls=True)
+        self.assertEqual(events, [])
+        client.protocol.handshakeCompleted()
+        client.disconnect()
+        self.assertEqual(len(events), 2)

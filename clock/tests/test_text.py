@@ -1,0 +1,54 @@
+"""
+Tests for L{clock._text}.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock._text import commandName, oneLine, shorten
+
+
+class TextTests(SynchronousTestCase):
+    """
+    Text for people.
+    """
+
+    def test_oneLine(self) -> None:
+        """
+        An error is the system's message, or its text on one line.
+        """
+        refused = OSError(errno.ECONNREFUSED, "Connection refused")
+        self.assertEqual(oneLine(refused), "Connection refused")
+        self.assertEqual(oneLine(OSError("by\nhand")), "by hand")
+        self.assertEqual(oneLine(ValueError(" two\n  lines ")), "two lines")
+
+    def test_control(self) -> None:
+        """
+        What would control the terminal is escaped.
+        """
+        self.assertEqual(oneLine("a\x1b[31mb\udcff\x07"), r"a\x1b[31mb\udcff\x07")
+
+    def test_fileName(self) -> None:
+        """
+        An error about a file names it.
+        """
+        error = FileNotFoundError(errno.ENOENT, "No such file", "server.pem")
+        self.assertEqual(oneLine(error), "No such file: server.pem")
+
+    def test_shorten(self) -> None:
+        """
+        A long name is shortened, a short one is not.
+        """
+        self.assertEqual(shorten("x" * 30), "x" * 30)
+        self.assertEqual(shorten("x" * 31), "x" * 27 + "...")
+
+    def test_commandName(self) -> None:
+        """
+        The command is the tool as it was typed, and the plugin.
+        """
+        self.patch(sys, "argv", ["/usr/bin/twist"])
+        self.assertEqual(commandName(), "twist clock")

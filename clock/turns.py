@@ -1,0 +1,173 @@
+"""
+The order of turns: which client is served, and which ones wait.
+
+In concurrent mode each client is served from the start. In sequential mode one client
+is served; the others wait, connected and silent, in the order in which they arrived.
+
+A client that closes its sending half may go on reading, as C{nc -N} and C{ncat} do, so
+the end of its input is not the end of the connection: a write that fails is. On the
+wire, though, "half-closed" and "gone" look the same. In sequential mode a half-closed
+client therefore gives way as soon as another one waits behind it.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Protocol
+
+from twisted.internet.defer import Deferred, succeed
+
+
+class TurnClient(Protocol):
+    """
+    A client, as far as its turn is concerned.
+
+    @ivar halfClosed: whether it has closed its sending half.
+    """
+
+    halfClosed: bool
+
+    def serve(self) -> None:
+        """
+        Begin the turn.
+        """
+
+    def disconnect(self) -> None:
+        """
+        Close the connection gracefully.
+        """
+
+
+class TurnQueue:
+    """
+    The clients of one factory, and whose turn it is.
+
+    The four collections are dictionaries without values: a set has no order, and
+    removing a client from a list of many is slow.
+
+    @ivar sequential: whether only one client is served at a time.
+    @ivar connecting: the clients whose transport is not ready, because of a TLS
+        handshake or a PROXY header that is still to come.
+    @ivar active: the clients that are served, in the order in which their turns began.
+    @ivar waiting: the clients that wait for a turn, in the order of their arrival.
+    @ivar closing: the clients that were disconnected and are still flushing.
+    """
+
+    def __init__(self, *, sequential: bool) -> None:
+        """
+        @param sequential: whether to serve only one client at a time.
+        """
+        self.sequential = sequential
+        self.connecting: dict[TurnClient, None] = {}
+        self.active: dict[TurnClient, None] = {}
+        self.waiting: dict[TurnClient, None] = {}
+        self.closing: dict[TurnClient, None] = {}
+        self._serving = False
+        self._isOpen = True
+        self._whenEmpty: list[Deferred[None]] = []
+
+    def open(self) -> None:
+        """
+        Accept clients, also after L{disconnectAll}.
+        """
+        self._isOpen = True
+
+    def connected(self, client: TurnClient) -> None:
+        """
+        Add a client whose transport may not be ready yet. After L{disconnectAll} it is
+        disconnected at once.
+
+        @param client: the new client.
+        """
+        self.connecting[client] = None
+        if not self._isOpen:
+            self.disconnect(client)
+
+    def ready(self, client: TurnClient) -> None:
+        """
+        Serve a client, or let it wait for its turn.
+
+        @param client: a connected client whose transport is ready.
+        """
+        del self.connecting[client]
+        self.waiting[client] = None
+        self._serveNext()
+        if client in self.waiting:
+            # Of the clients before this one, only the active one and the last of the
+            # others can be half-closed: the rest had one behind them already.
+            for other in [*self.active, *islice(reversed(self.waiting), 1, 2)]:
+                self.halfClosed(other)
+
+    def halfClosed(self, client: TurnClient) -> None:
+        """
+        Disconnect a client if it is half-closed and another one waits behind it.
+
+        @param client: an active or waiting client.
+        """
+        if client.halfClosed and next(reversed(self.waiting), client) is not client:
+            self.disconnect(client)
+            self._serveNext()
+
+    def disconnect(self, client: TurnClient) -> None:
+        """
+        End a client's turn, or its wait, and close its connection.
+
+        @param client: a client of this queue. Nothing happens if it is closing.
+        """
+        for clients in (self.connecting, self.active, self.waiting):
+            clients.pop(client, None)
+        if client not in self.closing:
+            self.closing[client] = None
+            client.disconnect()
+
+    def disconnected(self, client: TurnClient) -> None:
+        """
+        Remove a client, and serve the one that has waited longest.
+
+        @param client: a client whose connection is lost.
+        """
+        for clients in (self.connecting, self.active, self.waiting, self.closing):
+            clients.pop(client, None)
+        self._serveNext()
+        if self._isEmpty():
+            whenEmpty, self._whenEmpty = self._whenEmpty, []
+            for empty in whenEmpty:
+                empty.callback(None)
+
+    def disconnectAll(self) -> Deferred[None]:
+        """
+        Disconnect every client, the waiting ones first, and begin no more turns until
+        L{open} is called.
+
+        @return: fires when the last connection is lost.
+        """
+        self._isOpen = False
+        for client in [*self.connecting, *self.waiting, *self.active]:
+            self.disconnect(client)
+        if self._isEmpty():
+            return succeed(None)
+        empty: Deferred[None] = Deferred()
+        self._whenEmpty.append(empty)
+        return empty
+
+    def _isEmpty(self) -> bool:
+        return not (self.connecting or self.active or self.waiting or self.closing)
+
+    def _serveNext(self) -> None:
+        """
+        Begin each turn that can begin.
+
+        A client may be lost while its turn begins, which leads back here. The flag
+        makes that another round of this loop, not a deeper call.
+        """
+        if self._serving:
+            return
+        self._serving = True
+        try:
+            while self.waiting and not (self.sequential and self.active):
+                client = next(iter(self.waiting))
+                del self.waiting[client]
+                self.active[client] = None
+                client.serve()
+        finally:
+            self._serving = False
