@@ -9,7 +9,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock import ClockFactory, Face, Ticker
+from clock import ClockFactory, Ticker, TimeFormat
 
 START = 1_700_000_000  # 2023-11-14, 22:13:20 UTC
 
@@ -29,7 +29,8 @@ class OwnClockTests(SynchronousTestCase):
             return round((START + reactor.seconds()) * 1e9)
 
         factory = ClockFactory(
-            Face("%H:%M:%S", timezone.utc), ticker=Ticker(reactor, wallClock=wallClock)
+            TimeFormat("%H:%M:%S", timezone.utc),
+            ticker=Ticker(reactor, wallClock=wallClock),
         )
         protocol = factory.buildProtocol(None)
         transport = StringTransport()

@@ -1,0 +1,3 @@
+"""
+A clock server: it sends every client the time, one line a second.
+"""

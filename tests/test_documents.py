@@ -1,0 +1,127 @@
+"""
+The documents agree with the code, and the two READMEs with each other.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+README = (ROOT / "README.rst").read_text()
+
+TRANSLATION = (ROOT / "README.zh-CN.rst").read_text()
+
+#: Where the options of each command are.
+OPTIONS = {
+    "twistd": "clock.options",
+    "twist": "clock.options",
+    "clock-check": "clock.check.options",
+    "clock-netcat": "clock.netcat",
+    "clockwall": "clock.wall.options",
+}
+
+COMMAND = re.compile(
+    rf" +(?:\$ |ExecStart=)?(?:sudo )?(?:\S*/)?({'|'.join(OPTIONS)})(?= )(?! clock:)"
+    r"([^;>|]*)"
+)
+
+
+def blocks(text: str) -> list[str]:
+    """
+    Find the lines of all literal blocks, without the remarks in parentheses.
+    """
+    lines = re.findall(r"^    \S.*", text, re.M)
+    return [re.sub(r"  +[(（].*", "", line) for line in lines]
+
+
+def command_lines() -> list[str]:
+    """
+    Find each command of ours in the READMEs and the pages of the site.
+    """
+    pages = [*ROOT.glob("README*.rst"), *(ROOT / "docs").glob("*.rst")]
+    found = set()
+    for page in sorted(pages):
+        for line in page.read_text().splitlines():
+            # Two commands may stand side by side.
+            for part in re.split("(?=    )", line):
+                if command := COMMAND.match(part):
+                    found.add(f"{command[1]} {command[2].strip()}")
+    return sorted(found)
+
+
+def messages() -> set[str]:
+    """
+    Find each message that the server can log.
+    """
+    found = set()
+    for module in (ROOT / "clock").glob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and ast.unparse(node.func.value) in ("_log", "self._log")
+            ):
+                assert isinstance(node.args[0], ast.Constant)
+                found.add(str(node.args[0].value))
+    return found
+
+
+def test_translation() -> None:
+    """
+    The Chinese README has the same commands, the same literals and the same links as
+    the English one, in the same sections.
+    """
+    assert blocks(TRANSLATION) == blocks(README)
+    for same in (r"``(.+?)``", r"<(docs/.+?)>", r"\n(\.\. [^\n]*)"):
+        english, chinese = (
+            {" ".join(each.split()) for each in re.findall(same, text, re.DOTALL)}
+            for text in (README, TRANSLATION)
+        )
+        assert chinese == english
+    headings = [
+        re.findall(r"^([=-])\1+$", text, re.M) for text in (README, TRANSLATION)
+    ]
+    assert headings[0] == headings[1]
+    assert "<README.zh-CN.rst>`_" in README
+    assert "<README.rst>`_" in TRANSLATION
+
+
+def test_links() -> None:
+    """
+    Each file that the README links to is there.
+    """
+    linked = re.findall(r"<(\S+)>`_|\.\. image:: (\S+)", README)
+    assert len(linked) > 5
+    for link in linked:
+        assert (ROOT / "".join(link)).is_file()
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_command(line: str) -> None:
+    """
+    Each command line of the documents is one that its command takes.
+    """
+    name, *words = shlex.split(line)
+    if name.startswith("twist"):
+        words = words[words.index("clock") + 1 :]
+    options = import_module(OPTIONS[name]).Options()
+    options.parseOptions(words)
+    if name.startswith("twist"):
+        assert options.zones
+
+
+def test_messages() -> None:
+    """
+    The reference of log messages has each message of the server, and no other.
+    """
+    page = (ROOT / "docs" / "messages.rst").read_text()
+    documented = re.findall(r"^``(.+)``\n    ", page, re.M)
+    assert len(documented) == len(set(documented))
+    assert {*documented} == messages()
