@@ -1,11 +1,11 @@
 """
 A TCP server that sends each client the time, one line a second.
 
-What to build on:
+The public classes:
 
-  - L{ClockFactory} builds a L{ClockProtocol} for each client and decides whose turn it
-    is, in concurrent or sequential mode.
-  - L{Ticker} says when lines are due, and L{TimeFormat} what they look like.
+  - L{ClockFactory} builds a L{ClockProtocol} for each client, and decides when its turn
+    begins, in concurrent or sequential mode.
+  - L{Ticker} decides when lines are sent, and L{TimeFormat} renders them.
   - L{ImmediateEndpoint} is a listening endpoint whose connections send at once.
   - L{ClientLimit} limits the clients of any number of factories.
 
@@ -44,8 +44,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> object:
     """
-    Import a public name when it is first used, so that the commands, which are in this
-    package, too, can handle Ctrl-C before Twisted is imported.
+    Import a public name when it is first used. The commands import this package too,
+    and handle Ctrl-C before they import Twisted.
     """
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -54,7 +54,8 @@ def seconds(option: str, minimum: float, never: str = "") -> Callable[[str], flo
 
     @param option: the option. An error begins with it.
     @param minimum: the shortest time allowed, in seconds.
-    @param never: the end of an error where 0 is allowed as well, and means never.
+    @param never: if 0 is allowed too and means never, the end of the error, such as
+        C{", or 0 for never"}.
 
     @return: a function that takes the text and returns seconds, or raises
         C{UsageError}.
@@ -87,7 +88,7 @@ class CommandOptions(usage.Options):
 
     def commandName(self) -> str:
         """
-        Return the name of the command, as the user has typed it. Errors begin with it.
+        Return the name of the command, as the user typed it. Errors begin with it.
         """
         return os.path.basename(sys.argv[0])
 

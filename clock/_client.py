@@ -9,34 +9,21 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
+from clock._reactor import steadyReactor
 from clock._stdout import exitNow
-
-
-def steadyReactor() -> Any:
-    """
-    Import the global reactor, and make its time steady.
-
-    @return: the reactor.
-    """
-    from twisted.internet import reactor
-
-    # Otherwise a system clock that is set back stops all delayed calls:
-    # https://github.com/twisted/twisted/issues/2424
-    reactor.seconds = time.monotonic  # type: ignore[method-assign]
-    return reactor
 
 
 def exitOnSignals(cleanUp: Callable[[], object]) -> None:
     """
-    Exit on SIGINT, SIGQUIT, SIGTERM and SIGHUP, with 128 plus the signal's number, as
-    shells report it. A signal that is ignored, as under nohup, stays ignored.
+    Exit on SIGINT, SIGQUIT, SIGTERM and SIGHUP. The exit status is 128 plus the
+    signal's number, as in shells. A signal that is ignored, as under nohup, stays
+    ignored.
 
     @param cleanUp: called before the exit.
     """
@@ -54,10 +41,10 @@ def run(command: Callable[[Any], Coroutine[Any, Any, int | None]]) -> None:
     """
     Run a client command on the global reactor, and exit.
 
-    @param command: called with the reactor before it runs. The result is the exit
-        status, or C{None} to go on until a signal. C{SystemExit} ends the process with
-        its one line on standard error; any other exception, which is a bug, with a
-        traceback. The exit status is 1 then.
+    @param command: called with the reactor before it runs. Its result is the exit
+        status, or C{None} to run until a signal. If it raises C{SystemExit}, the
+        process prints the message to standard error; for any other exception, which is
+        a bug, it prints a traceback. The exit status is then 1.
     """
     reactor = steadyReactor()
     ensureDeferred(command(reactor)).addCallbacks(_finished, _failed)

@@ -1,10 +1,11 @@
 """
-When a transport is ready: after TLS's handshake, and after the PROXY header.
+The time at which a transport is ready: after the TLS handshake or the PROXY header.
 
-Twisted's TLS connects the protocol that it wraps before the handshake, and calls
-C{handshakeCompleted} of C{IHandshakeListener} after it. Twisted's wrapper for the PROXY
-protocol connects it before the header has come, and does not say when it has. The one
-here says so in the same way as TLS.
+Twisted's TLS transport calls C{connectionMade} of the protocol before the handshake,
+and C{handshakeCompleted} of C{IHandshakeListener} after it. Twisted's wrapper for the
+PROXY protocol calls C{connectionMade} before the header arrives, and nothing after it.
+L{HeaderFirst} calls C{handshakeCompleted} after the header, as TLS does after the
+handshake.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ from clock.addresses import addressText
 
 class HeaderFirst(HAProxyProtocolWrapper):
     """
-    Tell the wrapped protocol when the header has been judged, and the log if it is bad.
+    Call C{handshakeCompleted} of the wrapped protocol after the header. Log a bad
+    header, and close the connection.
     """
 
     _log = Logger()
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Take the header, and hand on what comes after it. A bad one ends the connection.
+        Parse the header, and deliver the data after it. A bad header closes the
+        connection.
         """
         if self._proxyInfo is not None:
             super().dataReceived(data)
@@ -39,7 +42,7 @@ class HeaderFirst(HAProxyProtocolWrapper):
         try:
             super().dataReceived(data)
         except ValueError:
-            # A port that is no number, or an address that is no text.
+            # A port that is not a number, or an address that is not text.
             self.loseConnection()
         if self.disconnecting:
             peer = addressText(self.transport.getPeer())
@@ -50,12 +53,12 @@ class HeaderFirst(HAProxyProtocolWrapper):
             self.wrappedProtocol.handshakeCompleted()
 
 
-def judgeHeaders(factory: object) -> None:
+def useHeaderFirst(factory: object) -> None:
     """
-    Let a port's factory for the PROXY protocol make L{HeaderFirst}.
+    Make a port's factory for the PROXY protocol build L{HeaderFirst}.
 
-    @param factory: the port's, which may be wrapped around it, as TLS's is; or one
-        that has nothing to do with the PROXY protocol, and is left as it is.
+    @param factory: the port's factory. It may wrap the one for the PROXY protocol, as
+        that of TLS does. Any other factory is not changed.
     """
     while isinstance(factory, WrappingFactory):
         if isinstance(factory, HAProxyWrappingFactory):
@@ -63,14 +66,15 @@ def judgeHeaders(factory: object) -> None:
         factory = factory.wrappedFactory
 
 
-def shakesHands(transport: object) -> bool:
+def hasHandshake(transport: object) -> bool:
     """
-    Tell whether a transport calls C{handshakeCompleted} when it is ready.
+    Return whether a transport calls C{handshakeCompleted} when it is ready.
 
-    @param transport: a new connection's.
+    @param transport: the transport of a new connection.
 
-    @return: C{True} for TLS and L{HeaderFirst}; not for Twisted's own wrapper for the
-        PROXY protocol, though it looks like the TLS that may lie beneath it.
+    @return: C{True} for TLS and L{HeaderFirst}; C{False} for any other, including
+        Twisted's own wrapper for the PROXY protocol. That wrapper provides
+        C{ISSLTransport} if there is TLS below it.
     """
     if isinstance(transport, HAProxyProtocolWrapper):
         return isinstance(transport, HeaderFirst)

@@ -1,10 +1,9 @@
 """
 Socket options that end a connection whose peer has vanished.
 
-A peer whose host or link has died sends nothing, and TCP by itself takes a quarter of
-an hour to notice. C{TCP_USER_TIMEOUT} (tcp(7)) ends a connection on which data has not
-been acknowledged for some time. Keepalive probes peers that have nothing to
-acknowledge.
+A peer whose host or link has failed sends nothing. By default, TCP takes about 15
+minutes to notice. C{TCP_USER_TIMEOUT} (tcp(7)) ends a connection on which data was not
+acknowledged for some time. Keepalive probes peers that have nothing to acknowledge.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ def stallOptions(seconds: float) -> Sequence[tuple[int, int, int]]:
     @param seconds: how long data may stay unacknowledged; 0 means for ever.
 
     @return: the level, option and value of each. Options that this platform lacks are
-        left out; if C{TCP_USER_TIMEOUT} is one of them, a warning is logged.
+        omitted; if C{TCP_USER_TIMEOUT} is one of them, a warning is logged.
     """
     if not seconds:
         return ()
-    # macOS has another name for it.
+    # macOS calls TCP_KEEPIDLE TCP_KEEPALIVE.
     idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
     tcpOptions = {
         "TCP_USER_TIMEOUT": round(seconds * 1000),
@@ -56,11 +55,11 @@ def setSocketOptions(
     target: socket.socket, options: Iterable[tuple[int, int, int]]
 ) -> None:
     """
-    Set options of a TCP socket. Other sockets are left alone.
+    Set options of a TCP socket. Other sockets are not changed.
 
     @param target: a listening socket or a connection.
-    @param options: options from L{stallOptions}. If the system refuses one, the others
-        are set.
+    @param options: options from L{stallOptions}. If the system refuses an option, the
+        others are set.
     """
     if target.family in (socket.AF_INET, socket.AF_INET6):
         for option in options:

@@ -1,10 +1,10 @@
 """
 The entry points of the client commands.
 
-From here on, Ctrl-C exits at once and prints nothing. Importing the rest takes a few
-tenths of a second, and Python would answer Ctrl-C with a traceback in that time.
-Therefore this module imports nothing that is slow. It cannot change what happens before
-it is imported, while Python itself starts.
+Each entry point makes Ctrl-C exit at once and print nothing, and then imports the rest
+of the command. That import takes a few tenths of a second, in which Ctrl-C would
+otherwise print a traceback. This module therefore imports nothing that is slow. While
+Python itself starts, Ctrl-C still prints a traceback.
 """
 
 import os
@@ -16,8 +16,8 @@ INTERRUPTED = 130
 
 def interrupt(*_: object) -> None:
     """
-    Exit at once. An exception, or the reactor's shutdown, would wait for the current
-    call, such as a write to an output that nothing reads.
+    Exit at once. An exception, or the reactor's shutdown, would wait until the current
+    call returns, such as a blocked write to standard output.
     """
     os._exit(INTERRUPTED)
 

@@ -25,7 +25,7 @@ def writeBytes(data: bytes) -> None:
         try:
             data = data[os.write(1, data) :]
         except BlockingIOError:
-            # Another process that shares the file may have made it non-blocking.
+            # Another process may have made the shared file non-blocking.
             select.select([], [1], [])
 
 
@@ -33,14 +33,14 @@ def write(
     text: str, command: str, closedStatus: int = 0, errors: str = "backslashreplace"
 ) -> None:
     """
-    Write text to standard output, unbuffered. If that fails, exit at once: at a normal
-    exit Python would try to write the rest, and print an error of its own.
+    Write text to standard output, unbuffered. If that fails, exit at once. At a normal
+    exit, Python would try to write the rest, and print another error.
 
     @param text: one or more lines.
     @param command: the name of the command. An error begins with it.
-    @param closedStatus: the exit status if nothing reads standard output any more. That
-        is no error, and prints nothing.
-    @param errors: what to do with characters that the output's encoding lacks, as for
+    @param closedStatus: the exit status if the reader of standard output has closed it.
+        This is not an error, and nothing is printed.
+    @param errors: how to handle characters that the output cannot encode, as for
         C{str.encode}.
 
     @raise SystemExit: with one line for standard error, if standard output is closed.
@@ -74,7 +74,7 @@ def encodeText(text: str, errors: str = "backslashreplace") -> bytes:
     Encode text for standard output.
 
     @param text: any text.
-    @param errors: what to do with characters that the output's encoding lacks, as for
+    @param errors: how to handle characters that the output cannot encode, as for
         C{str.encode}.
 
     @return: the bytes.

@@ -12,7 +12,7 @@ from twisted.internet.error import ConnectError, ConnectionDone
 
 def commandName() -> str:
     """
-    Return the plugin's command as it was typed: C{twistd clock} or C{twist clock}.
+    Return the plugin's command as the user typed it: C{twistd clock} or C{twist clock}.
     """
     return f"{os.path.basename(sys.argv[0])} clock"
 
@@ -24,7 +24,7 @@ def oneLine(error: object) -> str:
     @param error: the exception, or its text.
 
     @return: the system's message and the file's name for an C{OSError} that has them,
-        otherwise the text. White space is collapsed, and what is not printable is
+        otherwise the text. White space is collapsed, and unprintable characters are
         escaped.
     """
     text = str(error)
@@ -61,7 +61,7 @@ def connectionError(error: object) -> str:
 
 def printable(text: str) -> str:
     """
-    Escape what is not printable. Text from a server must not control the terminal.
+    Escape unprintable characters. Text from a server must not control the terminal.
 
     @param text: any text.
 

@@ -1,13 +1,13 @@
 """
 A transport's C{write} that sends at once.
 
-A Twisted transport keeps what is written, asks the reactor when the socket is writable,
-sends in the next iteration, and unregisters: three system calls and a trip through the
-reactor. That is right for bulk data. For a few bytes a second the socket is nearly
-always writable, and sending at once saves 7 of 22 microseconds a line.
+A Twisted transport buffers what is written, registers the socket with the reactor,
+sends in the next iteration of the reactor, and unregisters the socket. This is right
+for bulk data. With a few bytes a second, the socket is nearly always writable. Sending
+at once saves three system calls, and 7 of 22 microseconds a line.
 
-Only the case in which nothing is buffered is handled here. Partial sends, errors, TLS
-and producers that pull are left to the transport's own C{write}.
+This module sends only if nothing is buffered. In all other cases, such as partial
+sends, errors, TLS and pull producers, it calls the transport's own C{write}.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 
 class ImmediateWrites:
     """
-    A mixin for C{tcp.Server} and its like.
+    A mixin for C{tcp.Server} and similar transports.
 
-    A streaming producer is paused as soon as one byte is left unsent, not after 64 KiB:
-    a client that does not read should get the current time later, not a backlog.
+    A streaming producer is paused as soon as one byte is left unsent, not after 64 KiB.
+    A client that resumes reading then gets the current time, not a backlog.
     """
 
     # File descriptors to send with the next bytes; only UNIX transports have them.
@@ -29,10 +29,10 @@ class ImmediateWrites:
 
     def write(self: Any, data: bytes) -> None:
         """
-        Send at once what the kernel takes, and buffer the rest.
+        Send as much as the kernel accepts at once, and buffer the rest.
 
-        If the connection proves to be lost, the reactor finds that out later, so no
-        callback runs before this returns.
+        If the connection is lost, the reactor notices it in a later iteration. So no
+        callback is called before this returns.
 
         @param data: the bytes to send.
         """
@@ -46,7 +46,7 @@ class ImmediateWrites:
             or self.disconnecting
             or (self.producer is not None and not self.streamingProducer)
         ):
-            # Something has to be sent before this, or is woken when this is sent.
+            # Other data must be sent first, or a pull producer must be resumed later.
             super().write(data)  # type: ignore[misc]
             return
         try:
@@ -63,10 +63,10 @@ class ImmediateWrites:
 @cache
 def immediate(transport: type) -> type:
     """
-    Derive a transport class with L{ImmediateWrites} from a port's own.
+    Derive a class with L{ImmediateWrites} from a port's transport class.
 
     @param transport: the class, C{tcp.Server} or a subclass.
 
-    @return: the derived class, always the same one for the same argument.
+    @return: the derived class; the same one for each call with the same argument.
     """
     return type(f"Immediate{transport.__name__}", (ImmediateWrites, transport), {})

@@ -34,15 +34,14 @@ _ADDRESS = re.compile(
 #: The longest path of a UNIX socket, in bytes (unix(7)).
 MAX_PATH = 107
 
-#: The backlog of listening sockets. Twisted's default of 50 is too small for many
-#: clients that connect at once: the kernel drops the rest, and they retry a second
-#: later.
+#: The backlog of listening sockets. Twisted's default is 50. If more clients connect at
+#: once, the kernel drops their connections, and they retry a second later.
 BACKLOG = 4096
 
 
 def addressText(address: IAddress) -> str:
     """
-    Write an address as people do.
+    Return an address in the usual notation.
 
     @param address: the address of a transport or of a listening port.
 
@@ -60,7 +59,7 @@ def addressText(address: IAddress) -> str:
 
 def listenName(text: str, interface: str) -> str:
     """
-    Name an address to listen on, as errors and logs do.
+    Return the name of an address to listen on, for errors and logs.
 
     @param text: a port number, or the string of a Twisted server endpoint.
     @param interface: the address or host name that ports are opened on.
@@ -152,7 +151,7 @@ def _endpointFromString(reactor: Any, text: str) -> IStreamClientEndpoint:
             "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint "
             f"({oneLine(error) or type(error).__name__})"
         ) from None
-    # Twisted finds that out when it connects, and the exception is lost.
+    # Twisted would raise this when it connects, and the exception would be lost.
     if len(os.fsencode(getattr(endpoint, "_path", ""))) > MAX_PATH:
         raise ValueError(f"the path of a UNIX socket is longer than {MAX_PATH} bytes")
     return endpoint

@@ -1,13 +1,13 @@
 """
-A listening endpoint for many clients that are sent a little at a time.
+A listening endpoint for many clients that each receive a few bytes at a time.
 
 L{ImmediateEndpoint} wraps another endpoint and adapts the port that it opens:
 
   - Connections send at once (L{clock._writes}).
-  - Socket options are set on the listening socket, and Linux hands them to each
-    connection: five system calls less for each.
-  - A connection too many is closed before a protocol is built for it.
-  - Only so many connections are accepted in one turn of the reactor.
+  - Socket options are set on the listening socket. On Linux each connection inherits
+    them, which saves five system calls.
+  - A connection above the limit is closed before a protocol is built for it.
+  - The number of connections accepted in one iteration of the reactor is limited.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from twisted.internet.interfaces import (
 from twisted.internet.protocol import Factory
 from zope.interface import implementer
 
-from clock._handshake import judgeHeaders
+from clock._handshake import useHeaderFirst
 from clock._sockets import setSocketOptions
 from clock._writes import immediate
 
-#: The most connections to accept in one turn of the reactor. C{tcp.Port} accepts
-#: L{_MORE_ACCEPTS} more each time that there were as many as it wanted, without limit,
-#: so a storm of connections delayed timers by up to 60 ms.
+#: The most connections to accept in one iteration of the reactor. C{tcp.Port} raises
+#: its own limit by L{_MORE_ACCEPTS} each time that it is reached, so a storm of
+#: connections delayed timers by up to 60 ms.
 MAX_ACCEPTS = 100
 
 _MORE_ACCEPTS = 20
@@ -62,10 +62,11 @@ class _AdmissionFactory:
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
         if self._port.numberAccepts + _MORE_ACCEPTS > self._maxAccepts:
-            # The port accepts fewer than this number, so it will not ask for more.
+            # The port now accepts fewer than this number, so it does not raise it.
             self._port.numberAccepts = self._maxAccepts + 1
-        # For None the port closes the connection. The factories that wrap another one,
-        # for TLS and the PROXY protocol, do not survive a None from it.
+        # If this returns None, the port closes the connection. The wrapped factory must
+        # not: the factories for TLS and the PROXY protocol fail if the factory in them
+        # returns None.
         return self._factory.buildProtocol(addr) if self._admit() else None
 
 
@@ -75,7 +76,7 @@ class ImmediateEndpoint:
     A listening endpoint whose connections send at once.
 
     It wraps endpoints of TCP, UNIX sockets and adopted sockets, also below TLS and the
-    PROXY protocol. A port of any other kind is left as it is.
+    PROXY protocol. Any other port is not changed.
     """
 
     def __init__(
@@ -92,8 +93,8 @@ class ImmediateEndpoint:
             connections.
         @param admit: a function that is called for each connection; if it returns
             C{False}, the connection is closed at once.
-        @param maxAccepts: the most connections to accept in one turn of the reactor, up
-            to L{MAX_ACCEPTS}.
+        @param maxAccepts: the most connections to accept in one iteration of the
+            reactor, up to L{MAX_ACCEPTS}.
         """
         self._endpoint = endpoint
         self._socketOptions = socketOptions
@@ -112,10 +113,10 @@ class ImmediateEndpoint:
         return listening.addCallback(self._adapt)
 
     def _adapt(self, port: IListeningPort) -> IListeningPort:
-        # unix.Port is a tcp.Port, too. Both the class of its transports and its factory
-        # are attributes that may be replaced.
+        # unix.Port is a subclass of tcp.Port. The class of a port's transports, and its
+        # factory, are attributes that may be replaced.
         if isinstance(port, tcp.Port):
-            judgeHeaders(port.factory)
+            useHeaderFirst(port.factory)
             port.transport = cast("type[tcp.Server]", immediate(port.transport))
             port.factory = cast(
                 Factory, _AdmissionFactory(port, self._admit, self._maxAccepts)

@@ -1,14 +1,16 @@
 """
-The factory: it builds a protocol for each client, starts their turns, and renders the
-lines that they send.
+The factory, which builds a protocol for each client, begins the clients' turns, and
+renders the lines.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import chain, count
 from typing import cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +27,7 @@ class ClockFactory(ServerFactory):
     """
     Build a L{ClockProtocol} for each client.
 
-    One factory may serve any number of endpoints; they share one order of turns.
+    One factory may serve any number of endpoints; they share one queue.
 
     @ivar timeFormat: the format and the time zone of the lines.
     @ivar ticker: the clock that the clients' loops run on.
@@ -36,7 +38,8 @@ class ClockFactory(ServerFactory):
 
     _log = Logger()
 
-    protocol = ClockProtocol  # type: ignore[assignment]  # it names its factory's type
+    # The protocol narrows the type of its attribute factory.
+    protocol = ClockProtocol  # type: ignore[assignment]
     noisy = False
 
     def __init__(
@@ -51,11 +54,11 @@ class ClockFactory(ServerFactory):
         """
         @param timeFormat: the format and the time zone of the lines; by default
             C{HH:MM:SS} in local time.
-        @param ticker: the clock that says when lines are due; by default one tick a
-            second, on the global reactor.
-        @param limit: the limit of clients, by default none. A client too many is
-            disconnected as soon as it has connected, unless a half-closed one can be
-            evicted. An L{ImmediateEndpoint<clock.ImmediateEndpoint>} can refuse it
+        @param ticker: the ticker, which decides when lines are sent; by default one
+            tick a second, on the global reactor.
+        @param limit: the limit of clients, by default none. At the limit, a new client
+            is disconnected as soon as it has connected, unless a half-closed client can
+            be evicted. An L{ImmediateEndpoint<clock.ImmediateEndpoint>} can refuse it
             before a protocol is built for it.
         @param sequential: whether to serve one client at a time and let the others
             wait.
@@ -78,24 +81,73 @@ class ClockFactory(ServerFactory):
         self.verbose = verbose
         self._tick = -1
         self._tickLine = b""
+        self._numbers = count(1)
+        self._linesOfDisconnected = 0
 
     def doStart(self) -> None:
         """
-        Accept clients, also after L{disconnectAll}: one more port listens.
+        Accept clients, also after L{disconnectAll}, because a port begins to listen.
         """
         self.turns.open()
         super().doStart()
 
+    def buildProtocol(  # type: ignore[override]
+        self, addr: IAddress | None
+    ) -> ClockProtocol:
+        """
+        Build the protocol of a new client, and number it.
+
+        @param addr: the client's address; it is not used.
+
+        @return: the protocol.
+        """
+        client = self.protocol()
+        client.factory = self
+        client.number = next(self._numbers)
+        return client
+
+    def logStart(self, addresses: list[str]) -> None:
+        """
+        Log the time zone, the format, the mode and the addresses.
+
+        @param addresses: the addresses that the server listens on.
+        """
+        timeFormat = self.timeFormat
+        self._log.info(
+            "Serving {zone} as {lineFormat}, every {interval:g} s, {mode}, "
+            "on {addresses}",
+            zone=timeFormat.zoneName(self.ticker.now()),
+            lineFormat=timeFormat.format,
+            interval=self.ticker.interval,
+            mode="to one client at a time"
+            if self.turns.sequential
+            else "to all clients at once",
+            addresses=", ".join(addresses),
+        )
+        if timeFormat.constant():
+            self._log.warn(
+                "The format {lineFormat} shows no time: every line is the same",
+                lineFormat=timeFormat.format,
+            )
+
+    def linesSent(self) -> int:
+        """
+        Return the number of lines sent to all clients so far.
+        """
+        clients = chain(self.turns.active, self.turns.closing)
+        lines = sum(client.lines for client in cast("Iterable[ClockProtocol]", clients))
+        return self._linesOfDisconnected + lines
+
     def currentLine(self) -> bytes:
         """
-        Render the current time, and begin its tick if that has not begun yet.
+        Render the current time. Begin its tick if it has not begun yet.
 
         @return: the line in UTF-8, with its newline.
         """
         ticker = self.ticker
         now = ticker.now()
         ticker.beginTick(now)
-        # The wall clock may have fallen back a little behind the current tick.
+        # The wall clock may be set back a little behind the current tick.
         return self.timeFormat.line(max(now, ticker.instant()), ticker.tick)
 
     def tickLine(self) -> bytes:
@@ -111,7 +163,7 @@ class ClockFactory(ServerFactory):
 
     def connected(self, client: ClockProtocol) -> None:
         """
-        Count a new client. Disconnect it if it is one too many.
+        Count a new client. Disconnect it if the limit is exceeded.
 
         @param client: a client that has just connected.
         """
@@ -137,8 +189,9 @@ class ClockFactory(ServerFactory):
 
     def halfClosed(self, client: ClockProtocol) -> None:
         """
-        Note that a client has closed its sending half: in sequential mode it gives way
-        to a client behind it, and at the limit it may be evicted.
+        Note that a client has closed its sending half. In sequential mode it is
+        disconnected as soon as another client waits behind it. At the limit it may be
+        evicted.
 
         @param client: a connected client.
         """
@@ -150,9 +203,10 @@ class ClockFactory(ServerFactory):
         Remove a client, and begin the next client's turn.
 
         @param client: a client whose connection is lost.
-        @param reason: the reason why the connection was lost.
+        @param reason: the reason for which the connection was lost.
         """
         self.limit.disconnected(client)
+        self._linesOfDisconnected += client.lines
         if self.verbose and client.ready:
             self._log.info(
                 "{peer} disconnected from {zone} after {seconds:.1f} s and {lines} "
@@ -167,9 +221,10 @@ class ClockFactory(ServerFactory):
 
     def disconnectAll(self) -> Deferred[None]:
         """
-        Disconnect every client, the waiting ones first. Each gets what was sent, in
-        whole lines, if it takes that within L{clock.protocol.CLOSE_TIMEOUT}. A client
-        that connects afterwards is disconnected at once, until a port listens again.
+        Disconnect every client, the waiting ones first. Each client first receives the
+        rest of the lines that were sent. If it does not acknowledge them within
+        L{clock.protocol.CLOSE_TIMEOUT}, its connection is aborted. A client that
+        connects afterwards is disconnected at once, until a port listens again.
 
         @return: fires when the last connection is lost.
         """

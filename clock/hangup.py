@@ -1,8 +1,9 @@
 """
-SIGHUP: open the log file anew, and go on.
+Handle SIGHUP: reopen the log file, or stop.
 
-A program that rotates logs renames the log file and sends SIGHUP. So does a terminal
-that is closed; a server that was started in it then stops cleanly.
+A program that rotates logs renames the log file and sends SIGHUP. The server then
+reopens its log file and keeps running. When a terminal is closed, the processes in it
+also receive SIGHUP. The server then stops cleanly.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ class HangUpService(Service):
         super().startService()
         if signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
             self._terminals = [number for number in range(3) if os.isatty(number)]
-            # The handler stays when the service stops: the shell may send another one.
+            # The handler stays when the service stops: the shell may send SIGHUP again.
             signal.signal(signal.SIGHUP, self._received)
 
     def _received(self, *_: object) -> None:
@@ -52,7 +53,7 @@ class HangUpService(Service):
             with suppress(ReactorNotRunning):
                 self._reactor.stop()
             return
-        # The event returns with each observer that has received it.
+        # Twisted's logger adds each observer that receives the event to the trace.
         trace: list[tuple[object, object]] = []
         self._log.info("Received SIGHUP: going on", log_trace=trace)
         for _, observer in trace:
@@ -61,7 +62,7 @@ class HangUpService(Service):
 
     def _reopen(self, file: Any) -> None:
         """
-        Open a log file anew at its path. If that fails, the old file stays in use.
+        Reopen a log file at its path. If that fails, keep writing to the old file.
         """
         isLogFile = isinstance(file, BaseLogFile)
         path = file.path if isLogFile else getattr(file, "name", None)

@@ -1,17 +1,19 @@
 """
-The limit of clients, and the limit of open files behind it.
+The limit of clients, which is derived from the limit of open files.
 
-A process without a free file descriptor can neither accept a connection nor refuse it:
-the kernel goes on offering it. So the limit of clients is a little below the limit of
-open files, and a client too many is refused at once, with FIN.
+A process without a free file descriptor can neither accept a connection nor refuse it,
+and the listening socket stays readable. The limit of clients is therefore a little
+below the limit of open files, and a client above it is refused at once, with FIN.
 
-A half-closed client may be gone altogether: it looks the same until a write fails. At
-the limit, the client that half-closed first is evicted, so no client is refused because
-of others that are gone. Its connection is closed in a later turn of the reactor. If it
+A half-closed client may in fact have disconnected: the server cannot distinguish the
+two until a write fails. At the limit, the client that half-closed first is evicted. So
+no client is refused because of others that have disconnected.
+
+The connection of an evicted client is closed in a later iteration of the reactor. If it
 were closed between two accepts, the next connection would get its descriptor, and an
-event that was fetched for the old connection would hit the new one. Until then there
-are more clients than the limit, by up to the number accepted in one turn;
-L{RESERVED_FILES} has room for them.
+event for the old connection would be delivered to the new one. Until then the number of
+clients may exceed the limit, by up to the number accepted in one iteration;
+L{RESERVED_FILES} includes them.
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ from twisted.logger import Logger
 #: The highest limit of clients that can be set.
 MAX_CLIENTS = 2**20
 
-#: File descriptors that clients may not use: those of listening sockets, logs and the
-#: reactor, and of clients that are accepted in the same turn in which others are
-#: evicted.
+#: The number of file descriptors that the limit of clients leaves free: for listening
+#: sockets, logs and the reactor, and for clients that are accepted before the clients
+#: that were evicted for them are closed.
 RESERVED_FILES = 128
 
 #: How often the number of refused connections is logged, in seconds.
@@ -49,14 +51,14 @@ def raiseOpenFileLimit(reactorName: str) -> int:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
         except (ValueError, OSError):
-            # Some systems allow less than they say.
+            # Some systems allow less than the hard limit that they report.
             allowed = soft
     return min(allowed, 1024) if reactorName == "SelectReactor" else allowed
 
 
 class Evictable(Protocol):
     """
-    A client, as far as the limit is concerned.
+    A client that can be evicted.
     """
 
     def evict(self) -> None:
@@ -69,14 +71,15 @@ class ClientLimit:
     """
     A limit of clients, for all factories that share it.
 
-    A L{ClockFactory<clock.ClockFactory>} disconnects a client too many as soon as it
-    has connected. An L{ImmediateEndpoint<clock.ImmediateEndpoint>} whose C{admit}
-    argument is L{ClientLimit.admit} refuses it earlier, before a protocol is built for
-    it.
+    A L{ClockFactory<clock.ClockFactory>} disconnects a client above the limit as soon
+    as it has connected. An L{ImmediateEndpoint<clock.ImmediateEndpoint>} with the
+    argument C{admit=limit.admit} refuses it earlier, before a protocol is built for it.
 
     @ivar maxClients: the largest number of clients; C{None} for no limit.
     @ivar count: the number of clients.
-    @ivar refused: the number of clients refused since the last one was logged.
+    @ivar refused: the number of clients refused since the last report in the log.
+    @ivar totalRefused: the number of clients refused so far.
+    @ivar totalEvicted: the number of clients evicted so far.
     """
 
     _log = Logger()
@@ -86,7 +89,7 @@ class ClientLimit:
     def __init__(self, maxClients: int | None, reactor: IReactorTime) -> None:
         """
         @param maxClients: the largest number of clients; C{None} for no limit.
-        @param reactor: the reactor time that evictions and reports wait on.
+        @param reactor: the reactor time for evictions and reports.
 
         @raise ValueError: if C{maxClients} is less than 1.
         """
@@ -95,16 +98,19 @@ class ClientLimit:
         self.maxClients = maxClients
         self.count = 0
         self.refused = 0
+        self.totalRefused = 0
+        self.totalEvicted = 0
         self._halfClosed: dict[Evictable, None] = {}
         self._evicted: dict[Evictable, None] = {}
         self._reactor = reactor
 
     def admit(self) -> bool:
         """
-        Decide whether one more client may connect. At the limit, a half-closed client
-        is evicted for it, if there is one.
+        Decide whether one more client may connect. At the limit, the client that
+        half-closed first is evicted for it. If there is none, the new client is
+        refused.
 
-        @return: whether it may connect.
+        @return: whether the new client may connect.
         """
         return self._hasRoom(1)
 
@@ -112,7 +118,8 @@ class ClientLimit:
         """
         Count a client that has connected.
 
-        @return: whether it may stay. It may, if L{admit} was called for it.
+        @return: whether it may stay connected; always C{True} if L{admit} has allowed
+            it to connect.
         """
         self.count += 1
         return self._hasRoom(0)
@@ -125,19 +132,20 @@ class ClientLimit:
         """
         self._halfClosed[client] = None
 
-    def disconnected(self, client: Evictable) -> None:
+    def disconnected(self, client: object) -> None:
         """
         Stop counting a client.
 
         @param client: a client whose connection is lost.
         """
         self.count -= 1
-        self._halfClosed.pop(client, None)
-        self._evicted.pop(client, None)
+        for clients in (self._halfClosed, self._evicted):
+            clients.pop(client, None)  # type: ignore[call-overload]
 
     def close(self) -> None:
         """
-        Log the refused clients that were not logged yet, and stop waiting.
+        Log the number of refused clients that were not logged yet. Cancel the next
+        report.
         """
         while self._reportCall is not None:
             self._reportCall.cancel()
@@ -145,7 +153,8 @@ class ClientLimit:
 
     def _hasRoom(self, more: int) -> bool:
         """
-        Tell whether there is room for the clients and some more. Evict one if not.
+        Return whether the limit allows some more clients. If not, evict a half-closed
+        client, if there is one.
         """
         clients = self.count + more - len(self._evicted)
         if self.maxClients is None or clients <= self.maxClients:
@@ -154,10 +163,12 @@ class ClientLimit:
             client = next(iter(self._halfClosed))
             del self._halfClosed[client]
             self._evicted[client] = None
+            self.totalEvicted += 1
             if self._evictCall is None:
                 self._evictCall = self._reactor.callLater(0, self._evict)
             return True
         self.refused += 1
+        self.totalRefused += 1
         if self._reportCall is None:
             self._report()
         return False
@@ -169,8 +180,8 @@ class ClientLimit:
 
     def _report(self) -> None:
         """
-        Log how many clients were refused since the last report, and look again later.
-        If there were none, the next one is logged at once.
+        Log the number of clients refused since the last report, and schedule the next
+        report. If none were refused, the next refusal is logged at once.
         """
         self._reportCall = None
         if self.refused:

@@ -2,9 +2,9 @@
 C{clock-netcat}: connect, and copy what arrives to standard output.
 
 This is C{netcat1} of I{The Go Programming Language}: it reads until the server closes
-the connection, and copies the bytes unchanged. Writing blocks on purpose. While nothing
-reads standard output, the client reads nothing from the server, and TCP's flow control
-tells the server so.
+the connection, and copies the bytes unchanged. Writing blocks on purpose. While
+standard output is blocked, the client reads nothing from the server, and TCP's flow
+control stops the server from sending.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from clock.addresses import clientEndpoint
 #: The name of the command in errors.
 NAME = "clock-netcat"
 
-#: The error if the server closes the connection without sending anything. That is how a
-#: server refuses a client.
+#: The error if the server closes the connection without sending anything. A server does
+#: so when it refuses a client.
 NO_DATA = "the server closed without sending anything: it may be at its client limit"
 
 
@@ -86,7 +86,7 @@ class CopyProtocol(Protocol):
     Copy everything that arrives.
 
     @ivar done: fires when the copy has ended: with C{None} if the server closed the
-        connection, or if nothing reads the output any more; otherwise with the error.
+        connection, or if the reader of the output closed it; otherwise with the error.
         The error is C{EOFError} if the server closed before it sent anything.
     """
 
@@ -155,9 +155,9 @@ async def copy(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """
-    Run the command. The exit status is 0 when the server has closed the connection, or
-    nothing reads the output any more, and 1 after any error, which is one line on
-    standard error.
+    Run the command. The exit status is 0 if the server closed the connection, or if the
+    reader of the output closed it. After any error it is 1, with one line on standard
+    error.
 
     @param arguments: the command line without the command; by default the process's.
 

@@ -32,7 +32,7 @@ class ListenAddress(NamedTuple):
     """
     An address to listen on.
 
-    @ivar option: the beginning of an error about it, such as C{--listen } or
+    @ivar option: the beginning of an error about the address, such as C{--listen } or
         C{--zone 'UTC=x': }.
     @ivar text: a port number, or the string of a Twisted server endpoint.
     """
@@ -59,19 +59,21 @@ class Options(CommandOptions):
 
     @ivar interface: the address or host name that ports are opened on.
     @ivar zones: the time zones to serve; that of C{--tz}, or local time, comes first.
+    @ivar web: the addresses where the same zones are served over HTTP.
     """
 
     synopsis = "[options]"
     longdesc = (
-        "Sends each client the time, one line a second, until it disconnects, and "
-        "ignores what it sends. With --sequential, one client is served at a time; the "
-        "others wait in the order in which they connected."
+        "Sends each client the time, one line a second, until the client disconnects. "
+        "Ignores what the client sends. With --sequential, one client is served at a "
+        "time; the others wait in the order in which they connected."
     )
     examples = (
         ("--port 8080", "then: nc localhost 8080"),
         ("--sequential --tz Asia/Tokyo", "one client at a time"),
         ("-l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
         ("--zone Asia/Tokyo=8020", "local time on 8080, Tokyo's time on 8020"),
+        ("--web 8000", "then open http://localhost:8000/ in a browser"),
     )
 
     optFlags = [
@@ -91,8 +93,8 @@ class Options(CommandOptions):
             "interface",
             "i",
             None,
-            "Address to listen on: localhost, 0.0.0.0, ::, or one of this "
-            "machine's. [default: localhost]",
+            "Address to listen on: localhost, 0.0.0.0, ::, or another address of this "
+            "machine. [default: localhost]",
             _interface,
         ],
         [
@@ -107,8 +109,8 @@ class Options(CommandOptions):
             "tz",
             "z",
             None,
-            "Time zone, by its IANA name, such as Europe/London. [default: that of the "
-            "TZ variable, or the system's]",
+            "Time zone, by its IANA name, such as Europe/London. [default: the zone of "
+            "the environment variable TZ, or the system's]",
         ],
         [
             "format",
@@ -116,8 +118,8 @@ class Options(CommandOptions):
             "%H:%M:%S",
             "Format of a line: strftime text, or one of "
             f"{', '.join(sorted(WELL_KNOWN))} (seconds since 1970). json includes the "
-            "number of the tick: it starts at 1, grows by 1, and is the same for all "
-            "clients. Without clients no ticks are counted.",
+            "number of the tick, which starts at 1, grows by 1, and is the same for "
+            "all clients. Without clients, no ticks are counted.",
         ],
         [
             "max-clients",
@@ -125,7 +127,7 @@ class Options(CommandOptions):
             None,
             "Largest number of clients, served or waiting. At the limit, the client "
             "that half-closed first is evicted for a new one; if there is none, the "
-            "new one is refused. [default: what the limit of open files allows]",
+            "new one is refused. [default: as many as the limit of open files allows]",
             whole("--max-clients", 1, MAX_CLIENTS),
         ],
         [
@@ -138,7 +140,7 @@ class Options(CommandOptions):
         ],
     ]
     compData = usage.Completions(
-        multiUse=["listen", "zone"],
+        multiUse=["listen", "web", "zone"],
         mutuallyExclusive=[("listen", "port"), ("listen", "interface")],
         optActions={
             "port": usage.Completer(descr="TCP port"),
@@ -147,6 +149,7 @@ class Options(CommandOptions):
                 ["localhost", "0.0.0.0", r"\:\:", r"\:\:1"]
             ),
             "listen": usage.Completer(descr="Twisted endpoint string"),
+            "web": usage.Completer(descr="port or Twisted endpoint string"),
             "zone": lambda: usage.CompleteList([f"{name}=" for name in zoneNames()]),
             "interval": usage.Completer(descr="seconds"),
             "max-clients": usage.Completer(descr="number of clients"),
@@ -161,7 +164,7 @@ class Options(CommandOptions):
         Begin without endpoints and zones.
         """
         super().__init__()
-        for option in ("listen", "zone"):
+        for option in ("listen", "web", "zone"):
             self[option] = []
             self.docs[option] = oneLine(self.docs[option])
 
@@ -176,10 +179,17 @@ class Options(CommandOptions):
 
     opt_l = opt_listen
 
+    def opt_web(self, address: str) -> None:
+        """
+        Also serve the clocks over HTTP, with a web page. Takes a port (on --interface)
+        or a Twisted endpoint, such as ssl:8443:privateKey=server.pem. May be repeated.
+        """
+        self["web"].append(address)
+
     def opt_zone(self, zone: str) -> None:
         """
-        Serve another time zone as well: ZONE=PORT, on --interface, or ZONE=ENDPOINT,
-        such as Asia/Tokyo=8020 or Europe/London=unix:/tmp/london. May be repeated. In
+        Also serve another time zone: ZONE=PORT, on --interface, or ZONE=ENDPOINT, such
+        as Asia/Tokyo=8020 or Europe/London=unix:/tmp/london. May be repeated. In
         sequential mode each zone serves one client at a time.
         """
         self["zone"].append(zone)
@@ -192,7 +202,8 @@ class Options(CommandOptions):
 
     def exampleName(self) -> str:
         """
-        Return the command with which examples begin. It stays in the foreground.
+        Return the command with which examples begin. With C{-n}, C{twistd} stays in the
+        foreground.
         """
         return commandName().replace("twistd clock", "twistd -n clock")
 
@@ -209,7 +220,8 @@ class Options(CommandOptions):
         """
         Check the options, and combine those of each time zone.
 
-        @raise usage.UsageError: names the value, and says what would be right.
+        @raise usage.UsageError: if a value is wrong. The message names the value, and
+            what to use instead.
         """
         self.interface: str = self["interface"] or DEFAULT_INTERFACE
         zone = (
@@ -219,6 +231,9 @@ class Options(CommandOptions):
         )
         zones = {zone: ZoneListener(self._timeFormat(zone), self._listenAddresses())}
         taken = {self._name(address) for address in zones[zone].addresses}
+        self.web = []
+        for text in self["web"]:
+            self.web.append(self._takenAddress(f"--web {text!r}", text, taken))
         for text in self["zone"]:
             option = f"--zone {text!r}"
             name, equals, where = text.partition("=")
@@ -227,17 +242,24 @@ class Options(CommandOptions):
                     f"{option} is not ZONE=PORT or ZONE=ENDPOINT: try Asia/Tokyo=8020"
                 )
             zone = self._zone(option, name)
-            if where.isdecimal():
-                where = str(whole(f"{option}: port", 0, 65535)(where))
-            address = ListenAddress(f"{option}: ", where)
-            name = self._name(address)
-            if name in taken and where != "0":
-                raise usage.UsageError(f"{option}: {name} is used twice")
-            taken.add(name)
+            address = self._takenAddress(option, where, taken)
             if zone not in zones:
                 zones[zone] = ZoneListener(self._timeFormat(zone), [])
             zones[zone].addresses.append(address)
         self.zones = [*zones.values()]
+
+    def _takenAddress(self, option: str, text: str, taken: set[str]) -> ListenAddress:
+        """
+        Check one more address, and add it to the addresses in use.
+        """
+        if text.isdecimal():
+            text = str(whole(f"{option}: port", 0, 65535)(text))
+        address = ListenAddress(f"{option}: ", text)
+        name = self._name(address)
+        if name in taken and text != "0":
+            raise usage.UsageError(f"{option}: {name} is used twice")
+        taken.add(name)
+        return address
 
     def _name(self, address: ListenAddress) -> str:
         return listenName(address.text, self.interface)
@@ -272,7 +294,7 @@ class Options(CommandOptions):
             port = DEFAULT_PORT if self["port"] is None else self["port"]
             return [ListenAddress("--port ", str(port))]
         for other in ("port", "interface"):
-            if other == "interface" and self._zonesHavePorts():
+            if other == "interface" and self._needsInterface():
                 continue
             if self[other] is not None:
                 raise usage.UsageError(
@@ -281,5 +303,6 @@ class Options(CommandOptions):
                 )
         return [ListenAddress("--listen ", text) for text in self["listen"]]
 
-    def _zonesHavePorts(self) -> bool:
-        return any(text.rpartition("=")[2].isdecimal() for text in self["zone"])
+    def _needsInterface(self) -> bool:
+        texts = [*self["web"], *(text.partition("=")[2] for text in self["zone"])]
+        return any(text.isdecimal() for text in texts)

@@ -1,8 +1,9 @@
 """
-One client and its C{LoopingCall}.
+The protocol, which serves one client.
 
-The factory decides when the client's turn begins. From then on the protocol sends the
-time at each tick, until the connection is lost. It ignores what the client sends.
+The factory decides when the client's turn begins. From then on a C{LoopingCall} sends
+the time at each tick, until the connection is lost. The protocol ignores what the
+client sends.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from clock._handshake import shakesHands
+from clock._handshake import hasHandshake
 from clock._loop import LeanLoopingCall
 
 if TYPE_CHECKING:
     from clock.factory import ClockFactory
 
-#: How long to read nothing from a client that has sent something, in seconds.
+#: Seconds to read nothing from a client that has sent data.
 READ_PAUSE = 1.0
 
-#: How long to wait for a graceful close before aborting, in seconds.
+#: Seconds to wait for a graceful close before aborting.
 CLOSE_TIMEOUT = 0.5
 
-#: How long a client may take for its TLS handshake or its PROXY header, in seconds.
+#: Seconds to wait for a TLS handshake or a PROXY header before aborting.
 HANDSHAKE_TIMEOUT = 10.0
 
 
@@ -46,13 +47,15 @@ class ClockProtocol(Protocol):
     """
     Send the time to one client, from the start of its turn until it disconnects.
 
-    Each tick is sent at most once. Three things may send it: the loop, the start of the
-    turn, and a transport that resumes; so the protocol remembers the last tick it sent.
+    Each tick is sent at most once. The loop, the start of the turn and a transport that
+    resumes may each send it, so the protocol keeps the number of the last tick it sent.
 
     @ivar factory: the factory that decides when the turn begins.
+    @ivar number: the number of this client, counted by its factory from 1 on.
+    @ivar connectedAt: the reactor's time when the client connected, in seconds.
     @ivar lines: number of lines written to the transport.
-    @ivar ready: whether the transport is ready: the TLS handshake is done and the PROXY
-        header has arrived, where there are any.
+    @ivar ready: whether the transport is ready: after the TLS handshake and the PROXY
+        header, if the endpoint uses them.
     @ivar halfClosed: whether the client has closed its sending half.
     """
 
@@ -60,6 +63,8 @@ class ClockProtocol(Protocol):
 
     factory: ClockFactory
     transport: ITCPTransport
+    number = 0
+    connectedAt = 0.0
     lines = 0
     ready = False
     halfClosed = False
@@ -72,12 +77,12 @@ class ClockProtocol(Protocol):
 
     def connectionMade(self) -> None:
         """
-        Ask the factory for a turn, now or after the handshake. A client that does not
-        finish its handshake within L{HANDSHAKE_TIMEOUT} is aborted.
+        Request a turn from the factory, now or after the handshake. If a client does
+        not finish its handshake within L{HANDSHAKE_TIMEOUT}, its connection is aborted.
         """
         self.connectedAt = self._reactor.seconds()
         self.factory.connected(self)
-        if not shakesHands(self.transport):
+        if not hasHandshake(self.transport):
             self.handshakeCompleted()
         elif self._abortCall is None:
             self._handshakeCall = self._reactor.callLater(
@@ -86,7 +91,7 @@ class ClockProtocol(Protocol):
 
     def handshakeCompleted(self) -> None:
         """
-        Ask the factory for a turn: the transport is ready.
+        Request a turn from the factory. The transport is ready.
         """
         if self._abortCall is None:
             self._cancelCalls()
@@ -104,16 +109,16 @@ class ClockProtocol(Protocol):
 
     def disconnect(self) -> None:
         """
-        Stop sending and close the connection: gracefully, once the client has taken
-        what was sent, or by aborting it after L{CLOSE_TIMEOUT}.
+        Stop sending, and close the connection gracefully. If the client does not
+        acknowledge all lines within L{CLOSE_TIMEOUT}, abort the connection.
         """
         self._stopLoop()
         self._cancelCalls()
         self._abortCall = self._reactor.callLater(
             CLOSE_TIMEOUT, self.transport.abortConnection
         )
-        # Over TLS, loseConnection waits for the producer to unregister, and then for
-        # the client's answer, which has to be read.
+        # Over TLS, loseConnection waits until the producer is unregistered. Then it
+        # waits for the client's close_notify, which must be read.
         if self.ready:
             cast(IConsumer, self.transport).unregisterProducer()
         cast(IPushProducer, self.transport).resumeProducing()
@@ -121,8 +126,8 @@ class ClockProtocol(Protocol):
 
     def evict(self) -> None:
         """
-        Close the connection at once, to make room for another client. This is for
-        half-closed clients only, whose transport is the socket's own.
+        Close the connection at once, to free its descriptor for another client. Call
+        this for half-closed clients only: their transport has no wrapper.
         """
         transport = cast(IFileDescriptor, self.transport)
         transport.connectionLost(Failure(ConnectionDone()))
@@ -133,7 +138,7 @@ class ClockProtocol(Protocol):
         keeps sending fills the kernel's buffers; it costs no CPU time.
         """
         if self._abortCall is not None or (
-            # TLS delivers what it had read before it was paused.
+            # After a pause, TLS still delivers what it has read before.
             self._resumeCall is not None and self._resumeCall.active()
         ):
             return
@@ -145,7 +150,7 @@ class ClockProtocol(Protocol):
 
     def readConnectionLost(self) -> None:
         """
-        Note that the client has closed its sending half; it may go on reading.
+        Note that the client has closed its sending half; it may keep reading.
         """
         self.halfClosed = True
         self.factory.halfClosed(self)
@@ -157,7 +162,7 @@ class ClockProtocol(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Stop sending, and give up the turn, or the place in the queue.
+        Stop sending, and end the turn or the wait for it.
         """
         self._stopLoop()
         self._cancelCalls()
@@ -165,14 +170,14 @@ class ClockProtocol(Protocol):
 
     def pauseProducing(self) -> None:
         """
-        Skip the ticks to come: the transport has bytes left that the client has not
-        taken. When it resumes, the client gets the current time, not a backlog.
+        Skip the next ticks, because the transport could not send all its bytes. On
+        resume, the client gets the current time, not a backlog.
         """
         self._paused = True
 
     def resumeProducing(self) -> None:
         """
-        Send the current tick at once, if it was skipped, and then each tick.
+        Send the current tick at once if it was skipped. Then send each tick.
         """
         self._paused = False
         if self._loop is not None and self._loop.running:
@@ -180,7 +185,7 @@ class ClockProtocol(Protocol):
 
     def stopProducing(self) -> None:
         """
-        Stop sending: the connection is being lost.
+        Stop sending, because the connection is lost.
         """
         self._stopLoop()
 
@@ -199,7 +204,7 @@ class ClockProtocol(Protocol):
 
     def _sendTime(self) -> None:
         """
-        Send the current time first, and then each tick once.
+        Send the current time at the start of the turn. Later send each tick once.
         """
         factory = self.factory
         if self._paused or self._lastTick == factory.ticker.tick:
@@ -212,7 +217,7 @@ class ClockProtocol(Protocol):
 
     def _loopFailed(self, failure: Failure) -> None:
         """
-        Abort the connection. Without its loop it would stay open and silent.
+        Abort the connection. Otherwise it would stay open, and nothing would be sent.
         """
         self._log.failure("Could not send the time to a client", failure=failure)
         self.transport.abortConnection()

@@ -1,6 +1,6 @@
 """
-The service that C{twistd} starts and stops: listening ports, and the end of their
-clients.
+The service that C{twistd} starts and stops: it opens and closes the listening ports,
+and disconnects the clients at the end.
 """
 
 from __future__ import annotations
@@ -9,25 +9,28 @@ import errno
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import cast
+from typing import Protocol, cast
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
 from twisted.internet import tcp
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.error import CannotListenError, ConnectionDone
-from twisted.internet.interfaces import IListeningPort, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IProtocolFactory,
+    IStreamServerEndpoint,
+)
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.lockfile import FilesystemLock
 
 from clock._text import commandName, oneLine, shorten
 from clock.addresses import addressText
-from clock.factory import ClockFactory
 
-#: Advice for the usual reasons why a port cannot be opened.
+#: Advice for the common errors of opening a port.
 _ADVICE: dict[int | None, str] = {
-    errno.EACCES: "a port below 1024 needs root, which twistd --uid then sheds",
+    errno.EACCES: "a port below 1024 needs root; twistd --uid drops it afterwards",
     errno.EADDRINUSE: "stop the process that listens there, or use another port",
     errno.EADDRNOTAVAIL: "it must be an address of this machine",
 }
@@ -45,7 +48,7 @@ class StartError(SystemExit, Exception):
 
     As a C{SystemExit} it ends the process with exit status 1. As an C{Exception} it
     makes C{twistd} remove its pidfile, and report to the parent process of a daemon,
-    which would otherwise wait for ever.
+    which would otherwise wait forever.
     """
 
     def __init__(self, message: str) -> None:
@@ -55,6 +58,26 @@ class StartError(SystemExit, Exception):
         """
         super().__init__(message)
         self.code = 1
+
+
+class ServedFactory(Protocol):
+    """
+    A protocol factory that L{ClockService} can serve.
+    """
+
+    def logStart(self, addresses: list[str]) -> None:
+        """
+        Log what the factory serves, and on which addresses.
+
+        @param addresses: the addresses that the server listens on.
+        """
+
+    def disconnectAll(self) -> Deferred[None]:
+        """
+        Disconnect every client.
+
+        @return: fires when the last connection is lost.
+        """
 
 
 class ListeningService(StreamServerEndpointService):
@@ -67,27 +90,27 @@ class ListeningService(StreamServerEndpointService):
 
     _log = Logger()
 
-    # The base class logs a failure and goes on without a port. With this it raises, as
-    # strports.service makes it do.
+    # By default, the base class logs a failure and continues without a port. With this
+    # it raises, as it does for strports.service.
     _raiseSynchronously = True
 
-    factory: ClockFactory
+    factory: ServedFactory
     port: IListeningPort | None = None
 
     def __init__(
-        self, endpointName: str, endpoint: IStreamServerEndpoint, factory: ClockFactory
+        self, endpointName: str, endpoint: IStreamServerEndpoint, factory: ServedFactory
     ) -> None:
         """
         @param endpointName: the endpoint, as the user wrote it.
         @param endpoint: the endpoint to listen on.
         @param factory: the factory that serves its clients.
         """
-        super().__init__(endpoint, factory)
+        super().__init__(endpoint, cast(IProtocolFactory, factory))
         self.endpointName = endpointName
 
     def privilegedStartService(self) -> None:
         """
-        Listen, before the process sheds its privileges.
+        Listen, before the process drops its privileges.
 
         @raise StartError: if that fails. The reason was printed to standard error and
             logged, in one line each.
@@ -97,7 +120,7 @@ class ListeningService(StreamServerEndpointService):
         except Exception as error:
             _removeLock(error)
             name, reason = oneLine(self.endpointName), self._reason(error)
-            # Under twistd, sys.stderr is the log by now.
+            # twistd has replaced sys.stderr with the log.
             print(f"{commandName()}: {name}: {reason}", file=sys.__stderr__)
             self._log.error(
                 "Cannot listen on {name}: {reason}", name=name, reason=reason
@@ -116,9 +139,21 @@ class ListeningService(StreamServerEndpointService):
         self._waitingForPort = self.port = None
         return stopped
 
+    def address(self, port: IListeningPort) -> str:
+        """
+        Return the address of the listening port, for logs.
+
+        @param port: the port.
+
+        @return: the address as text, after C{tls:} if its clients need TLS.
+        """
+        tls = "tls:" if self.endpointName.startswith(("ssl:", "tls:")) else ""
+        return f"{tls}{addressText(port.getHost())}"
+
     def closePort(self) -> None:
         """
-        Close the port at once, without a reactor: C{stopListening} needs one that runs.
+        Close the port at once. This does not need a running reactor, as
+        C{stopListening} does.
         """
         if isinstance(self.port, tcp.Port):
             self.port.connectionLost(Failure(ConnectionDone()))
@@ -132,17 +167,17 @@ class ListeningService(StreamServerEndpointService):
         if isinstance(error, CannotListenError):
             error = error.socketError
             if unix and not isinstance(error, OSError):
-                return "a server listens there; stop it, or take another path"
+                return "a server listens there; stop it, or use another path"
         if not isinstance(error, OSError) or not error.strerror:
             return oneLine(error)
-        # The file name is left out: that of a UNIX socket's lock is a number.
+        # The file name is omitted: for the lock of a UNIX socket it is a number.
         advice = (_UNIX_ADVICE if unix else _ADVICE).get(error.errno)
         return "; ".join(filter(None, (error.strerror, advice)))
 
 
 def _removeLock(error: Exception) -> None:
     """
-    Remove the lock of a UNIX socket that could not be bound. Twisted leaves it behind.
+    Remove the lock of a UNIX socket that could not be bound. Twisted keeps it.
     """
     if (
         isinstance(error, CannotListenError)
@@ -167,7 +202,7 @@ class ClockService(MultiService):
     def __init__(self, listeners: Iterable[ListeningService]) -> None:
         """
         @param listeners: the listening services. Those that share a factory share its
-            order of turns.
+            queue.
         """
         super().__init__()
         self.listeners = [*listeners]
@@ -199,7 +234,13 @@ class ClockService(MultiService):
             self.privilegedStartService()
         super().startService()
         for factory in self.factories:
-            self._logStart(factory)
+            factory.logStart(
+                [
+                    listener.address(listener.port)
+                    for listener in self.listeners
+                    if listener.factory is factory and listener.port is not None
+                ]
+            )
 
     def stopService(self) -> Deferred[None]:
         """
@@ -210,28 +251,6 @@ class ClockService(MultiService):
         """
         stopped: Deferred[object] = super().stopService()
         return stopped.addCallback(self._disconnectAll).addCallback(self._logEnd)
-
-    def _logStart(self, factory: ClockFactory) -> None:
-        self._log.info(
-            "Serving {zone} as {lineFormat}, every {interval:g} s, {mode}, "
-            "on {addresses}",
-            zone=factory.timeFormat.zoneName(factory.ticker.now()),
-            lineFormat=factory.timeFormat.format,
-            interval=factory.ticker.interval,
-            mode="to one client at a time"
-            if factory.turns.sequential
-            else "to all clients at once",
-            addresses=", ".join(
-                addressText(listener.port.getHost())
-                for listener in self.listeners
-                if listener.factory is factory and listener.port is not None
-            ),
-        )
-        if factory.timeFormat.constant():
-            self._log.warn(
-                "The format {lineFormat} shows no time: every line is the same",
-                lineFormat=factory.timeFormat.format,
-            )
 
     def _disconnectAll(self, _: object) -> Deferred[list[None]]:
         return gatherResults([each.disconnectAll() for each in self.factories])

@@ -1,15 +1,15 @@
 """
-The plugin's C{makeService}: from the options to the service that C{twistd} runs.
+The plugin's C{makeService}, which makes the service from the options.
 
-Parsing options changes nothing. What the process needs is done here: steady reactor
-time, and a higher limit of open files.
+Parsing options changes nothing in the process. C{makeService} does: it makes the
+reactor's time steady, and raises the limit of open files.
 """
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from clock._reactor import steadyReactor
 from clock._sockets import stallOptions
 from clock._text import commandName
 from clock.addresses import listenName, serverEndpoint
@@ -18,8 +18,9 @@ from clock.factory import ClockFactory
 from clock.hangup import HangUpService
 from clock.limits import RESERVED_FILES, ClientLimit, raiseOpenFileLimit
 from clock.options import ListenAddress, Options
-from clock.service import ClockService, ListeningService
+from clock.service import ClockService, ListeningService, ServedFactory
 from clock.ticker import Ticker
+from clock.web import ClockSite
 
 __all__ = ["Options", "makeService"]
 
@@ -38,17 +39,13 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
         or the limit of open files is too low.
     """
     if reactor is None:
-        reactor = _steadyReactor()
-    zones = options.zones
-    maxClients = _maxClients(
-        options["max-clients"],
-        type(reactor).__name__,
-        sum(len(zone.addresses) for zone in zones),
-    )
+        reactor = steadyReactor()
+    endpoints = sum(len(zone.addresses) for zone in options.zones) + len(options.web)
+    maxClients = _maxClients(options["max-clients"], type(reactor).__name__, endpoints)
     limit = ClientLimit(maxClients, reactor)
     ticker = Ticker(reactor, options["interval"])
 
-    def listener(address: ListenAddress, factory: ClockFactory) -> ListeningService:
+    def listener(address: ListenAddress, factory: ServedFactory) -> ListeningService:
         try:
             endpoint = serverEndpoint(reactor, address.text, options.interface)
         except ValueError as error:
@@ -58,15 +55,16 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
             socketOptions=stallOptions(options["stall-timeout"]),
             admit=limit.admit,
             # A client may disconnect and connect again while others are accepted. The
-            # reactor reports the end of its first connection within two turns, so two
-            # turns must not fill the limit.
+            # reactor reports the end of its first connection within two iterations, so
+            # the accepts of two iterations must not reach the limit.
             maxAccepts=max(1, maxClients // 4),
         )
         name = listenName(address.text, options.interface)
         return ListeningService(name, immediate, factory)
 
     listeners = []
-    for zone in zones:
+    factories = {}
+    for zone in options.zones:
         factory = ClockFactory(
             zone.timeFormat,
             ticker=ticker,
@@ -74,19 +72,14 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
             sequential=bool(options["sequential"]),
             verbose=bool(options["verbose"]),
         )
+        factories[getattr(zone.timeFormat.zone, "key", "")] = factory
         listeners += [listener(address, factory) for address in zone.addresses]
+    if options.web:
+        site = ClockSite(factories)
+        listeners += [listener(address, site) for address in options.web]
     service = ClockService(listeners)
     HangUpService(reactor).setServiceParent(service)
     return service
-
-
-def _steadyReactor() -> Any:
-    from twisted.internet import reactor
-
-    # Otherwise a system clock that is set back stops all delayed calls:
-    # https://github.com/twisted/twisted/issues/2424
-    reactor.seconds = time.monotonic  # type: ignore[method-assign]
-    return reactor
 
 
 def _maxClients(asked: int | None, reactorName: str, endpoints: int) -> int:
@@ -94,11 +87,11 @@ def _maxClients(asked: int | None, reactorName: str, endpoints: int) -> int:
     Raise the limit of open files, and return the limit of clients.
     """
     files = raiseOpenFileLimit(reactorName)
-    # One listening socket is part of the reserve.
+    # RESERVED_FILES includes one listening socket.
     allowed = files - RESERVED_FILES - (endpoints - 1)
     if allowed < 1:
         raise _exit(
-            f"the limit of open files, {files}, leaves no room for a client: raise it "
+            f"the limit of open files, {files}, is too low for one client: raise it "
             "(ulimit -Hn)"
         )
     if asked is not None and asked > allowed:

@@ -1,26 +1,26 @@
 """
-The clock that the clients' C{LoopingCall}s run on: it counts ticks.
+The ticker, which is the clock for the C{LoopingCall} of each client.
 
 A tick begins at each boundary of the wall clock, that is at each whole multiple of the
 interval since 1970. Ticks are numbered one by one. L{Ticker.seconds} is the number of
 the current tick, and C{callLater(1, f)} means "at the next tick", so a C{LoopingCall}
-with an interval of 1 calls its function once a tick. However many there are, the ticker
-keeps a single delayed call on the reactor, and none while there are no calls to make.
+with an interval of 1 calls its function once a tick. The ticker keeps a single delayed
+call on the reactor for any number of calls, and none while there are no calls to make.
 
-The delay to the next boundary is computed from the wall clock and waited for on the
-reactor, whose time should be steady: a reactor whose C{seconds} is C{time.time} stands
-still for an hour when the system clock is set back by an hour
-(U{https://github.com/twisted/twisted/issues/2424}). The wall clock is read again after
-each wait, and at least once a second, so the ticker notices within a second what has
-happened to it:
+The ticker computes the delay to the next boundary from the wall clock, and waits on the
+reactor. The reactor's time should be steady. If its C{seconds} is C{time.time}, and the
+system clock is set back by an hour, no delayed call is made for an hour
+(U{https://github.com/twisted/twisted/issues/2424}). The ticker reads the wall clock
+again after each wait, and at least once a second. There are three cases:
 
-  - It has passed the next boundary, or several, because it was set forward or because
-    this process did not run. One tick begins, for the last boundary passed. The others
-    are skipped.
-  - It has not reached the boundary yet, because it is slewed. The ticker waits on. The
-    wall clock may fall back behind the current boundary by less than an interval and
-    less than a second, and no second is sent twice.
-  - It has fallen back further, so it was set back. A tick begins for the new time.
+  - The wall clock has passed the next boundary, or several, because it was set forward
+    or because this process did not run. One tick begins, for the last boundary passed.
+    The others are skipped.
+  - The wall clock has not reached the next boundary, because it is slewed. The ticker
+    waits again. This includes a wall clock that is behind the current boundary by less
+    than an interval and less than a second, so no second is sent twice.
+  - The wall clock is further behind, because it was set back. A tick begins for the new
+    time.
 """
 
 from __future__ import annotations
@@ -38,22 +38,23 @@ SECOND = 1_000_000_000
 #: The longest wait before the wall clock is read again, in seconds.
 MAX_WAIT = 1.0
 
-#: The shortest wait for a boundary that is still to come, in nanoseconds. A reactor's
-#: time is a float; if it is large, adding less changes nothing, and the wait would not
-#: end.
+#: The shortest wait for a future boundary, in nanoseconds. The reactor's time is a
+#: float. If it is large, adding a shorter wait does not change it, and the wait would
+#: never end.
 MIN_WAIT = 1_000
 
-#: How long before a boundary a long wait ends and a short one begins, in seconds. Linux
-#: timers may be late by 0.1 %: a wait of 1 s ends 1 ms late, one of 10 ms does not.
+#: Seconds before a boundary at which a long wait ends and a short one begins. Linux
+#: timers may be late by 0.1 %: a wait of 1 s ends up to 1 ms late, and a wait of 10 ms
+#: only 0.01 ms.
 WAKE_EARLY = 0.01
 
 
 class TickCall:
     """
-    A call that a L{Ticker} is to make.
+    A call that a L{Ticker} makes at a later tick.
 
     @ivar tick: the number of the tick at which it is made.
-    @ivar function: the function to call; C{None} once it was called or cancelled.
+    @ivar function: the function to call; C{None} after the call or its cancellation.
     """
 
     __slots__ = ("_ticker", "function", "tick")
@@ -72,7 +73,7 @@ class TickCall:
 
     def cancel(self) -> None:
         """
-        Do not make the call. This does nothing if it was made or cancelled already.
+        Cancel the call. This does nothing if it was made or cancelled already.
         """
         if self.function is not None:
             self.function = None
@@ -81,12 +82,13 @@ class TickCall:
 
 class Ticker:
     """
-    As much of C{IReactorTime} as a C{LoopingCall} needs, in units of ticks.
+    The part of C{IReactorTime} that a C{LoopingCall} needs, in units of ticks.
 
     @ivar reactor: the reactor time that the ticker itself waits on, in seconds.
     @ivar interval: seconds between two boundaries.
-    @ivar tick: the number of the current tick: 1 for the first one that is used, and 0
-        before it.
+    @ivar tick: the number of the current tick: 1 for the first tick, and 0 before it.
+    @ivar missed: the number of boundaries passed without a tick while there were calls
+        to make.
     """
 
     _log = Logger()
@@ -109,6 +111,7 @@ class Ticker:
         self.reactor = reactor
         self.interval = interval
         self.tick = 0
+        self.missed = 0
         self._period = round(interval * SECOND)
         self._wallClock = wallClock
         self._boundary = wallClock() // self._period
@@ -135,8 +138,8 @@ class Ticker:
 
     def beginTick(self, now: int) -> None:
         """
-        Begin a tick, if the current one is not the tick of the given time. Functions
-        that are due are called in a later turn of the reactor.
+        Begin a tick, if the given time is not in the current one. Functions that are
+        due are called in a later iteration of the reactor.
 
         @param now: the time that L{now} has returned.
         """
@@ -147,12 +150,23 @@ class Ticker:
             or boundary > self._boundary
             or back >= min(self._period, SECOND)
         ):
+            if self._scheduled:
+                self.missed += max(0, boundary - self._boundary - 1)
             self._boundary = boundary
             self.tick += 1
 
+    def late(self) -> float:
+        """
+        Return the seconds by which the next tick is late; 0 if there are no calls to
+        make.
+        """
+        if not self._scheduled:
+            return 0.0
+        return max(0, self.now() - self.instant() - self._period) / SECOND
+
     def seconds(self) -> int:
         """
-        Return the number of the current tick, under the name that C{LoopingCall} uses.
+        Return the number of the current tick. C{LoopingCall} calls this.
         """
         return self.tick
 
@@ -181,8 +195,8 @@ class Ticker:
         """
         Note that a call was cancelled, and stop waiting if it was the last one.
 
-        @param call: the call. It stays in its list until its tick begins, or until
-            half of the list was cancelled.
+        @param call: the call. It stays in its list until its tick begins, or until half
+            of the list is cancelled.
         """
         self._scheduled -= 1
         due = self._due.get(call.tick, [])
@@ -200,7 +214,7 @@ class Ticker:
         left = (self._boundary + 1) * self._period - self.now()
         delay = min(max(left, MIN_WAIT) / SECOND, MAX_WAIT) if left > 0 else 0.0
         if min(self._due) <= self.tick:
-            # A function called at the last tick has begun another one.
+            # A function called at the last tick has begun another tick.
             delay = 0
         elif delay > 2 * WAKE_EARLY:
             delay -= WAKE_EARLY
@@ -208,7 +222,7 @@ class Ticker:
 
     def _wake(self) -> None:
         """
-        Make the calls that are due, and wait on if there are more.
+        Make the calls that are due. If there are more, wait again.
         """
         self._wakeUp = None
         self.beginTick(self.now())
@@ -227,8 +241,9 @@ class Ticker:
         """
         Make the calls of one tick, in the order in which they were scheduled.
 
-        Each call is forgotten before it is made, so the next call of its client takes
-        its memory. Otherwise 10,000 new objects a tick set the garbage collector off.
+        Each call is removed from the list before it is made. The client's next call can
+        then reuse its memory. Otherwise 10,000 new objects a tick would start the
+        garbage collector.
         """
         calls.reverse()
         while calls:

@@ -1,9 +1,10 @@
 """
-Lines of text from instants, in a format and a time zone.
+Render an instant as a line of text, in a format and a time zone.
 
 An instant is a number of nanoseconds since 1970-01-01 00:00 UTC, as C{time.time_ns}
-returns it. It is converted to a C{datetime} in UTC first and then to the zone, so both
-sides of a daylight-saving change are right, and fractions of a second are exact.
+returns it. It is converted to a C{datetime} in UTC first, and then to the zone. So the
+time is right before and after a daylight-saving change, and fractions of a second are
+exact.
 """
 
 from __future__ import annotations
@@ -68,8 +69,8 @@ def _strftime(format: str) -> Renderer:
     """
     Make a renderer from strftime text.
 
-    C{%s}, with any flags and width, is replaced by L{_unix} first: the C library
-    computes it as if the time were local, whatever the zone.
+    C{%s}, with any flags and width, is replaced by the result of L{_unix}: the C
+    library computes it as if the time were local, in any zone.
     """
 
     def render(moment: datetime, tick: int) -> str:
@@ -102,7 +103,7 @@ _DIFFERENT = (
 
 class TimeFormat:
     """
-    A format and a time zone, which turn an instant into a line.
+    A format and a time zone, in which instants are rendered as lines.
 
     @ivar format: strftime text, or the name of a well-known format.
     @ivar zone: the time zone; C{None} for the system's local time.
@@ -111,12 +112,12 @@ class TimeFormat:
     def __init__(self, format: str = "%H:%M:%S", zone: tzinfo | None = None) -> None:
         """
         @param format: strftime text, or a name from L{WELL_KNOWN}.
-        @param zone: the time zone; C{None} for local time as the C library knows it.
-            L{localZone} knows more zones.
+        @param zone: the time zone; C{None} for the local time of the C library.
+            L{localZone} supports more values of C{TZ}.
 
-        @raise ValueError: if a line would be empty, would hold a line break, or cannot
-            be encoded in UTF-8, or if the format resembles a well-known name. The
-            message says which.
+        @raise ValueError: if a line would be empty, would contain a line break, or
+            cannot be encoded in UTF-8, or if the format resembles a well-known name.
+            The message names the reason.
         """
         self.format = format
         self.zone = zone
@@ -146,10 +147,10 @@ class TimeFormat:
 
     def zoneName(self, instant: int) -> str:
         """
-        Name the time zone, for logs.
+        Return the name of the time zone, for logs.
 
-        @param instant: nanoseconds since 1970; local time has another abbreviation in
-            summer.
+        @param instant: nanoseconds since 1970; the abbreviation of local time depends
+            on it.
 
         @return: the IANA name, or C{local time} and its abbreviation.
         """
@@ -159,15 +160,15 @@ class TimeFormat:
 
     def constant(self) -> bool:
         """
-        Return whether every line is the same, because the format includes no part of
-        the time.
+        Return whether every line is the same: no part of the format depends on the
+        time.
         """
         first, second = [each.astimezone(self.zone) for each in _DIFFERENT]
         return self._render(first, 0) == self._render(second, 1)
 
     def _check(self) -> None:
         """
-        Raise C{ValueError} if the format does not make lines.
+        Raise C{ValueError} if the format does not render one line.
         """
         name = self.format.lower()
         if "%" not in name and name not in WELL_KNOWN:
@@ -180,13 +181,13 @@ class TimeFormat:
         if not text:
             raise ValueError("it renders nothing")
         if text.splitlines() != [text]:
-            raise ValueError("it holds a line break")
+            raise ValueError("it contains a line break")
 
 
 def zoneNames() -> list[str]:
     """
-    Return the names of all zones in the IANA time zone database, that of the system and
-    that of the package C{tzdata}, in alphabetical order.
+    Return the names of all zones in the IANA time zone databases of the system and of
+    the package C{tzdata}, in alphabetical order.
     """
     return sorted(available_timezones())
 
@@ -210,7 +211,7 @@ def zoneNamed(name: str) -> tzinfo:
 
 
 #: The syntax of C{TZ} in POSIX (Base Definitions, 8.3), such as
-#: C{EST5EDT,M3.2.0,M11.1.0} or C{<+0330>-3:30}. Rules are optional, and their times go
+#: C{EST5EDT,M3.2.0,M11.1.0} or C{<+0330>-3:30}. Rules are optional, and their times are
 #: from -167 to 167 hours (tzset(3)).
 _NAME = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
 _OFFSET = r"[+-]?(?:[01]?\d|2[0-4])(?::[0-5]\d){0,2}"
@@ -227,8 +228,8 @@ def localZone(variable: str) -> tzinfo | None:
     """
     Return the zone that a C{TZ} variable names.
 
-    The C library knows only the zones whose files the system has, and takes any other
-    name for UTC.
+    The C library finds only zones that have a file on this system. It treats any other
+    name as UTC, so such a name is looked up in the IANA time zone database.
 
     @param variable: the value of C{TZ}, with or without the colon that POSIX allows.
 

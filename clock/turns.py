@@ -1,13 +1,14 @@
 """
-The order of turns: which client is served, and which ones wait.
+The queue, which decides which clients are served, and which ones wait.
 
 In concurrent mode each client is served from the start. In sequential mode one client
-is served; the others wait, connected and silent, in the order in which they arrived.
+is served. The others stay connected, receive nothing, and wait in the order in which
+they connected.
 
-A client that closes its sending half may go on reading, as C{nc -N} and C{ncat} do, so
-the end of its input is not the end of the connection: a write that fails is. On the
-wire, though, "half-closed" and "gone" look the same. In sequential mode a half-closed
-client therefore gives way as soon as another one waits behind it.
+A client that closes its sending half may keep reading, as C{nc -N} and C{ncat} do. The
+server therefore serves it until a write fails. Until then the server cannot distinguish
+it from a client that has disconnected. In sequential mode a half-closed client is
+disconnected as soon as another one waits behind it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from twisted.internet.defer import Deferred, succeed
 
 class TurnClient(Protocol):
     """
-    A client, as far as its turn is concerned.
+    A client that can have a turn.
 
     @ivar halfClosed: whether it has closed its sending half.
     """
@@ -40,17 +41,19 @@ class TurnClient(Protocol):
 
 class TurnQueue:
     """
-    The clients of one factory, and whose turn it is.
+    The clients of one factory, in order, and their turns.
 
-    The four collections are dictionaries without values: a set has no order, and
-    removing a client from a list of many is slow.
+    The four collections are dictionaries without values. A set has no order, and a long
+    list is slow to remove a client from.
 
     @ivar sequential: whether only one client is served at a time.
-    @ivar connecting: the clients whose transport is not ready, because of a TLS
-        handshake or a PROXY header that is still to come.
+    @ivar connecting: the clients whose transport is not ready, because the TLS
+        handshake is not done, or the PROXY header has not arrived.
     @ivar active: the clients that are served, in the order in which their turns began.
-    @ivar waiting: the clients that wait for a turn, in the order of their arrival.
-    @ivar closing: the clients that were disconnected and are still flushing.
+    @ivar waiting: the clients that wait for a turn, in the order in which they
+        connected.
+    @ivar closing: the clients that are being disconnected, until their connection is
+        lost.
     """
 
     def __init__(self, *, sequential: bool) -> None:
@@ -93,8 +96,8 @@ class TurnQueue:
         self.waiting[client] = None
         self._serveNext()
         if client in self.waiting:
-            # Of the clients before this one, only the active one and the last of the
-            # others can be half-closed: the rest had one behind them already.
+            # Only the active client and the one directly before this one can be
+            # half-closed. Any other client had a client behind it already.
             for other in [*self.active, *islice(reversed(self.waiting), 1, 2)]:
                 self.halfClosed(other)
 
@@ -106,7 +109,6 @@ class TurnQueue:
         """
         if client.halfClosed and next(reversed(self.waiting), client) is not client:
             self.disconnect(client)
-            self._serveNext()
 
     def disconnect(self, client: TurnClient) -> None:
         """
@@ -119,10 +121,11 @@ class TurnQueue:
         if client not in self.closing:
             self.closing[client] = None
             client.disconnect()
+            self._serveNext()
 
     def disconnected(self, client: TurnClient) -> None:
         """
-        Remove a client, and serve the one that has waited longest.
+        Remove a client, and serve the client that has waited longest.
 
         @param client: a client whose connection is lost.
         """
@@ -157,8 +160,8 @@ class TurnQueue:
         """
         Begin each turn that can begin.
 
-        A client may be lost while its turn begins, which leads back here. The flag
-        makes that another round of this loop, not a deeper call.
+        A connection may be lost while its turn begins, which calls this method again.
+        The flag makes that call return at once, and the loop begins the next turn.
         """
         if self._serving:
             return

@@ -1,8 +1,8 @@
 """
 How Sphinx builds the site: C{sphinx-build -W docs site}, in a clone.
 
-The API reference is pydoctor's. The help of each command is the output of the command
-itself, so the reference of options is always that of the code.
+pydoctor makes the API reference. The help of each command is the output of the command
+itself, so it always matches the code.
 """
 
 import os
@@ -13,7 +13,8 @@ import clock
 
 ROOT = Path(__file__).parent.parent
 
-# sphinxcontrib.programoutput finds the commands here, and usage.Options its width.
+# sphinxcontrib.programoutput looks up commands in PATH. usage.Options reads the width
+# of the help from COLUMNS.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 os.environ["COLUMNS"] = "80"
 
@@ -26,7 +27,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinxcontrib.programoutput",
 ]
-# The tutorial's programs may have left a virtual environment there.
+# A reader of the tutorial may have made a virtual environment in these folders.
 exclude_patterns = ["tutorial/**/.venv", "tutorial/**/venv"]
 highlight_language = "none"
 nitpicky = True

@@ -1,5 +1,5 @@
 """
-What pytest is to know of these tests.
+Configure pytest, and define the fixtures that several modules use.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from processes import need, need_module
 
 def pytest_configure() -> None:
     """
-    See to it that Ctrl-C is not ignored, as it is in what a script runs in the
-    background: the programs that are tested inherit that. And to it that a scenario
-    that fails says why.
+    Handle SIGINT and SIGQUIT, which are ignored if a script runs pytest in the
+    background: tested programs inherit that. Rewrite the assertions of C{scenarios}, so
+    that a failure shows the values.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     pytest.register_assert_rewrite("scenarios")
 
 
 @pytest.fixture(scope="module")
 def event_loop() -> Iterator[None]:
     """
-    Set the event loop that Twisted's tests put back after those of the asyncio reactor:
-    Python no longer makes one by itself.
+    Set an event loop. Twisted's tests of the asyncio reactor restore it at their end,
+    and Python no longer makes one by itself.
     """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)

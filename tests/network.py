@@ -1,8 +1,9 @@
 """
-Two hosts and a link between them that can be cut, in network namespaces.
+Two hosts in network namespaces, and a link between them that can be cut.
 
-The namespaces have no name, so nothing is mounted. A process holds each, and ends
-with the program that started it, however that one ends: none is left behind.
+The namespaces have no name, so nothing is mounted. A process keeps each namespace. It
+ends with the program that started it, however that program ends, so no namespace is
+left.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Link:
     addresses: ClassVar[dict[str, str]] = {"server": "10.99.0.1", "client": "10.99.0.2"}
 
     def __init__(self) -> None:
-        # Any user is root in a user namespace of their own.
+        # In a new user namespace, any user is root.
         self._user = bool(os.geteuid())
         self._pids: dict[str, int] = {}
         self._undo = ExitStack()
@@ -39,7 +40,7 @@ class Link:
             skip(f"no network namespaces here: {possible.stderr.strip()}")
         with ExitStack() as undo:
             self._hold(undo, "server", first)
-            # Both belong to one user namespace, or nothing could join them.
+            # Both belong to one user namespace; otherwise no link could connect them.
             self._hold(undo, "client", [*self._on("server"), *unshare])
             peer = ["type", "veth", "peer", "eth", "netns", str(self._pids["client"])]
             self._ip("server", "link", "add", "eth", *peer)
@@ -55,7 +56,7 @@ class Link:
 
     def _hold(self, undo: ExitStack, host: str, new: list[str]) -> None:
         """
-        Start the process that holds a host: it ends when its standard input does.
+        Start the process that keeps a host. It ends when its standard input is closed.
         """
         script = ["sh", "-c", "echo && exec cat"]
         holder = Program([*new, *script], stdin=subprocess.PIPE)
@@ -64,7 +65,8 @@ class Link:
 
     def _on(self, host: str) -> list[str]:
         """
-        Begin a command line that runs on a host, and is killed if we are.
+        Return the start of a command line that runs on a host. The command is killed
+        when this process ends.
         """
         enter = [need("nsenter"), "--target", str(self._pids[host]), "--net"]
         if self._user:
@@ -93,12 +95,12 @@ class Link:
 
     def cut(self) -> None:
         """
-        Let the client's host vanish.
+        Cut the link of the client's host.
         """
         self._ip("client", "link", "set", "eth", "down")
 
     def heal(self) -> None:
         """
-        Let it come back.
+        Restore the link.
         """
         self._ip("client", "link", "set", "eth", "up")

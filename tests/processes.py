@@ -1,8 +1,8 @@
 """
-The world outside: real C{twistd} processes, and real clients of theirs.
+Real C{twistd} processes, and clients on real sockets.
 
-Everything here has a deadline, and no sleep is a guess: what is waited for is a line,
-an end, something that comes true, or the deadline, which fails the test.
+Each wait has a deadline. The tests do not sleep for a fixed time: they wait for a line,
+the end of a process, or a condition. If the deadline passes, the test fails.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -31,18 +32,18 @@ import pytest
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: The unit that all times in these tests are made of, in seconds. A machine
-#: that cannot keep up sets C{CLOCK_TEST_UNIT} higher.
+#: The unit of all times in these tests, in seconds. Set C{CLOCK_TEST_UNIT} to a higher
+#: value on a slow machine.
 UNIT = float(os.environ.get("CLOCK_TEST_UNIT", "1"))
 
-#: How long anything may take before the test has failed, in seconds.
+#: Seconds to wait for anything before the test fails.
 DEADLINE = 15 * UNIT
 
-#: How old a second may be when it arrives, in seconds, on a machine that has
-#: other things to do. (What it is on a quiet one, the benchmark tells.)
+#: The greatest age of a line on arrival, in seconds, on a busy machine. (The benchmarks
+#: measure the age on an idle one.)
 LATE = 0.3 * UNIT
 
-#: Where the commands of the tested installation are.
+#: The folder with the commands of the tested installation.
 BIN = Path(sys.executable).parent
 
 LINE = re.compile(rb"[0-2]\d:[0-5]\d:[0-6]\d\n")
@@ -57,8 +58,8 @@ def command(name: str) -> str:
 
 def skip(message: str, what: str = "tools") -> NoReturn:
     """
-    Skip a test, or a module, for want of something; fail where the variable
-    C{CLOCK_REQUIRE} says that there must be C{tools} or C{modules}.
+    Skip a test, or a module, because something is missing. If the variable
+    C{CLOCK_REQUIRE} contains C{what}, C{tools} or C{modules}, fail instead.
     """
     if what in os.environ.get("CLOCK_REQUIRE", ""):
         raise AssertionError(message)
@@ -77,7 +78,7 @@ def need(tool: str) -> str:
 
 def need_module(name: str) -> None:
     """
-    See to it that there is a Python module, or skip.
+    Find a Python module, or skip.
     """
     if find_spec(name) is None:
         skip(f"there is no module {name}: pip install 'txclock[test]'", "modules")
@@ -86,7 +87,7 @@ def need_module(name: str) -> None:
 @dataclass
 class Arrival:
     """
-    One line, and when it arrived by the steady clock, in seconds.
+    One line, and the steady time of its arrival, in seconds.
     """
 
     text: bytes
@@ -95,7 +96,7 @@ class Arrival:
 
 class Program:
     """
-    A program whose output is read as it comes.
+    A program whose output is read as it arrives.
     """
 
     def __init__(
@@ -161,13 +162,13 @@ class Program:
 
     def lines(self, count: int) -> list[bytes]:
         """
-        Wait for so many more lines of standard output.
+        Wait for several more lines of standard output.
         """
         return [self.line().text for _ in range(count)]
 
     def look(self, pattern: str) -> re.Match[str] | None:
         """
-        ClockStatus for a pattern in those lines that have come by now.
+        Search for a pattern in the lines that have arrived already.
         """
         while not self._stdout.empty():
             if match := re.search(pattern, self.line().text.decode()):
@@ -176,7 +177,7 @@ class Program:
 
     def find(self, pattern: str, within: float = DEADLINE) -> re.Match[str]:
         """
-        Wait for a line of standard output that holds a pattern.
+        Wait for a line of standard output that contains a pattern.
         """
         while True:
             match = re.search(pattern, self.line(within).text.decode())
@@ -185,7 +186,7 @@ class Program:
 
     def silent(self, seconds: float) -> bool:
         """
-        Tell whether nothing more arrives for so long.
+        Return whether nothing more arrives for some seconds.
         """
         try:
             self._stdout.get(timeout=seconds)
@@ -195,14 +196,14 @@ class Program:
 
     def rest(self) -> Iterator[bytes]:
         """
-        Give all lines that come before the end.
+        Return all remaining lines, up to the end of the output.
         """
         while (arrival := self._stdout.get(timeout=DEADLINE)) is not None:
             yield arrival.text
 
     def end(self) -> int:
         """
-        Wait for the end of the program, and give its exit status.
+        Wait for the end of the program, and return its exit status.
         """
         status = self.process.wait(DEADLINE)
         for reader in self._readers:
@@ -211,7 +212,7 @@ class Program:
 
     def errors(self) -> str:
         """
-        Give what was written to standard error, once the program has ended.
+        Wait for the end of the program, and return its standard error.
         """
         self.end()
         return b"".join(self._stderr).decode()
@@ -230,10 +231,10 @@ class Program:
 
     def memory(self) -> int:
         """
-        Tell the resident memory of the program, in bytes.
+        Return the resident memory of the program, in bytes.
         """
         if sys.implementation.name != "cpython":
-            pytest.skip("what this Python has not collected yet is counted, too")
+            pytest.skip("this Python collects garbage late, so memory is not exact")
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
@@ -246,9 +247,9 @@ class Program:
 
 class Server(Program):
     """
-    A C{twistd -n clock} of the tested installation, on a port of its choice.
+    A C{twistd -n clock} of the tested installation, on a free port.
 
-    @ivar port: the TCP port it listens on, or 0 if it listens elsewhere.
+    @ivar port: the TCP port that it listens on; 0 if it listens on a UNIX socket.
     """
 
     def __init__(
@@ -274,14 +275,22 @@ class Server(Program):
 
     def port_of(self, zone: str) -> int:
         """
-        Wait until the server tells the port of the next zone, which it logs in the
-        order that they were given.
+        Wait until the server logs the port of this zone. The server logs zones in the
+        order of the options.
         """
         return int(self.find(rf"Serving {zone} .*:(\d+)$")[1])
 
+    @cached_property
+    def web_port(self) -> int:
+        """
+        The port of C{--web}, or 0 if that is a UNIX socket. The server logs it after
+        those of all zones.
+        """
+        return int(self.find(r"over HTTP on (?:.*:(\d+)/|.*unix:.*)$")[1] or 0)
+
     def connect(self, port: int | None = None) -> Client:
         """
-        Connect a client, who leaves with the server at the latest.
+        Connect a client. It is disconnected when the server ends, at the latest.
         """
         address = ("127.0.0.1", port or self.port)
         client = Client(socket.create_connection(address, DEADLINE))
@@ -294,10 +303,10 @@ class Server(Program):
         super().__exit__(*exception)
 
 
-@dataclass
+@dataclass(eq=False)
 class Client:
     """
-    A client that reads lines from a socket, and knows when each arrived.
+    A client that reads lines from a socket, with the time of each arrival.
     """
 
     socket: socket.socket
@@ -323,13 +332,13 @@ class Client:
 
     def lines(self, count: int) -> list[bytes]:
         """
-        Wait for so many more lines.
+        Wait for several more lines.
         """
         return [self.line().text for _ in range(count)]
 
     def silent(self, seconds: float) -> bool:
         """
-        Tell whether nothing arrives for so long.
+        Return whether nothing arrives for some seconds.
         """
         self.socket.settimeout(seconds)
         try:
@@ -340,7 +349,7 @@ class Client:
 
     def hears(self) -> bool:
         """
-        Tell whether a first line comes, or the server's FIN.
+        Wait for data or the server's FIN, and return whether data arrived.
         """
         self.socket.settimeout(DEADLINE)
         self._held += self.socket.recv(4096)
@@ -348,7 +357,7 @@ class Client:
 
     def rest(self) -> bytes:
         """
-        Give all that comes before the server's FIN.
+        Return all data up to the server's FIN.
 
         @raise ConnectionResetError: if the end is a reset.
         """
@@ -359,23 +368,23 @@ class Client:
 
     def half_close(self) -> None:
         """
-        Send no more, as C{nc -N} does.
+        Close the sending half, as C{nc -N} does.
         """
         self.socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         """
-        Leave.
+        Disconnect.
         """
         self.socket.close()
 
 
 class Crowd:
     """
-    Many clients at once, all read by one loop.
+    Many clients at once, all read in one loop.
 
-    @ivar arrivals: by client, each line and when it arrived by the wall clock, in
-        seconds since 1970.
+    @ivar arrivals: for each client, its lines, and the time of each arrival by the wall
+        clock, in seconds since 1970.
     """
 
     def __init__(self, port: int) -> None:
@@ -394,7 +403,7 @@ class Crowd:
 
     def connect(self) -> None:
         """
-        Let one more come.
+        Connect one more client.
         """
         client = socket.create_connection(self._address, DEADLINE)
         client.setblocking(False)
@@ -404,7 +413,7 @@ class Crowd:
 
     def read(self, seconds: float) -> None:
         """
-        Read whatever arrives in so long.
+        Read everything that arrives within some seconds.
         """
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
@@ -420,7 +429,7 @@ class Crowd:
 
 def wait_until(condition: Callable[[], bool]) -> None:
     """
-    Look again and again, until something is so.
+    Wait until a condition is true.
     """
     deadline = time.monotonic() + DEADLINE
     while not condition():
@@ -431,7 +440,9 @@ def wait_until(condition: Callable[[], bool]) -> None:
 @contextmanager
 def unanswered() -> Iterator[int]:
     """
-    Listen on a port that answers no client, as its queue is full, and give the port.
+    Listen on a port that answers no client, because its backlog is full.
+
+    @return: yields the port.
     """
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as full,
@@ -455,7 +466,7 @@ def second_of_day(line: bytes) -> int:
 
 def age(line: bytes, now: float) -> float:
     """
-    Tell how long ago the second that is shown has begun, in seconds.
+    Return the age of a line: seconds since the start of the second that it shows.
     """
     local = now + time.localtime(now).tm_gmtoff
     return (local - second_of_day(line) + 43_200) % 86_400 - 43_200
@@ -463,7 +474,8 @@ def age(line: bytes, now: float) -> float:
 
 def steps(lines: Iterable[bytes]) -> list[int]:
     """
-    Give the seconds from each line to the next: all 1, if all is well.
+    Return the seconds from each line to the next: all 1, if none is skipped or
+    repeated.
     """
     shown = [second_of_day(line) for line in lines]
     return [(after - before) % 86_400 for before, after in pairwise(shown)]

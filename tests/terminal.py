@@ -93,7 +93,7 @@ class Terminal:
 
     def read_on(self) -> None:
         """
-        Begin to read what the program writes, unless the terminal reads already.
+        Begin to read the output of the program, unless it is being read already.
         """
         if self._reader.ident is None:
             self._reader.start()

@@ -150,8 +150,8 @@ def test_stopped_server() -> None:
 
 def test_held_back_lost_and_repeated() -> None:
     """
-    A proxy that holds a line back delays it, one that drops a line loses it, and one
-    that sends it twice repeats it. The report tells them apart.
+    A line that a proxy holds back is late, a line that it drops is lost, and a line
+    that it sends twice is repeated. The report distinguishes them.
     """
     with (
         Server("--format", "json", "--interval", "0.5") as server,
@@ -178,8 +178,8 @@ def test_held_back_lost_and_repeated() -> None:
 
 def test_not_reached() -> None:
     """
-    If one server cannot be reached, the exit status is 2, and the others are still
-    judged.
+    If one server cannot be reached, the exit status is 2, and the report includes the
+    others.
     """
     with socket.socket() as taken, Server() as server:
         taken.bind(("127.0.0.1", 0))

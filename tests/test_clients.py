@@ -1,5 +1,5 @@
 """
-The clients that people use: nc, ncat, socat, telnet.
+Common clients: nc, ncat, socat, telnet.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def run(server: Server, tool: str, *, stdin: int) -> Program:
 @pytest.mark.parametrize("tool", CLIENTS)
 def test_concurrent(tool: str) -> None:
     """
-    Two of them are told the time side by side.
+    Two clients get the time at the same time.
     """
     with (
         Server("--interval", "0.1") as server,
@@ -47,7 +47,7 @@ def test_concurrent(tool: str) -> None:
 @pytest.mark.parametrize("tool", CLIENTS)
 def test_sequential(tool: str) -> None:
     """
-    The second waits in silence until the first is gone.
+    The second client gets nothing until the first one disconnects.
     """
     with (
         Server("--sequential", "--interval", "0.1") as server,
@@ -63,8 +63,8 @@ def test_sequential(tool: str) -> None:
 @pytest.mark.parametrize("tool", ["nc", "ncat", "socat"])
 def test_without_input(tool: str) -> None:
     """
-    With nothing on standard input they send FIN at once, or soon, and read on
-    (socat for the half second that it grants the other side).
+    With an empty standard input, these clients send FIN at once or soon, and keep
+    reading. (socat stops half a second later.)
     """
     with (
         Server("--interval", "0.1") as server,
@@ -75,7 +75,7 @@ def test_without_input(tool: str) -> None:
 
 def test_nc_that_shuts_down() -> None:
     """
-    C{nc -N} sends FIN after its input, and reads on.
+    C{nc -N} sends FIN after its input, and keeps reading.
     """
     need("nc")
     with (

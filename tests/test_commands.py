@@ -1,5 +1,5 @@
 """
-What all commands share: the help, output that cannot be written, and Ctrl-C while they
+Tests of all commands: the help, output that cannot be written, and Ctrl-C during the
 start.
 """
 
@@ -51,7 +51,8 @@ def run(line: str, output: int) -> tuple[int, str]:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_output_closed(name: str, option: str) -> None:
     """
-    If nothing reads the help, as with C{| head -1}, nothing is printed.
+    If the reader of the help closes the pipe, as C{| head -1} does, no error is
+    printed.
     """
     reading, writing = os.pipe()
     os.close(reading)
@@ -63,7 +64,7 @@ def test_output_closed(name: str, option: str) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_output_full(name: str, option: str) -> None:
     """
-    If the help cannot be written, that is one line.
+    If the help cannot be written, the error is one line.
     """
     with open("/dev/full", "wb") as full:
         line = f"{name}: standard output: No space left on device\n"
@@ -80,8 +81,8 @@ def test_output_full(name: str, option: str) -> None:
 )
 def test_interrupted_while_it_starts(line: str, tmp_path: Path) -> None:
     """
-    Ctrl-C exits with 130 and prints nothing, whichever module is being imported. None
-    of them belongs to the server.
+    Ctrl-C exits with 130 and prints nothing while any module is being imported. The
+    client commands import no module of the server.
     """
     (tmp_path / "sitecustomize.py").write_text(SPY)
     imported = tmp_path / "imported"

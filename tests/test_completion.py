@@ -57,7 +57,7 @@ def zsh() -> Iterator[Terminal]:
 )
 def test_offers(zsh: Terminal, typed: str, offered: set[str]) -> None:
     """
-    Tab offers what can follow.
+    Tab lists the possible completions.
     """
     zsh.type(b"\x15\x0c" + typed.encode())
     zsh.wait(lambda rows: rows[0] == f"$ {typed}".rstrip())

@@ -35,7 +35,7 @@ COMMAND = re.compile(
 
 def blocks(text: str) -> list[str]:
     """
-    Find the lines of all literal blocks, without the remarks in parentheses.
+    Find the lines of all literal blocks, without the comments in parentheses.
     """
     lines = re.findall(r"^    \S.*", text, re.M)
     return [re.sub(r"  +[(（].*", "", line) for line in lines]
@@ -43,7 +43,7 @@ def blocks(text: str) -> list[str]:
 
 def command_lines() -> list[str]:
     """
-    Find each command of ours in the READMEs and the pages of the site.
+    Find each command line of the project in the READMEs and the pages of the site.
     """
     pages = [*ROOT.glob("README*.rst"), *(ROOT / "docs").glob("*.rst")]
     found = set()
@@ -61,7 +61,7 @@ def messages() -> set[str]:
     Find each message that the server can log.
     """
     found = set()
-    for module in (ROOT / "clock").glob("*.py"):
+    for module in (ROOT / "clock").rglob("*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if (
                 isinstance(node, ast.Call)
@@ -95,7 +95,7 @@ def test_translation() -> None:
 
 def test_links() -> None:
     """
-    Each file that the README links to is there.
+    Each file that the README links to exists.
     """
     linked = re.findall(r"<(\S+)>`_|\.\. image:: (\S+)", README)
     assert len(linked) > 5
@@ -106,7 +106,7 @@ def test_links() -> None:
 @pytest.mark.parametrize("line", command_lines())
 def test_command(line: str) -> None:
     """
-    Each command line of the documents is one that its command takes.
+    Each command line in the documents is valid.
     """
     name, *words = shlex.split(line)
     if name.startswith("twist"):
@@ -119,7 +119,7 @@ def test_command(line: str) -> None:
 
 def test_messages() -> None:
     """
-    The reference of log messages has each message of the server, and no other.
+    The reference lists each log message of the server, and no other message.
     """
     page = (ROOT / "docs" / "messages.rst").read_text()
     documented = re.findall(r"^``(.+)``\n    ", page, re.M)

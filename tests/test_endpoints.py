@@ -44,7 +44,7 @@ def test_tcp6() -> None:
 
 def test_unix(tmp_path: Path) -> None:
     """
-    C{unix:} serves a socket file, which is gone after the end.
+    C{unix:} serves on a socket file, which is removed at the end.
     """
     path = tmp_path / "clock"
     with Server("--interval", "0.1", listen=["-l", f"unix:{path}"]) as server:
@@ -59,7 +59,7 @@ def test_unix(tmp_path: Path) -> None:
 
 def test_tls(certificate: Path) -> None:
     """
-    C{ssl:} serves TLS, and ends it in order.
+    C{ssl:} serves TLS, and closes it cleanly.
     """
     listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
     with Server("--interval", "0.1", listen=listen) as server:
@@ -75,8 +75,8 @@ def test_tls(certificate: Path) -> None:
 
 def test_documented_certificate(tmp_path: Path) -> None:
     """
-    The documented commands make a certificate, serve it, and read from it; a client
-    that does not trust it reads nothing.
+    The documented commands make a certificate, serve with it, and read from the server.
+    A client that does not trust the certificate reads nothing.
     """
     need_module("OpenSSL")
     page = (Path(__file__).parent.parent / "docs" / "running.rst").read_text()
@@ -104,7 +104,7 @@ def test_documented_certificate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("version", [1, 2])
 def test_haproxy(version: int) -> None:
     """
-    C{haproxy:} serves who comes by a proxy, and knows their own address.
+    C{haproxy:} serves clients behind a proxy, and logs their own addresses.
     """
     header = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
     if version == 2:
@@ -131,7 +131,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 def test_systemd() -> None:
     """
-    C{systemd:} serves on a listening socket that the process was started with.
+    C{systemd:} serves on a listening socket that the process inherits.
     """
     listen = ["--listen", "systemd:domain=INET:index=0"]
     twistd = [command("twistd"), "-n", "--pidfile=", "clock", *listen]
@@ -145,23 +145,23 @@ def test_systemd() -> None:
                 assert LINE.fullmatch(client.line().text)
 
 
-def test_tls_clients_that_say_nothing(certificate: Path) -> None:
+def test_tls_clients_without_handshake(certificate: Path) -> None:
     """
-    Over TLS the end is as clean, with clients that never shook hands.
+    The server stops in time, even if clients have not begun their TLS handshake.
     """
     listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
     with Server(listen=listen) as server:
-        mute = [server.connect() for _ in range(20)]
-        assert mute[-1].silent(0.3)
+        silent = [server.connect() for _ in range(20)]
+        assert silent[-1].silent(0.3)
         server.interrupt()
-        asked = time.monotonic()
+        start = time.monotonic()
         server.end()
-        assert time.monotonic() - asked < 1.5 * UNIT
+        assert time.monotonic() - start < 1.5 * UNIT
 
 
-def test_tls_clients_that_have_spoken(certificate: Path) -> None:
+def test_tls_clients_that_have_sent_data(certificate: Path) -> None:
     """
-    The end is as clean and as quick for a client that has said something.
+    Over TLS, the server stops in time, even if a client has sent data.
     """
     listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
     with Server(listen=listen) as server:
@@ -175,16 +175,16 @@ def test_tls_clients_that_have_spoken(certificate: Path) -> None:
             client.process.stdin.flush()
             client.line()
             server.interrupt()
-            asked = time.monotonic()
+            start = time.monotonic()
             server.end()
-            assert time.monotonic() - asked < 0.4 * UNIT
+            assert time.monotonic() - start < 0.4 * UNIT
             assert client.end() == 0
 
 
 def test_tls_handshake_over_a_boundary(certificate: Path) -> None:
     """
-    A client whose handshake takes longer than a tick misses none that begins
-    after the line it is told first.
+    A client whose handshake takes longer than a tick gets each tick after its first
+    line.
     """
     context = ssl.create_default_context(cafile=str(certificate))
     context.check_hostname = False
@@ -200,7 +200,8 @@ def test_tls_handshake_over_a_boundary(certificate: Path) -> None:
 
 def test_health_checks() -> None:
     """
-    A proxy's health check that opens and closes keeps nobody waiting.
+    A proxy's health check, which connects and disconnects, does not delay other
+    clients.
     """
     listen = ["-l", "haproxy:tcp:0:interface=127.0.0.1"]
     header = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
@@ -212,9 +213,9 @@ def test_health_checks() -> None:
         assert client.line(1 * UNIT)
 
 
-def test_several_endpoints_share_one_turn(tmp_path: Path) -> None:
+def test_several_endpoints_share_one_queue(tmp_path: Path) -> None:
     """
-    In sequential mode the turn is one for all endpoints.
+    In sequential mode, all endpoints share one queue.
     """
     path = tmp_path / "clock"
     listen = ["-l", f"unix:{path}", "-l", "tcp:0:interface=127.0.0.1"]
@@ -232,7 +233,7 @@ def test_several_endpoints_share_one_turn(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can shed root's rights")
 def test_uid() -> None:
     """
-    A port below 1024 is bound first, then the rights are shed.
+    The server opens a port below 1024, and then drops its privileges.
     """
     nobody = pwd.getpwnam("nobody").pw_uid
     tool = ["twistd", "-n", "--pidfile=", f"--uid={nobody}"]
@@ -245,7 +246,7 @@ def test_uid() -> None:
 
 def test_the_commands_are_those_of_this_installation() -> None:
     """
-    What is tested is what is installed beside this Python.
+    The tests run the commands of this Python's installation.
     """
     assert (BIN / "twistd").exists()
     assert (BIN / "clock-netcat").exists()

@@ -1,5 +1,5 @@
 """
-The mistakes a person makes: one line each, exit status 1, and nothing left.
+Mistakes of the user: each is one line and exit status 1, and leaves no files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MISTAKES = [
     (["--interface", "nohost.invalid"], "nohost.invalid:8080: "),
     (["--tz", "Mars/Phobos"], "--tz 'Mars/Phobos': no such zone"),
     (["--format", ""], "--format '': it renders nothing"),
-    (["--format", "%H%n%M"], "--format '%H%n%M': it holds a line break"),
+    (["--format", "%H%n%M"], "--format '%H%n%M': it contains a line break"),
     (["--format", os.fsdecode(b"\xff")], "cannot be encoded in UTF-8"),
     (["--interval", "0"], "--interval '0' is not a number of seconds from 0.01 to"),
     (["--interval", "soon"], "--interval 'soon' is not a number of seconds"),
@@ -45,7 +45,7 @@ MISTAKES = [
 @pytest.fixture
 def taken() -> Iterator[int]:
     """
-    Hold a port that is in use.
+    Listen on a port, so that it is in use.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()[1]
@@ -55,7 +55,7 @@ def fails(
     tool: str, options: list[str], where: Path, prefix: Sequence[str] = ()
 ) -> str:
     """
-    Run a command that cannot start, and give the one line that says so.
+    Run a command that cannot start, and return its error.
     """
     name, *arguments = TOOLS[tool]
     line = [*prefix, command(name), *arguments, "clock", *options]
@@ -72,7 +72,7 @@ def fails(
 @pytest.mark.parametrize(("options", "says"), MISTAKES, ids=lambda x: ascii(x))
 def test_mistakes(tool: str, options: list[str], says: str, tmp_path: Path) -> None:
     """
-    Each is told in one line that names the value.
+    Each mistake is one line that names the value.
     """
     assert says in fails(tool, options, tmp_path)
 
@@ -82,7 +82,7 @@ def test_tz_variable(
     tool: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    So is a C{TZ} that says nothing.
+    A C{TZ} that names no zone is an error.
     """
     monkeypatch.setenv("TZ", "Mars/Phobos")
     message = fails(tool, [], tmp_path)
@@ -92,7 +92,7 @@ def test_tz_variable(
 @pytest.mark.parametrize("tool", TOOLS)
 def test_port_in_use(tool: str, taken: int, tmp_path: Path) -> None:
     """
-    So is a port that somebody else has.
+    A port in use is an error.
     """
     message = fails(tool, ["--port", str(taken)], tmp_path)
     assert f": localhost:{taken}: Address already in use" in message
@@ -101,7 +101,7 @@ def test_port_in_use(tool: str, taken: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 def test_no_permission(tool: str, tmp_path: Path) -> None:
     """
-    So is a port that takes rights which this process has not.
+    A port that needs more privileges is an error.
     """
     root = ["setpriv", "--bounding-set=-net_bind_service"]
     prefix = [need("setpriv"), *root[1:]] if os.geteuid() == 0 else []
@@ -112,7 +112,7 @@ def test_no_permission(tool: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 def test_second_endpoint_fails(tool: str, taken: int, tmp_path: Path) -> None:
     """
-    One endpoint that cannot be had is enough, and the others are free again.
+    If one endpoint fails, the command fails, and the others are closed.
     """
     path = tmp_path / "clock"
     first = ["--listen", f"unix:{path}"]
@@ -126,14 +126,14 @@ def test_second_endpoint_fails(tool: str, taken: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 def test_unix_socket_in_use(tool: str, tmp_path: Path) -> None:
     """
-    A second server on a UNIX socket is told of the first, which goes on.
+    A second server on a UNIX socket fails, and the first server keeps serving.
     """
     path = tmp_path / "clock"
     listen = ["--listen", f"unix:{path}"]
     with Server("--interval", "0.1", listen=listen) as server:
         message = fails(tool, listen, tmp_path)
         assert message.endswith(
-            ": a server listens there; stop it, or take another path"
+            ": a server listens there; stop it, or use another path"
         )
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
@@ -146,8 +146,8 @@ def test_unix_socket_in_use(tool: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tool", TOOLS)
 def test_leftover_unix_socket(tool: str, tmp_path: Path) -> None:
     """
-    A socket file that was left over is named, with advice, and no lock is left
-    beside it.
+    If a socket file exists and no server listens there, the error names the file and
+    says what to do. No lock file is left.
     """
     path = tmp_path / "clock"
     with socket.socket(socket.AF_UNIX) as former:
@@ -163,7 +163,7 @@ def test_leftover_unix_socket(tool: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["hello", "%%"])
 def test_constant_format(format: str) -> None:
     """
-    A format that never changes is served, and warned of at the start.
+    A format that shows no time is served, with a warning at the start.
     """
     with Server("--format", format) as server:
         server.find(f"The format {format} shows no time: every line is the same")
@@ -171,7 +171,8 @@ def test_constant_format(format: str) -> None:
 
 def test_daemonised(taken: int, tmp_path: Path) -> None:
     """
-    Daemonised, the parent's status and output tell of the failure, and the log.
+    If a daemon fails to start, its parent exits with status 1 and prints the error. The
+    log has the error, too.
     """
     with Program(
         [command("twistd"), "clock", "--port", str(taken)], cwd=tmp_path
@@ -186,7 +187,7 @@ def test_daemonised(taken: int, tmp_path: Path) -> None:
 
 def test_a_running_server_is_not_disturbed(tmp_path: Path) -> None:
     """
-    A second server on the same port fails, and the first serves on.
+    A second server on the same port fails, and the first server keeps serving.
     """
     with Server("--interval", "0.1") as server, server.connect() as client:
         client.line()

@@ -1,5 +1,5 @@
 """
-The examples of the documents do what is said of them.
+Tests of the examples in the documents.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 
 def test_own_clock(tmp_path: Path) -> None:
     """
-    The test of one's own program runs, and passes.
+    The example of a unit test passes.
     """
     done = subprocess.run(
         [command("trial"), str(EXAMPLES / "test_own_clock.py")],

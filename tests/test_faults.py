@@ -1,6 +1,6 @@
 """
-What must not knock the server over: vanished, stuck, flooding, half-closed peers,
-and too many of them.
+The server under faults: peers that vanish, stop reading, flood or half-close, and too
+many clients.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ TABLE = Path(__file__).parent.parent / "docs" / "reliability.rst"
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_fault(name: str) -> None:
     """
-    The server stands each at a size for every day.
+    The server passes each scenario at a small size.
     """
     print(SCENARIOS[name].run())
 
 
 def test_documented() -> None:
     """
-    The table of what was seen has a row for each.
+    The table of results has a row for each scenario.
     """
     assert re.findall(r"^     - ``(\w+)``$", TABLE.read_text(), re.M) == [*SCENARIOS]

@@ -1,5 +1,5 @@
 """
-Whatever is typed, the outcome is a service or one line: Hypothesis tries.
+Hypothesis tries command lines: each makes a service, or ends with one line.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ ARGUMENTS = lists(
 @example(arguments=["--port=" + "9" * 5000])
 def test_options(arguments: list[str]) -> None:
     """
-    Any command line is a service, or one printable line that says why not.
+    Any command line makes a service, or ends with one printable line.
     """
     arguments = [argument for argument in arguments if argument[:3] != "--h"]
     options = Options()

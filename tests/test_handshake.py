@@ -1,5 +1,5 @@
 """
-Clients that connect and do not get ready, on real sockets.
+Clients that connect and do not finish their handshake, on real sockets.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from processes import LINE, UNIT, Client, Server
 HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
 
 
-def test_tls_client_that_never_shakes_hands(certificate: Path) -> None:
+def test_tls_client_without_handshake(certificate: Path) -> None:
     """
-    In sequential mode it keeps nobody from a turn, and is not said to have come.
+    In sequential mode, a client that does not begin its TLS handshake delays no other
+    client, and is not logged as connected.
     """
     context = ssl.create_default_context(cafile=str(certificate))
     context.check_hostname = False
     listen = ["-l", f"ssl:0:privateKey={certificate}:interface=127.0.0.1"]
     with Server("--sequential", "--verbose", listen=listen) as server:
-        mute = server.connect()
-        assert mute.silent(0.1 * UNIT)
+        silent = server.connect()
+        assert silent.silent(0.1 * UNIT)
         with Client(context.wrap_socket(server.connect().socket)) as client:
             assert LINE.fullmatch(client.line(1 * UNIT).text)
             server.find(r"connected to .*: 1 active, 0 waiting")
@@ -31,25 +32,25 @@ def test_tls_client_that_never_shakes_hands(certificate: Path) -> None:
 
 def test_client_that_sends_no_header() -> None:
     """
-    In sequential mode a client without a PROXY header keeps nobody from a turn.
+    In sequential mode, a client without a PROXY header delays no other client.
     """
     listen = ["-l", "haproxy:tcp:0:interface=127.0.0.1"]
     with Server("--sequential", "--verbose", listen=listen) as server:
-        mute, client = server.connect(), server.connect()
+        silent, client = server.connect(), server.connect()
         client.socket.sendall(HEADER)
         assert LINE.fullmatch(client.line(1 * UNIT).text)
-        assert mute.silent(0.1 * UNIT)
+        assert silent.silent(0.1 * UNIT)
         server.find(r"connected to .*: 1 active, 0 waiting")
 
 
 @pytest.mark.parametrize(
     "header",
     [b"GET / HTTP/1.0\r\n\r\n", b"PROXY TCP4 192.0.2.7 192.0.2.8 x 80\r\n"],
-    ids=["none", "ports that are no numbers"],
+    ids=["none", "ports that are not numbers"],
 )
 def test_bad_header(header: bytes) -> None:
     """
-    A bad PROXY header is one line in the log, and the client is sent nothing.
+    A bad PROXY header is one line in the log, and the client gets nothing.
     """
     listen = ["-l", "haproxy:tcp:0:interface=127.0.0.1"]
     with Server(listen=listen) as server:

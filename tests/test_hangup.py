@@ -1,6 +1,6 @@
 """
-What SIGHUP does: the log is opened anew, and the server goes on; without its terminal
-it ends.
+SIGHUP: the server reopens its log and keeps running. If its terminal is closed, the
+server stops.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOOLS = {
 
 def wait_for_text(path: Path, text: str) -> None:
     """
-    Wait until a file is there, and holds a text.
+    Wait until a file exists and contains a text.
     """
     end = time.monotonic() + DEADLINE
     while not path.exists() or text not in path.read_text():
@@ -42,7 +42,7 @@ def wait_for_text(path: Path, text: str) -> None:
 
 def connect(path: Path) -> Client:
     """
-    Connect to a UNIX socket, once it is there.
+    Connect to a UNIX socket as soon as it exists.
     """
     end = time.monotonic() + DEADLINE
     while not path.is_socket():
@@ -56,8 +56,8 @@ def connect(path: Path) -> Client:
 @pytest.mark.parametrize("tool", TOOLS)
 def test_log_is_reopened(tool: str, tmp_path: Path) -> None:
     """
-    Each time that the log is renamed, and the signal sent, a new log begins; a client
-    stays connected all the time.
+    Each time that the log is renamed and the signal is sent, the server begins a new
+    log. A client stays connected.
     """
     log, path = tmp_path / "clock.log", tmp_path / "clock"
     name, *options = TOOLS[tool]
@@ -70,7 +70,7 @@ def test_log_is_reopened(tool: str, tmp_path: Path) -> None:
             server = int((tmp_path / "twistd.pid").read_text())
         try:
             for number in range(2):
-                wait_for_text(log, "A client came")
+                wait_for_text(log, "connected to")
                 log.rename(tmp_path / f"clock.log.{number}")
                 os.kill(server, signal.SIGHUP)
                 wait_for_text(log, "Reopened")
@@ -82,14 +82,14 @@ def test_log_is_reopened(tool: str, tmp_path: Path) -> None:
         wait_for_text(log, "The clock has stopped")
         assert client.rest().count(b"\n") < 5
     assert (
-        "A client came"
+        "connected to"
         not in (tmp_path / "clock.log.1").read_text().partition("going on")[2]
     )
 
 
 def test_log_that_cannot_be_reopened(tmp_path: Path) -> None:
     """
-    Where there can be no new log, the old one is kept, and says why.
+    If the log cannot be reopened, the server logs the reason to the old log.
     """
     folder = tmp_path / "logs"
     folder.mkdir()
@@ -113,7 +113,7 @@ def test_log_that_cannot_be_reopened(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tool", ["twistd -n --pidfile=", "twist --log-format=text"])
 def test_standard_output(tool: str) -> None:
     """
-    A server whose log is standard output goes on, too.
+    A server that logs to standard output keeps running.
     """
     with Server(tool=tool.split()) as server, server.connect() as client:
         client.line()
@@ -125,7 +125,7 @@ def test_standard_output(tool: str) -> None:
 
 def test_nohup() -> None:
     """
-    Where the signal is ignored from the start it stays so.
+    If the signal is ignored from the start, it stays ignored.
     """
     with Server(prefix=[need("nohup")]) as server, server.connect() as client:
         client.line()
@@ -135,10 +135,10 @@ def test_nohup() -> None:
         assert not any(b"SIGHUP" in line for line in server.rest())
 
 
-def test_terminal_has_gone(tmp_path: Path) -> None:
+def test_terminal_closed(tmp_path: Path) -> None:
     """
-    A server that was run in a terminal ends with it, cleanly; the signal alone does
-    not end it.
+    If its terminal is closed, the server stops cleanly. The signal alone does not stop
+    it.
     """
     need_module("pyte")
     from terminal import Terminal
@@ -154,7 +154,7 @@ def test_terminal_has_gone(tmp_path: Path) -> None:
         wait_for_text(log, "Received SIGHUP: going on")
         terminal.hang_up()
         terminal.process.send_signal(signal.SIGHUP)
-        # Python lets the second one have its way when all is done.
+        # A second signal may arrive after Python has restored the default action.
         assert terminal.process.wait(DEADLINE) in (0, -signal.SIGHUP)
         assert len(client.rest()) % len(b"HH:MM:SS\n") == 0
     assert [*tmp_path.iterdir()] == [log]

@@ -17,7 +17,7 @@ SOURCE = Path(__file__).parent.parent
 
 def run(*arguments: str | Path, cwd: Path) -> str:
     """
-    Run a command that must succeed, and give its output.
+    Run a command that must succeed, and return its output.
     """
     done = subprocess.run(
         arguments,
@@ -33,17 +33,18 @@ def run(*arguments: str | Path, cwd: Path) -> str:
 
 def copy_source(folder: Path) -> Path:
     """
-    Copy the source, as it is in a fresh clone.
+    Copy the source, without files that a fresh clone does not have.
     """
     ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
     return Path(shutil.copytree(SOURCE, folder / "source", ignore=ignored))
 
 
 @pytest.mark.parametrize("way", ["folder", "editable", "wheel"])
-def test_plugin_is_there(way: str, tmp_path: Path) -> None:
+def test_installation(way: str, tmp_path: Path) -> None:
     """
-    In a fresh environment, from a copy of the source, both tools know the clock
-    and serve it, the client is there, and the unit tests pass from anywhere.
+    In a fresh environment, installed from a copy of the source, both tools find the
+    plugin and serve. The clients are installed, and the unit tests pass from any
+    folder.
     """
     source = copy_source(tmp_path)
     run(sys.executable, "-m", "venv", "venv", cwd=tmp_path)
@@ -69,10 +70,10 @@ def test_plugin_is_there(way: str, tmp_path: Path) -> None:
     assert "PASSED" in run(bin / "trial", "clock.tests", cwd=tmp_path)
 
 
-def test_deleted_module_is_gone(tmp_path: Path) -> None:
+def test_deleted_module_is_not_installed(tmp_path: Path) -> None:
     """
-    A module that a later version has no more is not in its installation, though both
-    were built in the same folder.
+    A module that a later version has deleted is not installed, even if both versions
+    are built in the same folder.
     """
     source = copy_source(tmp_path)
     module = source / "clock" / "former.py"

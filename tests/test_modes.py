@@ -1,5 +1,5 @@
 """
-Both modes, on real sockets, with the client of the original.
+Both modes, on real sockets, with C{clock-netcat}.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from processes import DEADLINE, LINE, UNIT, Program, Server, command, second_of_
 
 def netcat(server: Server) -> Program:
     """
-    Run our client.
+    Run C{clock-netcat}.
     """
     return Program([command("clock-netcat"), f"127.0.0.1:{server.port}"])
 
 
 def test_concurrent_clients_are_served_side_by_side() -> None:
     """
-    Two clients of a concurrent server both see the time, second by second.
+    Two clients of a concurrent server both get the time, second by second.
     """
     with Server() as server, netcat(server) as first, netcat(server) as second:
         for client in (first, second):
-            # The first line may come at any time of its second.
+            # The first line may arrive at any time in its second.
             assert LINE.fullmatch(client.line().text)
             boundary = client.line()
             assert abs(client.line().at - boundary.at - 1) < 0.3 * UNIT
@@ -33,7 +33,7 @@ def test_concurrent_clients_are_served_side_by_side() -> None:
 
 def test_sequential_clients_are_served_one_after_the_other() -> None:
     """
-    The second client waits in silence until the first is gone.
+    The second client gets nothing until the first one disconnects.
     """
     with Server("--sequential") as server, netcat(server) as first:
         first.line()
@@ -44,9 +44,9 @@ def test_sequential_clients_are_served_one_after_the_other() -> None:
             assert LINE.fullmatch(second.line().text)
 
 
-def test_a_half_closed_client_yields_to_one_who_comes() -> None:
+def test_a_half_closed_client_is_disconnected_for_another() -> None:
     """
-    In sequential mode it keeps its turn only while nobody waits.
+    In sequential mode, a half-closed client is disconnected when another one connects.
     """
     with (
         Server("--sequential", "--interval", "0.1") as server,
@@ -59,24 +59,24 @@ def test_a_half_closed_client_yields_to_one_who_comes() -> None:
             first.rest()
 
 
-def test_a_stuck_client_does_not_hold_up_the_end() -> None:
+def test_a_stuck_client_does_not_delay_the_end() -> None:
     """
-    A client whose window is full is cut off, and the program gone in a second.
+    A client whose window is full is aborted, and the server stops in time.
     """
     with Server("--format", "x" * 60_000, "--interval", "0.01") as server:
         stuck, other = server.connect(), server.connect()
         stuck.line()
-        # Far more than the sockets hold: 12 MB, read by the other alone.
+        # 12 MB, far more than the sockets buffer. Only the other client reads them.
         other.lines(200)
         server.interrupt()
-        asked = time.monotonic()
+        start = time.monotonic()
         server.end()
-        assert time.monotonic() - asked < 1.5 * UNIT
+        assert time.monotonic() - start < 1.5 * UNIT
 
 
 def test_verbose_log() -> None:
     """
-    With C{--verbose} the log has a line for each coming and going.
+    With C{--verbose} the log has a line for each client that connects or disconnects.
     """
     zone = "--tz=Asia/Tokyo"
     with Server("--verbose", "--interval", "0.1", zone) as server:
@@ -104,7 +104,7 @@ reactor.run()
 
 def test_as_a_library() -> None:
     """
-    C{ClockFactory()} serves on any endpoint with no argument more.
+    C{ClockFactory()} serves on any endpoint without arguments.
     """
     with Program([sys.executable, "-c", LIBRARY]) as program:
         port = int(program.line().text)
@@ -123,8 +123,8 @@ def test_importing_installs_no_reactor() -> None:
 
 def test_zones() -> None:
     """
-    One process tells the time of several zones, each on a port of its own and in
-    turns of its own, and all of them on the same ticks.
+    One process serves several time zones, each on a port of its own and with a queue of
+    its own, on the same ticks.
     """
     zones = {"Asia/Tokyo": 9, "America/Phoenix": -7}
     options = [f"--zone={zone}=0" for zone in zones]

@@ -23,7 +23,7 @@ MODULE = [sys.executable, "-m", "clock.netcat"]
 @contextmanager
 def accepted(*arguments: str) -> Iterator[tuple[socket.socket, Program]]:
     """
-    Be the server of one client.
+    Accept one client.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.settimeout(DEADLINE)
@@ -68,7 +68,7 @@ def test_as_a_module() -> None:
 
 def test_unix_socket(tmp_path: object) -> None:
     """
-    Any Twisted client endpoint is read, such as a UNIX socket.
+    Any Twisted client endpoint can be read, such as a UNIX socket.
     """
     path = f"{tmp_path}/clock"
     with (
@@ -91,7 +91,7 @@ def test_host_and_port() -> None:
 
 def test_refused_by_the_server() -> None:
     """
-    A client that the server refuses reports so.
+    If the server refuses the client, the error says so.
     """
     with Server("--max-clients", "1") as server, server.connect() as served:
         served.line()
@@ -131,7 +131,7 @@ def test_without_tls() -> None:
 
 def test_ipv6() -> None:
     """
-    An IPv6 address stands in brackets.
+    An IPv6 address is written in brackets.
     """
     with (
         Server(listen=["--port", "0", "--interface", "::1"]) as server,
@@ -154,7 +154,7 @@ def test_interrupted() -> None:
 
 def test_interrupted_while_output_is_full() -> None:
     """
-    Ctrl-C exits at once even while nothing reads the output.
+    Ctrl-C exits at once, even if standard output is blocked.
     """
     reading, writing = os.pipe()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -174,7 +174,7 @@ def test_interrupted_while_output_is_full() -> None:
 
 def test_output_closed() -> None:
     """
-    When nothing reads its output any more, it exits with status 0.
+    If the reader of its output closes it, the exit status is 0.
     """
     with Server("--interval", "0.1") as server:
         pipeline = f"{NETCAT[0]} :{server.port} | head -3; echo ${{PIPESTATUS[0]}}"
@@ -227,7 +227,7 @@ def test_time_out() -> None:
 
 def test_terminated() -> None:
     """
-    SIGTERM ends it with that signal, and prints nothing.
+    SIGTERM ends the process with that signal, and nothing is printed.
     """
     with accepted() as (connection, client):
         connection.sendall(b"x\n")

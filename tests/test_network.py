@@ -1,5 +1,5 @@
 """
-The hosts of the fault tests: where they can be made, and that none is left behind.
+The hosts of the fault tests: they can be made, and no namespace is left.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from processes import DEADLINE, Program, need
 
 TESTS = Path(__file__).parent
 
-#: A program that serves from one host to another until it is told to end, and prints
-#: the two namespaces.
+#: A program that serves from one host to another until its standard input ends, and
+#: prints the two namespaces.
 SERVING = """
 import os, sys
 from network import Link
@@ -30,7 +30,7 @@ with Link() as link, link.server() as server, link.client(server.port) as client
     sys.stdin.read()
 """
 
-#: Runs a command in a root directory that is no mount point.
+#: Runs a command in a root directory that is not a mount point.
 CHROOT = """
 set -e
 cd "$0"
@@ -63,7 +63,7 @@ def namespaces() -> set[int]:
 
 def assert_gone(gone: set[int]) -> None:
     """
-    Assert that none of these exists, or soon.
+    Assert that none of these exists, at the latest after some seconds.
     """
     deadline = time.monotonic() + DEADLINE
     while gone & namespaces():
@@ -84,16 +84,16 @@ def serving(prefix: Sequence[str] = ()) -> Program:
 @pytest.fixture(autouse=True, scope="module")
 def possible() -> None:
     """
-    Skip all of this where there can be no hosts.
+    Skip this module if network namespaces cannot be made.
     """
     with Link():
         pass
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_is_left_behind(number: int) -> None:
+def test_no_process_is_left(number: int) -> None:
     """
-    However a program ends, its hosts end with it, and all that runs on them.
+    However a program ends, its hosts and all processes on them end with it.
     """
     with serving() as program:
         hosts = set(map(int, program.lines(2)))
@@ -106,7 +106,7 @@ def test_nothing_is_left_behind(number: int) -> None:
 
 def test_set_up_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    A set-up that fails half-way takes back what it has done.
+    If the set-up fails half-way, it removes what it has made.
     """
     monkeypatch.setitem(Link.addresses, "client", "10.99.0.256")
     before = namespaces()
@@ -117,8 +117,8 @@ def test_set_up_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_root_is_no_mount_point(tmp_path: Path) -> None:
     """
-    Hosts can be made where nothing can be mounted, because the root directory is no
-    mount point.
+    Hosts can be made even if nothing can be mounted, because the root directory is not
+    a mount point.
     """
     private = [need("unshare"), "--mount", "--map-root-user"]
     chroot = [*private, "sh", "-c", CHROOT, str(tmp_path)]

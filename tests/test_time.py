@@ -1,5 +1,5 @@
 """
-Each second once, and on time, whatever the clock and the process go through.
+Each second is sent once, and on time, whatever happens to the clock and to the process.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from clock.ticker import SECOND, Ticker
 
 def test_exactly_once() -> None:
     """
-    Of 400 clients, half of whom connect within 15 ms of a boundary, none sees a
-    second twice or misses one, and each line is of the second it arrives in.
+    Of 400 clients, half of which connect within 15 ms of a boundary, each gets each
+    second once, and in that second.
     """
     with Server() as server, Crowd(server.port) as crowd:
         for _ in range(200):
@@ -37,27 +37,27 @@ def test_exactly_once() -> None:
         crowd.read(8)
     for arrivals in crowd.arrivals:
         assert set(steps(arrival.text for arrival in arrivals)) == {1}
-        # The first line may come at any time of its second.
+        # The first line may arrive at any time in its second.
         ages = [age(arrival.text, arrival.at) for arrival in arrivals[1:]]
         assert -0.002 < min(ages) <= max(ages) < LATE
 
 
 def test_tenths() -> None:
     """
-    With an interval of 0.1 s lines come on the tenths.
+    With an interval of 0.1 s, lines are sent at whole tenths of a second.
     """
     with Server("--interval", "0.1", "--format", "%S.%f") as server:
         lines = server.connect().lines(12)
     tenths = [round(float(line) * 1e6) for line in lines[1:]]
     assert {each % 100_000 for each in tenths} == {0}
-    # A machine that has other things to do may leave one out.
+    # A busy machine may skip one.
     assert min((b - a) % 60_000_000 for a, b in pairwise(tenths)) == 100_000
 
 
 def test_stopped_process() -> None:
     """
-    A server that was stopped for seconds sends one line at most when it goes on,
-    then the boundaries: no burst, and no second twice.
+    After a server was stopped for seconds, it sends at most one line at once, and then
+    a line at each boundary. No second is sent twice.
     """
     with Server() as server:
         client = server.connect()
@@ -73,9 +73,9 @@ def test_stopped_process() -> None:
     assert arrivals[3].at - resumed > 2
 
 
-def test_nothing_happens_while_nobody_is_there() -> None:
+def test_no_wake_up_without_clients() -> None:
     """
-    Without a client the server does not wake up at all.
+    Without clients the server does not wake up.
     """
 
     def wakes() -> int:
@@ -86,22 +86,21 @@ def test_nothing_happens_while_nobody_is_there() -> None:
     with Server("--interval", "0.1") as server:
         with server.connect() as client:
             client.lines(3)
-        # It has two ticks to notice that the client has gone.
+        # The server notices within two ticks that the client has disconnected.
         assert server.silent(1)
         before = wakes()
         assert server.silent(2)
         assert wakes() == before
 
 
-#: As on a system that has no time zone database.
+#: The environment of a system without a time zone database.
 NO_ZONES = {"PYTHONTZPATH": "", "TZDIR": "/nonexistent"}
 
 
 @pytest.mark.parametrize("database", [{}, NO_ZONES], ids=["system", "none"])
 def test_tz_variable(database: dict[str, str]) -> None:
     """
-    A zone of the IANA database that C{TZ} names is shown, though the system has
-    neither it nor any other.
+    An IANA zone in C{TZ} is served, even if the system has no time zone database.
     """
     environment = {**database, "TZ": "US/Eastern"}
     with Server("--format", "rfc3339", environment=environment) as server:
@@ -113,7 +112,7 @@ def test_tz_variable(database: dict[str, str]) -> None:
 
 def test_posix_tz_variable() -> None:
     """
-    A POSIX string is the C library's.
+    A POSIX string in C{TZ} is left to the C library.
     """
     environment = {"TZ": "XYZ-5:45"}
     with Server("--format", "%z %Z", environment=environment) as server:
@@ -123,8 +122,8 @@ def test_posix_tz_variable() -> None:
 @pytest.mark.parametrize("reactor", ["epoll", "asyncio"])
 def test_clock_steps(reactor: str, tmp_path: Path) -> None:
     """
-    While the wall clock of the running process is set back an hour, forth two
-    and back again, a line comes each second, and shows the new time at once.
+    The wall clock of the running process is set back an hour, forward two hours, and
+    back again. A line is sent each second, and shows the new time at once.
     """
     library = [*glob("/usr/lib/*/faketime/libfaketime.so.1")]
     if not library:
@@ -160,8 +159,8 @@ def test_clock_steps(reactor: str, tmp_path: Path) -> None:
 
 def test_thirty_days_of_a_bad_clock() -> None:
     """
-    On a wall clock that jitters by milliseconds and runs now fast, now slow, a
-    client that stays for 30 days sees each second once.
+    On a wall clock that jitters by milliseconds, and runs too fast or too slow in turn,
+    a client gets each second once for 30 days.
     """
     chance = random.Random(1)
     waiting: list[tuple[float, object]] = []
@@ -179,19 +178,19 @@ def test_thirty_days_of_a_bad_clock() -> None:
     def read() -> int:
         return wall + chance.randrange(-2_000_000, 2_000_000)
 
-    told: list[int] = []
+    sent: list[int] = []
     ticker = Ticker(Steady(), 1.0, read)  # type: ignore[arg-type]
-    told.append(ticker.now() // SECOND)
-    loop = LeanLoopingCall(lambda: told.append(ticker.instant() // SECOND))
+    sent.append(ticker.now() // SECOND)
+    loop = LeanLoopingCall(lambda: sent.append(ticker.instant() // SECOND))
     loop.clock = ticker  # type: ignore[assignment]
     loop.start(1, now=False)
     rate = 1.0
     days = 30 * 86_400
-    while len(told) < days:
+    while len(sent) < days:
         delay, call = waiting.pop()
-        if len(told) % 1000 == 0:
+        if len(sent) % 1000 == 0:
             rate = 1 + chance.uniform(-0.0005, 0.0005)
         # The reactor is late by up to 2 ms.
         wall += round((delay + chance.random() * 0.002) * rate * SECOND)
         call()  # type: ignore[operator]
-    assert {b - a for a, b in pairwise(told)} == {1}
+    assert {b - a for a, b in pairwise(sent)} == {1}

@@ -1,6 +1,6 @@
 """
-Prompt writes against the real reactors: Twisted's own tests of its transports,
-with ours in the place of its own, and what is ours to promise.
+Immediate writes on the real reactors: Twisted's own tests of its transports, run with
+C{ImmediateWrites}, and tests of what C{ImmediateWrites} adds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from processes import need_module
 
-# Twisted's tests want it.
+# Twisted's tests need it.
 need_module("hamcrest")
 
 from reactors import on_each_reactor
@@ -42,7 +42,7 @@ pytestmark = [
 @pytest.fixture(autouse=True, scope="module")
 def garbage() -> Iterator[None]:
     """
-    Collect them while they are forgiven.
+    Collect garbage while its warnings are ignored.
     """
     yield
     gc.collect()
@@ -50,36 +50,37 @@ def garbage() -> Iterator[None]:
 
 class Server(ImmediateWrites, tcp.Server):
     """
-    What listens, with prompt writes.
+    A server transport with immediate writes.
     """
 
 
 class Client(ImmediateWrites, tcp.Client):
     """
-    What connects, with prompt writes: most of Twisted's tests write from there.
+    A client transport with immediate writes: most of Twisted's tests write on the
+    client's side.
     """
 
 
 class UNIXServer(ImmediateWrites, unix.Server):
     """
-    What listens on a UNIX socket, with prompt writes.
+    A server transport for UNIX sockets with immediate writes.
     """
 
 
 class UNIXClient(ImmediateWrites, unix.Client):
     """
-    What connects to one, with prompt writes.
+    A client transport for UNIX sockets with immediate writes.
     """
 
 
 class ImmediateServers:
     """
-    To be mixed into a builder of tests: what listens has prompt writes.
+    A mixin for Twisted's test builders: server transports have immediate writes.
     """
 
     def setUp(self: Any) -> None:
         """
-        Put ours in the place of Twisted's.
+        Replace Twisted's transports.
         """
         super().setUp()  # type: ignore[misc]
         self.patch(tcp.Port, "transport", Server)
@@ -88,20 +89,21 @@ class ImmediateServers:
 
 class ImmediateBoth(ImmediateServers):
     """
-    The same, and for what connects as well.
+    A mixin for Twisted's test builders: server and client transports have immediate
+    writes.
     """
 
     def setUp(self: Any) -> None:
         """
-        Put ours in the place of Twisted's.
+        Replace Twisted's transports.
         """
         super().setUp()
         self.patch(tcp, "Client", Client)
         self.patch(unix, "Client", UNIXClient)
 
 
-# Of those left out, the clients of AbortConnectionTests count on it that what is
-# written before an abort in the same turn is not sent. Ours is.
+# AbortConnectionTests is not run with ImmediateBoth: its clients expect that data
+# written before an abort in the same iteration is not sent. Immediate writes send it.
 BUILDERS = [
     (ImmediateBoth, test_tcp.TCP4ClientTestsBuilder),
     (ImmediateServers, test_tcp.TCPPortTestsBuilder),
@@ -127,12 +129,12 @@ class AnyProtocol(Protocol):
 
 class OnARealReactor(ReactorBuilder, SynchronousTestCase):
     """
-    What we promise, on each reactor that there is.
+    Tests of immediate writes for each installed reactor.
     """
 
     def serve(self, protocol: Any) -> tuple[Any, socket.socket]:
         """
-        Listen with prompt writes, and connect a plain socket.
+        Listen with immediate writes, and connect a plain socket.
         """
         reactor = self.buildReactor()
         endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
@@ -143,9 +145,9 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         self.addCleanup(client.close)
         return reactor, client
 
-    def test_sentBeforeTheReactorTurns(self) -> None:
+    def test_sentBeforeWriteReturns(self) -> None:
         """
-        What is written has been sent when C{write} returns.
+        The data has been sent when C{write} returns.
         """
         seen: list[bytes] = []
 
@@ -161,8 +163,8 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
 
     def test_everythingArrivesInOrder(self) -> None:
         """
-        Writes that the kernel takes in part, or not at all, arrive whole and in
-        order, and C{loseConnection} comes after them.
+        If the kernel accepts writes in part, or not at all, all data still arrives in
+        order, and C{loseConnection} takes effect after it.
         """
         pieces = [bytes([number]) * 100_000 for number in range(100)]
 
@@ -186,8 +188,8 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
 
     def test_resetInsideWrite(self) -> None:
         """
-        A connection whose reset is noticed by a write is lost by the reactor,
-        not from inside the write.
+        If a write detects a reset, the reactor loses the connection later, not inside
+        the write.
         """
         events: list[str] = []
 
@@ -212,7 +214,7 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
 
     def test_halfClosed(self) -> None:
         """
-        A peer that has closed its sending half is written to promptly, too.
+        Writes to a peer that has closed its sending half are immediate, too.
         """
         seen: list[bytes] = []
 
@@ -235,8 +237,8 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
 
     def test_unixWithDescriptors(self) -> None:
         """
-        On a UNIX socket, a descriptor that waits to be sent goes before what is
-        written after it.
+        On a UNIX socket, a queued descriptor is sent before data that is written after
+        it.
         """
         path = self.mktemp()
         reactor = self.buildReactor()

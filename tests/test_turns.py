@@ -1,5 +1,5 @@
 """
-Which lines each client gets, whatever clients and time do: a Hypothesis state machine.
+A Hypothesis state machine that checks which lines each client gets.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ class Turns(RuleBasedStateMachine):
     @ivar present: the connected clients in order of arrival, without those that
         C{disconnectAll} has disconnected.
     @ivar stopped: the connected clients that C{disconnectAll} has disconnected.
-    @ivar yielded: the half-closed clients that had to give way.
+    @ivar replaced: the half-closed clients that were disconnected, because another
+        client waited behind them.
     @ivar paused: the clients whose transport is full.
     @ivar highest: the latest time of the wall clock since it was last set back, in
         nanoseconds.
@@ -52,7 +53,7 @@ class Turns(RuleBasedStateMachine):
         self.fixture = ClockFixture.new(format="json", sequential=sequential)
         self.present: list[Client] = []
         self.stopped: list[Client] = []
-        self.yielded: list[Client] = []
+        self.replaced: list[Client] = []
         self.paused: list[Client] = []
         self.checked: dict[int, int] = {}
         self.excused: list[Client] = []
@@ -62,7 +63,7 @@ class Turns(RuleBasedStateMachine):
         """
         Return the clients that should not have been disconnected.
         """
-        return [each for each in self.present if each not in self.yielded]
+        return [each for each in self.present if each not in self.replaced]
 
     def served(self) -> list[Client]:
         """
@@ -70,13 +71,13 @@ class Turns(RuleBasedStateMachine):
         """
         return self.kept()[:1] if self.fixture.factory.turns.sequential else self.kept()
 
-    def make_way(self) -> None:
+    def disconnect_half_closed(self) -> None:
         """
-        Let half-closed clients with another one behind them give way.
+        Disconnect half-closed clients with another client behind them.
         """
         if self.fixture.factory.turns.sequential:
             before = self.kept()[:-1]
-            self.yielded += [each for each in before if each.protocol.halfClosed]
+            self.replaced += [each for each in before if each.protocol.halfClosed]
 
     def add(self) -> Client:
         """
@@ -84,7 +85,7 @@ class Turns(RuleBasedStateMachine):
         """
         client = self.fixture.connect()
         self.present.append(client)
-        self.make_way()
+        self.disconnect_half_closed()
         return client
 
     @rule(target=clients)
@@ -110,7 +111,7 @@ class Turns(RuleBasedStateMachine):
         A client closes its sending half.
         """
         client.halfClose()
-        self.make_way()
+        self.disconnect_half_closed()
 
     @rule(client=clients)
     def pause_or_resume(self, client: Client) -> None:
@@ -149,7 +150,7 @@ class Turns(RuleBasedStateMachine):
     @rule(milliseconds=strategies.integers(-400, 400))
     def slew(self, milliseconds: int) -> None:
         """
-        The wall clock is slewed, by less than a second in all.
+        The wall clock is slewed, by less than a second in total.
         """
         change = milliseconds * SECOND // 1000
         assume(self.fixture.wallClock() + change > self.highest - SECOND * 9 // 10)
@@ -158,7 +159,7 @@ class Turns(RuleBasedStateMachine):
     @rule(seconds=strategies.integers(-3600, 3600))
     def set_clock(self, seconds: int) -> None:
         """
-        The wall clock is set, and the ticker has the time to notice.
+        The wall clock is set, and the ticker has time to notice.
         """
         self.fixture.offset += seconds * SECOND
         if seconds < 0:
@@ -173,7 +174,7 @@ class Turns(RuleBasedStateMachine):
         """
         self.fixture.factory.disconnectAll()
         self.stopped += self.present
-        self.present, self.yielded = [], []
+        self.present, self.replaced = [], []
         self.fixture.factory.doStart()
 
     @invariant()
@@ -194,9 +195,10 @@ class Turns(RuleBasedStateMachine):
             self.checked[id(client)] = len(lines)
 
     @invariant()
-    def lines_only_for_the_served(self) -> None:
+    def lines_only_for_served_clients(self) -> None:
         """
-        Each client that is served and reads has got a line, and no waiting one has.
+        Each client that is served and reads has received a line, and no waiting client
+        has.
         """
         served = self.served()
         for client in self.kept():
@@ -208,10 +210,11 @@ class Turns(RuleBasedStateMachine):
     @invariant()
     def disconnected_for_a_reason(self) -> None:
         """
-        Clients are disconnected because the service stops, or to give way.
+        The server disconnects a client only when the service stops, or if it is
+        half-closed and another client waits behind it.
         """
         for client in self.present:
-            assert client.closed == (client in self.yielded)
+            assert client.closed == (client in self.replaced)
         for client in self.stopped:
             assert client.closed
 

@@ -1,9 +1,8 @@
 """
-The tutorial tells the truth: each command in its text is run as it stands there, and
-what it prints is compared with what the text shows.
+Run each command of the tutorial as the text shows it, and compare the output with the
+text.
 
-Times, ports and addresses may differ, nothing else. A free port takes the place of
-8080.
+Times, ports and addresses may differ, nothing else. A free port replaces 8080.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ BLOCK = re.compile(
     r"^\.\. code-block:: console\n   :name: (.*)\n\n((?:   .*\n|\n)+)", re.M
 )
 
-#: Where a program that was just started tells that it listens.
+#: Finds the line in which a program logs or prints that it listens.
 LISTENING = r"Serving on|Starting factory"
 
 
@@ -52,7 +51,7 @@ class Shown:
 
 def normalized(text: str) -> list[str]:
     """
-    Split output into lines, without what differs from run to run.
+    Split output into lines, without the parts that differ between runs.
     """
     for pattern, name in [
         (r"\d\d:\d\d:\d\d", "TIME"),
@@ -106,7 +105,7 @@ class Tutorial:
 
     def edit(self, name: str | Path, old: str, new: str, required: bool = True) -> None:
         """
-        Change a program, as the text tells the reader to.
+        Change a program, as the text instructs the reader to.
         """
         program = self.path / name
         text = program.read_text()
@@ -166,7 +165,7 @@ class Tutorial:
 
     def output(self, command: str, under: str = ".", status: int = 0) -> list[str]:
         """
-        Run a command to its end, and give its output.
+        Run a command to its end, and return its output.
         """
         with self.start(command, under) as program:
             text = b"".join(program.rest()).decode()
@@ -194,7 +193,7 @@ def expect(program: Program, block: str) -> None:
 
 def without_repeats(lines: list[str]) -> list[str]:
     """
-    Leave out each line that is the same as the line before.
+    Remove each line that is the same as the line before.
     """
     return [line for i, line in enumerate(lines) if lines[i - 1 : i] != [line]]
 
@@ -222,7 +221,7 @@ def test_program(program: Path) -> None:
 
 def test_every_block_is_tested() -> None:
     """
-    The text shows no session that no test here asks for.
+    Each session in the text is tested by a test here.
     """
     assert TEXT.count("code-block:: console") == len(shown()) + 1  # the installation
     tests = Path(__file__).read_text()
@@ -254,7 +253,8 @@ def test_step_2(tutorial: Tutorial) -> None:
 
 def test_step_3(tutorial: Tutorial) -> None:
     """
-    The program listens where the command line says, and a port in use is an error.
+    The program listens on the address of its command line, and a port in use is an
+    error.
     """
     with tutorial.start(shown()["step3-tcp"].commands[0]) as server:
         expect(server, "step3-tcp")
@@ -267,6 +267,8 @@ def test_step_3(tutorial: Tutorial) -> None:
     with socket.create_server(("127.0.0.1", tutorial.port)):
         output = tutorial.output(command, status=1)
     assert output == shown()["step3-error"].output
+    output = tutorial.output(command.rpartition(" ")[0], status=1)
+    assert output == ["usage: step3_endpoint.py ENDPOINT"]
 
 
 def test_step_4(tutorial: Tutorial) -> None:
@@ -283,7 +285,7 @@ def test_step_4(tutorial: Tutorial) -> None:
 @pytest.mark.parametrize("block", ["step5-naive", "step5-repaired"])
 def test_step_5(tutorial: Tutorial, block: str) -> None:
     """
-    The simulation prints exactly what the text shows.
+    The simulation prints exactly the lines in the text.
     """
     (command,) = shown()[block].commands
     with tutorial.start(command) as program:
@@ -377,7 +379,7 @@ def test_step_9_wrong_endpoint(tutorial: Tutorial) -> None:
 
 def test_step_9_installed(tutorial: Tutorial) -> None:
     """
-    The project can be installed, and has its plugin then.
+    The project can be installed, and Twisted then finds its plugin.
     """
     installed = tutorial.path / "installed"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target"]
@@ -392,7 +394,7 @@ def test_step_9_installed(tutorial: Tutorial) -> None:
 
 def test_step_10(tutorial: Tutorial) -> None:
     """
-    A program of one's own builds on the package.
+    A program that uses the package serves the time.
     """
     command = shown()["step10-server"].commands[-1].replace("docs/tutorial/", "")
     with tutorial.start(command) as server:

@@ -78,8 +78,8 @@ def shown(terminal: Terminal, row: int, count: int) -> list[bytes]:
 @contextmanager
 def misbehaving(*chunks: bytes, every: float = 0) -> Iterator[str]:
     """
-    Run a server that sends these chunks to each client, and give its address. With
-    C{every}, it repeats the last chunk after so many seconds, for ever.
+    Run a server that sends these chunks to each client, and return its address. With
+    C{every}, it repeats the last chunk at this interval, in seconds.
     """
     stopped = threading.Event()
     clients: list[socket.socket] = []
@@ -313,8 +313,8 @@ def test_window_closed() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_exit_while_the_terminal_accepts_nothing(number: int) -> None:
     """
-    The wall exits even while it waits for its terminal, and writes nothing after it has
-    restored the terminal.
+    The wall exits even if its terminal accepts no output, and writes nothing after it
+    has restored the terminal.
     """
     with Server() as server:
         clocks = [f"Clock{count}=:{server.port}" for count in range(60)]
@@ -388,8 +388,8 @@ def test_window_shrinks() -> None:
 
 def test_few_rows() -> None:
     """
-    In a window with too few rows, a clock that is down is shown before the live ones.
-    It says so in a narrow window, too.
+    In a narrow window with too few rows, a clock that is down is shown before the live
+    ones, with its state. The hidden clocks are counted.
     """
     with Server() as server, socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -457,7 +457,7 @@ def test_dumb_terminal() -> None:
 
 def test_output_closed() -> None:
     """
-    The wall exits with status 0 when nothing reads its output any more.
+    If the reader of its output closes it, the wall exits with status 0.
     """
     with Server() as server:
         script = f"{WALL} Here=:{server.port} | head -n 1; echo ${{PIPESTATUS[0]}}"

@@ -2,6 +2,6 @@
 C{clock-check}: read clocks for a while, and report what is wrong with their streams.
 
 Each clock has a L{Judge<clock.check.judge.Judge>}. It observes the clock's
-L{Stream<clock.reading.stream.Stream>}, and counts what is repeated, skipped, lost, late
-or disconnected.
+L{Stream<clock.reading.stream.Stream>}, and counts lines that are repeated, skipped,
+lost or late, and connections that are lost.
 """

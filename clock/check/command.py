@@ -25,7 +25,7 @@ NAME = "clock-check"
 
 async def check(reactor: Any, options: Options) -> int:
     """
-    Read the clocks, and report. A signal reports at once, and exits.
+    Read the clocks, and report. On a signal, report at once and exit.
 
     @param reactor: the reactor that connects, and its steady time.
     @param options: the parsed options.

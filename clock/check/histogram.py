@@ -9,7 +9,7 @@ from collections import Counter
 from typing import NamedTuple
 
 #: The precision of times: a limit in seconds, and the steps per second below it.
-#: Rounding limits the memory, however much a server sends.
+#: Rounding limits the memory, however many lines a server sends.
 PRECISION = ((1, 100_000), (100, 1_000), (100_000, 1))
 
 

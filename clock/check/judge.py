@@ -4,11 +4,11 @@ Judge whether a stream is whole.
 The time that a line shows says which interval the line is for
 (L{SequenceChecker<clock.check.sequence.SequenceChecker>}). A second line for the same
 interval is a repeat. An interval without a line is skipped. Lines in JSON also have the
-number of their tick. A missing number is a line that was lost, or that the server did
-not send because this client was not reading. If intervals are skipped and no number is
+number of their tick. If a number is missing, its line was lost, or the server did not
+send it because this client was not reading. If intervals are skipped and no number is
 missing, the server did not run.
 
-Each connection is judged by itself: the first line of a new connection shows the
+Each connection is judged independently: the first line of a new connection shows the
 current time, which the previous connection may have shown already. The time without a
 line is measured across connections.
 """
@@ -26,7 +26,7 @@ from clock.reading.timestamps import SECOND
 
 class Verdict(NamedTuple):
     """
-    What was found on one stream.
+    The result of checking one stream.
 
     @ivar name: the clock's name.
     @ivar reached: whether a connection was made.
@@ -65,7 +65,7 @@ class Verdict(NamedTuple):
 
 class Judge:
     """
-    An L{Observer<clock.reading.stream.Observer>} that counts what is wrong.
+    An L{Observer<clock.reading.stream.Observer>} that counts the faults of a stream.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Judge:
         """
         Judge the stream up to now.
 
-        @return: what was found.
+        @return: the verdict.
         """
         silence = self._longestSilence(self._seconds())
         return Verdict(

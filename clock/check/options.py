@@ -25,8 +25,9 @@ class Options(CommandOptions):
         "Reads clock servers for a while, and reports what is wrong with their "
         "streams: lines that are repeated, skipped, lost or late, and connections that "
         "are lost. An ADDRESS is HOST:PORT or a Twisted client endpoint. The exit "
-        "status is 0 if every stream is whole, 1 if one is not, and 2 if a server "
-        "cannot be reached. Ctrl-C reports at once, with exit status 130."
+        "status is 0 if every stream is whole, 1 if a stream is not, and 2 if a server "
+        "cannot be reached. Ctrl-C ends the check early and prints the report; the "
+        "exit status is then 130."
     )
     examples = (
         ("localhost:8080", "read for 10 seconds"),

@@ -21,7 +21,7 @@ ERASE_LINE = b"\r\x1b[2K"
 def showProgress(reactor: IReactorTime, seconds: float) -> Callable[[], None]:
     """
     Show a progress bar on standard error, if that is a terminal and rich is installed.
-    If the terminal cannot be written to, the bar stops, and the check goes on.
+    If a write to the terminal fails, the bar stops, and the check continues.
 
     @param reactor: the reactor's time.
     @param seconds: seconds until the end.
@@ -41,7 +41,7 @@ def showProgress(reactor: IReactorTime, seconds: float) -> Callable[[], None]:
         BarColumn(),
         TextColumn("{task.completed:.0f} of {task.total:g} s"),
         console=console,
-        # rich would draw from a thread of its own.
+        # Otherwise rich draws in another thread.
         auto_refresh=False,
         redirect_stdout=False,
         redirect_stderr=False,
@@ -55,12 +55,12 @@ def showProgress(reactor: IReactorTime, seconds: float) -> Callable[[], None]:
     def remove() -> None:
         if loop.running:
             loop.stop()
-        # A signal may arrive while rich writes, and rich would only buffer this.
+        # Not through rich: if a signal arrives while rich writes, it would buffer this.
         with suppress(OSError):
             os.write(console.file.fileno(), ERASE_LINE)
 
     progress.start()
-    # rich hides the cursor. The shell would have none after Ctrl-Z.
+    # rich hides the cursor. It would stay hidden in the shell after Ctrl-Z.
     console.show_cursor(True)
     loop = LoopingCall(update)
     loop.clock = reactor

@@ -11,8 +11,8 @@ from clock._text import printable
 from clock.check.histogram import Percentiles
 from clock.check.judge import Verdict
 
-#: The exit status if every stream is whole, if one is not, and if a server could not be
-#: reached.
+#: The exit statuses if every stream is whole, if a stream is not whole, and if a server
+#: could not be reached.
 WHOLE, NOT_WHOLE, NOT_REACHED = 0, 1, 2
 
 _COLUMNS = (
@@ -27,7 +27,7 @@ def exitStatus(verdicts: Sequence[Verdict]) -> int:
 
     @param verdicts: the verdicts on all streams.
 
-    @return: that of the worst stream.
+    @return: the exit status for the worst stream.
     """
     if not all(each.reached for each in verdicts):
         return NOT_REACHED

@@ -1,5 +1,5 @@
 """
-Check that the lines of one connection are for one interval after the other.
+Check that each line of a connection is for the interval after that of the last line.
 
 Intervals are numbered as on the server: their boundaries are whole multiples of the
 interval since 1970. The server sends a line at each boundary, but the format of the
@@ -7,9 +7,9 @@ line may be too coarse to show which boundary that is. With an interval of 0.5 s
 line C{1} in whole seconds is for the boundary at 1.0 s or the one at 1.5 s.
 
 The checker therefore keeps the range of boundaries that the last line may be for. The
-next line should be for one boundary later. The new range is what the old range, moved
-by one, has in common with the range that the line itself shows. If they have nothing in
-common, intervals were skipped or repeated.
+next line should be for the boundary after it. So the checker moves the old range by
+one, and intersects it with the range of boundaries that the new line may be for. If the
+intersection is empty, intervals were skipped or repeated.
 
 The first line of a connection is sent between two boundaries. It counts as the line for
 the boundary before it.
@@ -26,8 +26,9 @@ class Transition(NamedTuple):
     """
     The step from one line to the next.
 
-    @ivar intervals: number of intervals from one line to the next. It is 1 if all is
-        well, more if intervals were skipped, and 0 or less if an interval was repeated.
+    @ivar intervals: number of intervals from one line to the next: 1 if no interval was
+        skipped or repeated, more if intervals were skipped, and 0 or less if an
+        interval was repeated.
     @ivar lost: number of ticks whose numbers are missing between the two lines; C{None}
         if they have no numbers.
     @ivar lateness: nanoseconds from the instant that the line is for to its arrival;
@@ -67,8 +68,8 @@ class SequenceChecker:
             second.
         """
         isFirstLine = self._offset is None
-        # The local wall clock may be set meanwhile, so a time of day is compared with
-        # what the server's clock should show by now.
+        # A time of day is compared with the expected time of the server's clock: the
+        # local wall clock may have been set since the last line.
         near = arrived if self._offset is None else now + self._offset
         reading = findTime(text, near)
         if reading is None:
@@ -96,8 +97,8 @@ class SequenceChecker:
 
     def _advance(self, first: int, last: int) -> int:
         """
-        Advance to a line that may be for any boundary from C{first} to C{last}, by one
-        interval if possible. Return the number of intervals.
+        Advance by one interval if possible, to a line that may be for any boundary from
+        C{first} to C{last}. Return the number of intervals.
         """
         if first > self._last + 1:
             intervals = first - self._last

@@ -1,6 +1,6 @@
 """
-Read a clock: connect and reconnect, split what arrives into lines, and find the time in
-a line.
+Read a clock: connect and reconnect, split the received bytes into lines, and find the
+time in a line.
 
 L{clock.wall} and L{clock.check} build on this. Each clock has a
 L{Stream<clock.reading.stream.Stream>} of its own, and each stream reports to one

@@ -1,5 +1,5 @@
 """
-Split a stream of bytes into lines, whatever the bytes are.
+Split a stream of any bytes into lines.
 
 TCP preserves no boundaries: one chunk may hold a part of a line, or several lines. A
 server may never send a newline, so a line that grows too long is truncated.
@@ -29,7 +29,7 @@ class Line(NamedTuple):
 
 class LineSplitter:
     """
-    Split what arrives on one connection into lines.
+    Split the bytes of one connection into lines.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class LineSplitter:
 
     def finish(self) -> Iterator[Line]:
         """
-        Flush the buffer, because the connection is lost.
+        Flush the buffer after the connection is lost.
 
         @return: the unfinished last line, truncated; nothing if there is none.
         """

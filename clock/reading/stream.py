@@ -1,9 +1,9 @@
 """
 The stream of lines of one clock, over one connection after another.
 
-A connection that is lost, or refused, is made again after a delay that grows with each
-failure. Keepalive finds a server that has died. A server that sends more than any real
-clock is read slowly, so that it takes no CPU time from the others.
+If a connection is lost or refused, the stream connects again, after a delay that grows
+with each failure. Keepalive detects a server that has vanished. A server that sends
+more than any real clock is read slowly, so that it does not delay the others.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ MIN_RETRY, MAX_RETRY = 0.5, 15.0
 #: this much.
 READ_SIZE = 4096
 
-#: The number of bytes that a read counts as, at least: a read costs CPU time, however
-#: few bytes it returns.
+#: The minimum number of bytes that a read counts as. A read costs CPU time even if it
+#: returns few bytes.
 MIN_READ = 64
 
 #: Seconds to read nothing after L{READ_SIZE} bytes.
@@ -54,29 +54,29 @@ STALL_TIMEOUT = 30.0
 
 class Observer(Protocol):
     """
-    The receiver of what happens on a stream.
+    The receiver of a stream's events.
     """
 
     def connecting(self) -> None:
         """
-        An attempt to connect has begun.
+        Called when an attempt to connect begins.
         """
 
     def connected(self) -> None:
         """
-        The attempt has succeeded. Over TLS, the handshake is done.
+        Called when the attempt has succeeded; over TLS, after the handshake.
         """
 
     def lineReceived(self, line: Line) -> None:
         """
-        A line has arrived.
+        Called when a line has arrived.
 
         @param line: the line.
         """
 
     def disconnected(self, reason: str, retryIn: float) -> None:
         """
-        The attempt has failed, or the connection is lost.
+        Called when the attempt has failed, or the connection is lost.
 
         @param reason: the reason, on one line.
         @param retryIn: seconds until the next attempt.
@@ -102,10 +102,10 @@ class ReadingProtocol(StreamProtocol):
 
     def connectionMade(self) -> None:
         """
-        Set the socket options that find a server that has died.
+        Set the socket options that detect a server that has vanished.
         """
         connection: Any = self.transport
-        # A TLS transport wraps the connection's own.
+        # A TLS transport wraps the transport of the connection.
         connection = getattr(connection, "transport", connection)
         connection.bufferSize = READ_SIZE
         if hasattr(connection, "socket"):
@@ -115,7 +115,7 @@ class ReadingProtocol(StreamProtocol):
 
     def handshakeCompleted(self) -> None:
         """
-        Report the connection: over TLS it is usable from now on.
+        Report the connection after the TLS handshake.
         """
         self._stream.observer.connected()
 
@@ -129,7 +129,7 @@ class ReadingProtocol(StreamProtocol):
         if now - self._countedFrom >= READ_PAUSE:
             self._countedFrom, self._bytesRead = now, 0
         self._bytesRead += max(len(data), MIN_READ)
-        # TLS delivers what it had read before it was paused.
+        # After a pause, TLS still delivers what it has read before.
         if self._bytesRead >= READ_SIZE and self._resumeCall is None:
             cast(IPushProducer, self.transport).pauseProducing()
             # One TLS record may hold more than READ_SIZE.
@@ -175,7 +175,7 @@ class Stream(ClientService):
     """
     The lines of one clock, over one connection after another.
 
-    @ivar observer: the receiver of what happens.
+    @ivar observer: the receiver of the events.
     @ivar reactor: the reactor's time.
     """
 
@@ -187,7 +187,7 @@ class Stream(ClientService):
     ) -> None:
         """
         @param endpoint: the endpoint to connect with.
-        @param observer: the receiver of what happens.
+        @param observer: the receiver of the events.
         @param reactor: the reactor's time.
         """
         self.observer = observer
@@ -204,8 +204,8 @@ class Stream(ClientService):
 
     def lineReceived(self, line: Line) -> None:
         """
-        Report a line. After a whole line, the server counts as one that works, and the
-        retry delay starts from its minimum.
+        Report a line. A whole line shows that the server works, so the next retry delay
+        is the minimum.
 
         @param line: the line.
         """
@@ -215,16 +215,16 @@ class Stream(ClientService):
 
     def connectionFailed(self, reason: Failure) -> None:
         """
-        Note why an attempt failed, or why the connection was lost. The observer is told
-        as soon as the retry delay is known.
+        Note why an attempt failed, or why the connection was lost. This is reported as
+        soon as the retry delay is known.
 
         @param reason: the reason.
         """
         self._reason = connectionError(reason.value)
 
     def _retryDelay(self, _: int) -> float:
-        # ClientService resets its own count at each connection, so it would retry every
-        # second behind a proxy that accepts while its servers are down.
+        # ClientService resets its own count at each connection. It would retry every
+        # second at a proxy that accepts connections while its servers are down.
         self._failures += 1
         delay: float = self._backoff(self._failures)
         self.observer.disconnected(self._reason, delay)

@@ -83,7 +83,7 @@ def startStreams(
     @param targets: the clocks.
     @param observers: an observer for each clock, in the same order.
 
-    @raise ValueError: if an address is not valid. No clock is connected to then.
+    @raise ValueError: if an address is not valid. Then no connection is made.
     """
     endpoints = [target.endpoint(reactor) for target in targets]
     # A host name that does not resolve occupies a thread until the resolver times out.

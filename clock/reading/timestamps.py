@@ -3,8 +3,8 @@ Find the time in a line: the instant it shows, and the number of its tick.
 
 A time of day, such as C{19:03:13}, names neither the day nor the time zone. Days, and
 the offsets of time zones, are whole multiples of 15 minutes. A time of day therefore
-stands for one instant in every 15 minutes, and the one nearest to the line's arrival is
-taken.
+stands for one instant in every 15 minutes. The one nearest to the line's arrival is
+used.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ def findTime(text: str, near: int) -> Reading | None:
 
     @param text: the line: seconds since 1970, RFC 3339, an object as sent with
         C{--format json}, or any text that contains a time of day with seconds.
-    @param near: the instant that a time of day has to be nearest to, in nanoseconds
-        since 1970: the line's arrival, for example.
+    @param near: the expected instant, in nanoseconds since 1970, such as the line's
+        arrival. Of the instants that a time of day may stand for, the nearest one is
+        used.
 
     @return: the time, or C{None} if the line does not show the second.
     """

@@ -71,7 +71,7 @@ class ClientTestCase(SynchronousTestCase):
 
     def connect(self, data: bytes) -> None:
         """
-        Let the latest attempt to connect succeed, and these bytes arrive.
+        Let the latest attempt to connect succeed, and deliver these bytes.
         """
         factory: Any = self.reactor.tcpClients[-1][2]
         protocol = factory.buildProtocol(None)
@@ -80,7 +80,7 @@ class ClientTestCase(SynchronousTestCase):
 
     def assertExits(self, number: int) -> None:
         """
-        Send a signal. Assert that the process exits with the status for that.
+        Send a signal. Assert that the process exits with the status for it.
         """
         error = self.assertRaises(ExitError, self.signals[number], number, None)
         self.assertEqual(error.status, 128 + number)

@@ -71,7 +71,7 @@ class Client:
     @property
     def received(self) -> bytes:
         """
-        All bytes that the client was sent.
+        All bytes that were sent to the client.
         """
         received: bytes = self.transport.value()
         return received
@@ -97,7 +97,7 @@ class Client:
 
     def lines(self) -> list[dict[str, Any]]:
         """
-        Parse all lines that the client was sent as JSON.
+        Parse all lines that were sent to the client as JSON.
         """
         return [json.loads(line) for line in self.received.splitlines()]
 
@@ -146,7 +146,7 @@ class ClockFixture:
 
     def connect(self, *, tls: bool = False) -> Client:
         """
-        Connect one more client; with C{tls}, its handshake is still to come.
+        Connect one more client. With C{tls}, its handshake is not done yet.
         """
         address = IPv4Address("TCP", "192.0.2.1", 40_000 + len(self.clients))
         protocol = self.factory.buildProtocol(address)
@@ -161,7 +161,7 @@ class ClockFixture:
 
     def connectMany(self, count: int) -> list[Client]:
         """
-        Connect so many clients, one after another.
+        Connect some clients, one after another.
         """
         return [self.connect() for _ in range(count)]
 

@@ -25,12 +25,12 @@ from clock.addresses import addressText, clientEndpoint
 
 class AddressTests(SynchronousTestCase):
     """
-    Addresses as people write them.
+    Addresses in their usual notation.
     """
 
     def test_hostAndPort(self) -> None:
         """
-        C{host:port} is split at the right colon; no host is this machine.
+        C{host:port} is split at the last colon. Without a host, it is this machine.
         """
         for text, shown in [
             ("example.com:80", "example.com:80"),
@@ -45,7 +45,7 @@ class AddressTests(SynchronousTestCase):
 
     def test_endpointStrings(self) -> None:
         """
-        Everything else is a Twisted endpoint.
+        Any other text is a Twisted endpoint.
         """
         reactor = MemoryReactorClock()
         for text, kind in [
@@ -56,7 +56,7 @@ class AddressTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        What is no address is refused with the reason.
+        Text that is not an address is refused with the reason.
         """
         long = "the path of a UNIX socket is longer than 107 bytes"
         port = "a port is a whole number from 1 to 65535"
@@ -77,7 +77,7 @@ class AddressTests(SynchronousTestCase):
 
     def test_noReason(self) -> None:
         """
-        Where a parser gives no reason, there is at least a name for it.
+        If a parser's exception has no text, the error has its name.
         """
 
         def fail(*_: object) -> None:
@@ -89,7 +89,7 @@ class AddressTests(SynchronousTestCase):
 
     def test_withoutTLS(self) -> None:
         """
-        Where Twisted finds no OpenSSL, what to install is said.
+        If OpenSSL is not installed, the error says what to install.
         """
 
         def fail(*_: object) -> None:
@@ -109,7 +109,7 @@ class AddressTests(SynchronousTestCase):
 
     def test_addresses(self) -> None:
         """
-        Addresses are written as they would be typed.
+        Addresses are written in the notation of the command line.
         """
         for where, text in [
             (IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),

@@ -30,7 +30,7 @@ class OptionsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Be called C{clock-check}.
+        Set the name of the command.
         """
         self.patch(sys, "argv", ["/somewhere/bin/clock-check"])
 
@@ -138,7 +138,7 @@ class CommandTests(ClientTestCase):
 
     def test_interrupted(self) -> None:
         """
-        Ctrl-C reports what was found so far.
+        Ctrl-C reports what was measured so far.
         """
         self.check("--json")
         self.reactor.advance(3)
@@ -148,7 +148,8 @@ class CommandTests(ClientTestCase):
 
     def test_outputClosed(self) -> None:
         """
-        If nothing reads the report, the exit status is still that of the check.
+        If the reader of the report closes it, the exit status is still that of the
+        check.
         """
 
         def writeBytes(data: bytes) -> None:
@@ -246,8 +247,8 @@ class ProgressTests(ClientTestCase):
 
     def test_bar(self) -> None:
         """
-        The bar shows the seconds that have passed, and leaves the cursor visible. It is
-        erased in the end, and leaves no delayed call.
+        The bar shows the seconds that have passed, and keeps the cursor visible. At the
+        end it is erased, and no delayed call is left.
         """
         self.reactor.advance(100)
         remove = showProgress(self.reactor, 10)
@@ -262,7 +263,7 @@ class ProgressTests(ClientTestCase):
 
     def test_brokenTerminal(self) -> None:
         """
-        A terminal that cannot be written to stops the bar, and nothing else.
+        If writing to the terminal fails, the bar stops, and the check continues.
         """
 
         def write(descriptor: int, data: bytes) -> int:

@@ -58,7 +58,7 @@ class FakeServer:
 
     def run(self, seconds: int) -> None:
         """
-        Send each second on time, for so many seconds.
+        Send each second on time, for some seconds.
         """
         for _ in range(seconds):
             self.advance(1 - self.clock.seconds() % 1)
@@ -67,7 +67,7 @@ class FakeServer:
 
 class JudgeTests(SynchronousTestCase):
     """
-    What a judge finds.
+    The verdicts of a judge.
     """
 
     def assertVerdict(self, server: FakeServer, **expected: object) -> Verdict:
@@ -158,8 +158,8 @@ class JudgeTests(SynchronousTestCase):
 
     def test_lost(self) -> None:
         """
-        A tick number that is missing is a lost line. A second that is missing without
-        one is only skipped.
+        A missing tick number is a lost line. If a second is missing but no number is,
+        the second is only skipped.
         """
         server = self.start(format="json")
         server.send(1, tick=1)
@@ -180,8 +180,8 @@ class JudgeTests(SynchronousTestCase):
 
     def test_interval(self) -> None:
         """
-        With another interval, lines are judged by its boundaries. The first line may
-        come between them.
+        With another interval, lines are judged by its boundaries. The first line may be
+        sent between them.
         """
         server = FakeServer(interval=60, maxGap=150)
         server.judge.connected()
@@ -210,7 +210,7 @@ class JudgeTests(SynchronousTestCase):
 
     def test_noLines(self) -> None:
         """
-        A stream without lines is not whole, however short the check is.
+        A stream without lines is not whole, even if the check is short.
         """
         server = FakeServer()
         server.judge.connected()
@@ -228,8 +228,8 @@ class JudgeTests(SynchronousTestCase):
 
     def test_disconnects(self) -> None:
         """
-        A lost connection is counted, with its reason. The next connection is judged by
-        itself, but the time without a line goes on.
+        A lost connection is counted, with its reason. The next connection is judged
+        independently, but the time without a line continues.
         """
         server = self.start()
         server.run(1)
@@ -298,7 +298,7 @@ class ReportTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """
-        The table has a row for each stream. What is not printable is escaped.
+        The table has a row for each stream. Unprintable characters are escaped.
         """
         table = textReport([self.whole, self.broken, self.unreached])
         heading, whole, broken, unreached = table.splitlines()
@@ -320,7 +320,7 @@ class ReportTests(SynchronousTestCase):
 
     def test_json(self) -> None:
         """
-        JSON has everything that was found, by name.
+        JSON has all fields of the verdicts, by name.
         """
         report = json.loads(jsonReport([self.whole, self.unreached], 2.5))
         self.assertEqual((report["seconds"], report["whole"]), (2.5, False))

@@ -17,7 +17,7 @@ START = 1_700_000_100 * SECOND
 
 def nanoseconds(seconds: float) -> int:
     """
-    Return the instant so many seconds after the start.
+    Return the instant some seconds after the start.
     """
     return START + round(seconds * SECOND)
 
@@ -61,8 +61,7 @@ class SequenceCheckerTests(SynchronousTestCase):
 
     def test_everyInterval(self) -> None:
         """
-        In a whole stream each step is one interval, whatever the interval, the format
-        and the start.
+        In a whole stream each step is one interval, for any interval, format and start.
         """
         for interval in (0.01, 0.1, 1 / 3, 0.5, 0.7, 1, 1.5, 2.5, 7, 60, 3600):
             period = round(interval * SECOND)
@@ -84,8 +83,8 @@ class SequenceCheckerTests(SynchronousTestCase):
 
     def test_skip(self) -> None:
         """
-        A skipped boundary adds an interval. With a coarse format it may be found some
-        lines later.
+        A skipped boundary adds an interval. With a coarse format, the checker may
+        detect it some lines later.
         """
         for interval in (0.1, 0.5, 1, 1.5, 60):
             whole = [*range(1, 25), *range(26, 40), *range(77, 120)]

@@ -14,7 +14,8 @@ from twisted.internet import reactor as globalReactor
 from twisted.internet.defer import Deferred
 
 from clock import _client
-from clock._client import exitOnSignals, run, steadyReactor
+from clock._client import exitOnSignals, run
+from clock._reactor import steadyReactor
 from clock.tests.clientfixture import ClientTestCase, patchGlobalReactor
 
 
@@ -25,7 +26,7 @@ class SignalTests(ClientTestCase):
 
     def test_exit(self) -> None:
         """
-        A signal cleans up, and exits with the status that shells report.
+        A signal cleans up, and exits with 128 plus its number, as in shells.
         """
         cleaned: list[int] = []
         exitOnSignals(lambda: cleaned.append(1))
@@ -87,7 +88,7 @@ class RunTests(ClientTestCase):
 
     def test_untilSignal(self) -> None:
         """
-        A command without a result goes on until a signal.
+        A command without a result runs until a signal.
         """
 
         async def command(reactor: Any) -> None:

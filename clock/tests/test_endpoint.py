@@ -1,5 +1,6 @@
 """
-Tests for L{clock.endpoint}, without a real socket; C{tests/} has those with one.
+Tests for L{clock.endpoint} without a real socket. The tests in C{tests/} use real
+sockets.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Endpoint:
 
 class ImmediateEndpointTests(SynchronousTestCase):
     """
-    How ports are adapted.
+    Adapting ports.
     """
 
     def listen(self, port: IListeningPort, **keywords: Any) -> IListeningPort:
@@ -66,7 +67,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def test_tcp(self) -> None:
         """
-        The transports of a TCP port send at once, and are of its own kind.
+        The transports of a TCP port send at once, and are subclasses of the port's own.
         """
         port = tcp.Port(0, Factory(), reactor=MemoryReactorClock())
         self.listen(port)
@@ -76,7 +77,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def test_unix(self) -> None:
         """
-        So do those of a UNIX port.
+        The transports of a UNIX port send at once, too.
         """
         port = unix.Port(b"/x", Factory(), reactor=MemoryReactorClock())
         self.listen(port)
@@ -85,7 +86,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def test_other(self) -> None:
         """
-        Any other port is left as it is.
+        Any other port is not changed.
         """
         reactor = MemoryReactorClock()
         port = reactor.listenTCP(0, Factory())
@@ -94,7 +95,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def test_socketOptions(self) -> None:
         """
-        The options that the system takes are set on a TCP port, and on no other port.
+        The options that the system accepts are set on a TCP port, and on no other port.
         """
         options = [(1, 2, 3), (4, 5, 6), (7, 8, 9)]
         tcpPort = tcp.Port(0, Factory(), reactor=MemoryReactorClock())
@@ -132,8 +133,8 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def accepts(self, *crowds: int, **keywords: int) -> list[int]:
         """
-        Let crowds connect, each when the one before was accepted, and return how many
-        connections each turn accepted.
+        Let these numbers of clients connect, each after the last were accepted. Return
+        the number of connections accepted in each iteration of the reactor.
         """
         null = os.open(os.devnull, os.O_RDONLY)
         self.addCleanup(os.close, null)
@@ -168,8 +169,8 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def test_fewAccepts(self) -> None:
         """
-        However many connections wait, a port accepts only so many a turn, and hardly
-        fewer after a lull.
+        However many connections wait, a port accepts only some in one iteration of the
+        reactor, and hardly fewer after an iteration with few.
         """
         taken = self.accepts(1000, 1, 1, 2000)
         self.assertEqual(max(taken), MAX_ACCEPTS)
@@ -177,7 +178,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def test_fewerAccepts(self) -> None:
         """
-        It accepts fewer if asked to, from the first turn on.
+        With C{maxAccepts} it accepts fewer, from the first iteration on.
         """
         taken = self.accepts(200, 1, 200, maxAccepts=12)
         self.assertEqual(taken[0], 12)
@@ -185,7 +186,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def test_failure(self) -> None:
         """
-        A failure to listen is the wrapped endpoint's.
+        If the wrapped endpoint fails to listen, its failure is passed on.
         """
         error = CannotListenError("localhost", 80, "no")
         endpoint = ImmediateEndpoint(Endpoint(fail(error)))

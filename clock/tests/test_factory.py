@@ -14,12 +14,12 @@ from clock.tests.fixture import START, ClockFixture, capturedEvents
 
 class LineTests(SynchronousTestCase):
     """
-    The lines that clients are sent.
+    The lines that are sent to clients.
     """
 
     def test_renderedOnce(self) -> None:
         """
-        However many clients there are, a tick is rendered once.
+        A tick is rendered once for any number of clients.
         """
         fixture = ClockFixture.new()
         clients = fixture.connectMany(10)
@@ -38,8 +38,8 @@ class LineTests(SynchronousTestCase):
 
     def test_ticks(self) -> None:
         """
-        Ticks are numbered one by one, whatever time has passed between them, and have
-        the same number for each client.
+        Ticks are numbered one by one, after any pause, and have the same number for
+        each client.
         """
         fixture = ClockFixture.new(format="json")
         first = fixture.connect()
@@ -98,8 +98,8 @@ class LibraryTests(SynchronousTestCase):
 
     def test_limit(self) -> None:
         """
-        Whatever the endpoint, a client too many is disconnected without a line, and
-        keeps no other from a turn.
+        On any endpoint, a client above the limit is disconnected without a line, and
+        delays no other client.
         """
         fixture = ClockFixture.new(sequential=True)
         fixture.factory.limit.maxClients = 1
@@ -144,13 +144,13 @@ class LibraryTests(SynchronousTestCase):
 
 class LogTests(SynchronousTestCase):
     """
-    What is logged of the clients.
+    Log events about clients.
     """
 
     def events(self, *, verbose: bool) -> list[dict[str, object]]:
         """
-        Let two clients connect and one disconnect in sequential mode, and select the
-        fields that are ours.
+        Let two clients connect and one disconnect in sequential mode. Return the events
+        without the fields of Twisted's logger.
         """
         observer = capturedEvents(self)
         fixture = ClockFixture.new(sequential=True, verbose=verbose)
@@ -162,7 +162,7 @@ class LogTests(SynchronousTestCase):
 
     def test_quiet(self) -> None:
         """
-        By default nothing is logged of clients.
+        By default no client is logged.
         """
         self.assertEqual(self.events(verbose=False), [])
 
@@ -186,8 +186,8 @@ class LogTests(SynchronousTestCase):
 
     def test_handshake(self) -> None:
         """
-        A client has connected when its handshake is done. One that does not get so far
-        is not logged.
+        A client is logged as connected after its handshake. A client that disconnects
+        before is not logged.
         """
         events = capturedEvents(self)
         fixture = ClockFixture.new(verbose=True)

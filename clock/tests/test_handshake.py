@@ -22,7 +22,7 @@ from twisted.protocols.policies import WrappingFactory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides, implementer
 
-from clock._handshake import HeaderFirst, judgeHeaders, shakesHands
+from clock._handshake import HeaderFirst, hasHandshake, useHeaderFirst
 from clock.tests.fixture import capturedEvents
 
 HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
@@ -66,7 +66,7 @@ class Proxied:
         """
         factory = HAProxyWrappingFactory(Factory.forProtocol(protocol))
         # As with TLS below: a factory around it.
-        judgeHeaders(WrappingFactory(factory))
+        useHeaderFirst(WrappingFactory(factory))
         wrapper = factory.buildProtocol(None)
         assert isinstance(wrapper, HeaderFirst)
         transport = StringTransport()
@@ -113,7 +113,8 @@ class HeaderTests(SynchronousTestCase):
 
     def test_anyProtocol(self) -> None:
         """
-        A protocol that wants no notification is served as by Twisted's own wrapper.
+        A protocol that does not provide C{IHandshakeListener} is served as by Twisted's
+        own wrapper.
         """
         proxied = Proxied.new(Protocol)
         proxied.protocol.dataReceived(HEADER)
@@ -122,7 +123,7 @@ class HeaderTests(SynchronousTestCase):
     def test_twistedsOwn(self) -> None:
         """
         The private names of Twisted that are used here exist. Twisted's own wrapper,
-        which does not notify, is not mistaken for the TLS transport below it.
+        which does not notify, is distinguished from a TLS transport below it.
         """
         factory: IProtocolFactory = Factory.forProtocol(Protocol)
         wrapper = HAProxyWrappingFactory(factory).buildProtocol(None)
@@ -132,7 +133,7 @@ class HeaderTests(SynchronousTestCase):
         alsoProvides(transport, ISSLTransport)
         wrapper.makeConnection(transport)
         self.assertTrue(ISSLTransport.providedBy(wrapper))
-        self.assertFalse(shakesHands(wrapper))
-        self.assertTrue(shakesHands(transport))
-        self.assertFalse(shakesHands(StringTransport()))
-        self.assertTrue(shakesHands(HeaderFirst(None, Protocol())))  # type: ignore[arg-type]
+        self.assertFalse(hasHandshake(wrapper))
+        self.assertTrue(hasHandshake(transport))
+        self.assertFalse(hasHandshake(StringTransport()))
+        self.assertTrue(hasHandshake(HeaderFirst(None, Protocol())))  # type: ignore[arg-type]

@@ -29,20 +29,20 @@ from clock.tests.fixture import capturedEvents
 
 class Reactor:
     """
-    A reactor that calls at once, and can be stopped once.
+    A reactor that calls functions at once, and can be stopped once.
     """
 
     stopped = False
 
     def callFromThread(self, callable: object) -> None:
         """
-        Call it.
+        Call the function.
         """
         callable()  # type: ignore[operator]
 
     def stop(self) -> None:
         """
-        Note the end.
+        Record the stop.
         """
         if self.stopped:
             raise ReactorNotRunning
@@ -56,7 +56,7 @@ class HangUpTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Have the signal do what it does by default, on no terminal.
+        Set the default action of the signal. No descriptor is a terminal.
         """
         handler = signal.signal(signal.SIGHUP, signal.SIG_DFL)
         self.addCleanup(signal.signal, signal.SIGHUP, handler)
@@ -67,14 +67,14 @@ class HangUpTests(SynchronousTestCase):
 
     def observe(self, observer: ILogObserver) -> None:
         """
-        Log to an observer as well.
+        Add a log observer.
         """
         globalLogPublisher.addObserver(observer)
         self.addCleanup(globalLogPublisher.removeObserver, observer)
 
     def hangUp(self) -> list[str]:
         """
-        Send the signal, and tell what is logged.
+        Send the signal, and return the messages that are logged.
         """
         events = capturedEvents(self)
         os.kill(os.getpid(), signal.SIGHUP)
@@ -82,7 +82,7 @@ class HangUpTests(SynchronousTestCase):
 
     def test_noLogFile(self) -> None:
         """
-        Without a log file there is nothing to reopen, and the server goes on.
+        Without a log file, nothing is reopened, and the server keeps running.
         """
         self.service.startService()
         for file in [StringIO(), sys.__stdout__]:
@@ -92,16 +92,16 @@ class HangUpTests(SynchronousTestCase):
 
     def test_ignored(self) -> None:
         """
-        What else is done on the signal stays so.
+        If the signal is ignored, or has a handler, this does not change.
         """
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self.service.startService()
         self.assertEqual(self.hangUp(), [])
 
-    def test_terminalHasGone(self) -> None:
+    def test_terminalClosed(self) -> None:
         """
-        The server ends when the terminal that it was started on is none any more,
-        however often it is told.
+        If the terminal on which the server was started is closed, the signal stops the
+        server. A second signal changes nothing.
         """
         self.patch(os, "isatty", lambda number: number == 2)
         self.service.startService()
@@ -123,7 +123,7 @@ class HangUpTests(SynchronousTestCase):
 
     def test_twist(self) -> None:
         """
-        A log file of C{twist} is reopened; a filter stands before it.
+        A log file of C{twist}, behind a filter, is reopened.
         """
         logFile = self.path.open("a")
         self.addCleanup(logFile.close)
@@ -132,7 +132,7 @@ class HangUpTests(SynchronousTestCase):
 
     def assertReopened(self) -> None:
         """
-        Assert that a log goes on in a new file when the old one has been renamed.
+        Assert that after the log was renamed, messages are written to a new file.
         """
         renamed = self.path.rename(f"{self.path}.1")
         self.service.startService()
@@ -144,7 +144,7 @@ class HangUpTests(SynchronousTestCase):
 
     def test_cannot(self) -> None:
         """
-        A log that cannot be opened anew goes on in the old file.
+        If a log cannot be reopened, messages are written to the old file.
         """
         self.path.mkdir()
         logFile = LogFile.fromFullPath(str(self.path / "log"))

@@ -79,7 +79,8 @@ class ClientLimitTests(SynchronousTestCase):
 
     def test_withoutAdmit(self) -> None:
         """
-        A client that connects though C{admit} was not called may not stay at the limit.
+        A client that connects without a call of C{admit} may not stay connected at the
+        limit.
         """
         clients = [LimitedClient(self.limit) for _ in range(3)]
         self.assertEqual([each.stays for each in clients], [True, True, False])
@@ -87,8 +88,8 @@ class ClientLimitTests(SynchronousTestCase):
 
     def test_evict(self) -> None:
         """
-        At the limit the client that half-closed first is evicted, in a later turn of
-        the reactor.
+        At the limit the client that half-closed first is evicted, in a later iteration
+        of the reactor.
         """
         first, second = LimitedClient(self.limit), LimitedClient(self.limit)
         self.limit.halfClosed(second)
@@ -103,7 +104,7 @@ class ClientLimitTests(SynchronousTestCase):
 
     def test_evictOneForEach(self) -> None:
         """
-        Before evicted clients are closed, one newcomer is admitted for each.
+        Before evicted clients are closed, one new client is admitted for each.
         """
         first, second = LimitedClient(self.limit), LimitedClient(self.limit)
         for client in (first, second):
@@ -166,7 +167,7 @@ class OpenFileLimitTests(SynchronousTestCase):
 
     def test_high(self) -> None:
         """
-        A soft limit that equals the hard one is left alone.
+        A soft limit that equals the hard limit is not changed.
         """
         self.assertEqual(self.raised(4096, 4096), [4096])
 

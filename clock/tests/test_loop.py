@@ -15,8 +15,8 @@ from clock._loop import LeanLoopingCall
 
 class TestableLoopingCall(LeanLoopingCall):
     """
-    What Twisted's tests make of the loop that they test, by the same name: one
-    of them looks at it.
+    The subclass that Twisted's tests define under this name, with L{LeanLoopingCall} as
+    its base.
     """
 
     def __init__(self, clock: IReactorTime, *a: object, **kw: object) -> None:
@@ -26,12 +26,12 @@ class TestableLoopingCall(LeanLoopingCall):
 
 class LeanLoopTests(test_task.LoopTests):
     """
-    Twisted's own tests of C{LoopingCall}, with ours in its place.
+    Twisted's own tests of C{LoopingCall}, run with L{LeanLoopingCall}.
     """
 
     def setUp(self) -> None:
         """
-        Put ours in its place.
+        Replace C{LoopingCall}.
         """
         self.patch(task, "LoopingCall", LeanLoopingCall)
         self.patch(test_task, "TestableLoopingCall", TestableLoopingCall)
@@ -39,12 +39,12 @@ class LeanLoopTests(test_task.LoopTests):
 
 class LeanLoopingCallTests(SynchronousTestCase):
     """
-    What is ours in it.
+    The difference to C{LoopingCall}.
     """
 
     def test_oneCallAfterAnother(self) -> None:
         """
-        Calls come at whole intervals, and missed ones are left out.
+        Calls are made at whole intervals, and missed ones are skipped.
         """
         clock = Clock()
         made: list[float] = []

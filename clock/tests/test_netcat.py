@@ -73,8 +73,8 @@ class CopyTests(SynchronousTestCase):
 
     def test_nothing(self) -> None:
         """
-        A server that closes before it sends anything is an error. That is how it
-        refuses a client.
+        If the server closes before it sends anything, as it does when it refuses a
+        client, that is an error.
         """
         finished, protocol = self.connect()
         protocol.connectionLost(Failure(ConnectionDone()))
@@ -83,9 +83,10 @@ class CopyTests(SynchronousTestCase):
             "the server closed without sending anything: it may be at its client limit",
         )
 
-    def test_readerGone(self) -> None:
+    def test_readerClosed(self) -> None:
         """
-        If nothing reads the output any more, the client disconnects. That is no error.
+        If the reader of the output closes it, the client disconnects. This is not an
+        error.
         """
 
         def write(data: bytes) -> None:
@@ -136,7 +137,7 @@ class MainTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Record what is run, and leave the process's signals alone.
+        Record the command that is run, and do not change the process's signals.
         """
         self.calls: list[Any] = []
         self.patch(netcat, "run", self.calls.append)
@@ -217,7 +218,7 @@ class MainTests(SynchronousTestCase):
 
 class ProtocolTests(SynchronousTestCase):
     """
-    The protocol by itself.
+    The protocol without a reactor.
     """
 
     def test_endsOnce(self) -> None:

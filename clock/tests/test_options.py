@@ -20,6 +20,7 @@ DEFAULTS: dict[str, object] = {
     "port": None,
     "interface": None,
     "listen": [],
+    "web": [],
     "zone": [],
     "interval": 1.0,
     "max-clients": None,
@@ -80,17 +81,18 @@ class OptionsTests(SynchronousTestCase):
 
     def test_everything(self) -> None:
         """
-        Every option has a long form, and those used most a short one.
+        Every option has a long form, and some have a short one.
         """
         long = (
             "--port 0 --interface ::1 --sequential --interval 0.1 --tz UTC "
             "--format unix --verbose --max-clients 9 --stall-timeout 0 "
-            "--zone Asia/Tokyo=0"
+            "--zone Asia/Tokyo=0 --web 0"
         )
         expected = {
             "port": 0,
             "interface": "::1",
             "listen": [],
+            "web": ["0"],
             "zone": ["Asia/Tokyo=0"],
             "interval": 0.1,
             "max-clients": 9,
@@ -106,7 +108,7 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(shape(options), zones)
         short = (
             "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v --max-clients 9 "
-            "--stall-timeout 0 --zone Asia/Tokyo=0"
+            "--stall-timeout 0 --zone Asia/Tokyo=0 --web 0"
         )
         self.assertEqual(self.parse(*short.split()), expected)
 
@@ -121,15 +123,15 @@ class OptionsTests(SynchronousTestCase):
 
     def test_listenIsNotShared(self) -> None:
         """
-        One command line's endpoints are not another's.
+        Each command line has endpoints of its own.
         """
         self.parse("--listen", "tcp:1")
         self.assertEqual(self.parse()["listen"], [])
 
     def test_zones(self) -> None:
         """
-        Each zone has a time format of its own; a zone that is named again gets one more
-        address.
+        Each zone has a time format of its own. A zone that is given twice has two
+        addresses.
         """
         options = self.parse(
             *("--zone", "Asia/Tokyo=8020", "--zone", "Europe/London=unix:/tmp/london"),
@@ -145,7 +147,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_zoneOfTheMainClock(self) -> None:
         """
-        A zone that is the main clock's is that clock, on one more endpoint.
+        If a C{--zone} is that of C{--tz}, its address is added to the main clock.
         """
         options = self.parse("--tz", "Asia/Tokyo", "--zone", "Asia/Tokyo=1")
         zones = [("Asia/Tokyo", ["localhost:8080", "localhost:1"])]
@@ -153,15 +155,30 @@ class OptionsTests(SynchronousTestCase):
 
     def test_zonesOnFreePorts(self) -> None:
         """
-        Any number of zones may be on any free port each.
+        Any number of zones may use port 0, which is any free port.
         """
         arguments = ["--port=0", "--zone=UTC=0", "--zone=Asia/Tokyo=0"]
         self.assertEqual(len(self.parse(*arguments).zones), 3)
 
+    def test_web(self) -> None:
+        """
+        C{--web} takes a port or an endpoint, may be repeated, and needs addresses of
+        its own.
+        """
+        options = self.parse("--web", "8000", "--web", "unix:/tmp/web")
+        names = [listenName(each.text, options.interface) for each in options.web]
+        self.assertEqual(names, ["localhost:8000", "unix:/tmp/web"])
+        self.parse("--listen", "tcp:1", "--interface", "::1", "--web", "8000")
+        for value, why in [
+            ("8080", "localhost:8080 is used twice"),
+            ("65536", "port '65536' is not a whole number from 0 to 65535"),
+        ]:
+            self.assertRefused(["--web", value], f"--web {value!r}: {why}")
+
     def test_zonesBesideEndpoints(self) -> None:
         """
-        Beside C{--listen}, C{--interface} is that of the zones' ports; there must be
-        one.
+        With C{--listen}, C{--interface} applies to the ports of the zones. Without such
+        a port, it is an error.
         """
         arguments = ["--listen=tcp:1", "--interface=::1"]
         options = self.parse(*arguments, "--zone=UTC=2")
@@ -171,7 +188,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_localZone(self) -> None:
         """
-        A C{TZ} that names a zone is taken like C{--tz}, which comes first.
+        A C{TZ} that names a zone is used like C{--tz}, which has precedence.
         """
         with mock.patch.dict(os.environ, {"TZ": "US/Eastern"}):
             options = self.parse("--zone", "US/Eastern=1")
@@ -183,8 +200,8 @@ class OptionsTests(SynchronousTestCase):
 
     def test_badLocalTime(self) -> None:
         """
-        A C{TZ} that says no time, or none that Python can make, is named as what is
-        wrong; with C{--tz} it does not count.
+        A C{TZ} that is not valid, or that Python cannot use, is an error that names it.
+        With C{--tz} it is ignored.
         """
         self.addCleanup(time.tzset)
         for variable, why in [("Mars/Phobos", "no POSIX TZ"), ("XYZ-24", "offset mu")]:
@@ -258,21 +275,21 @@ class OptionsTests(SynchronousTestCase):
 
     def test_intervalLimits(self) -> None:
         """
-        Both ends of the range are in it.
+        The smallest and the greatest interval are valid.
         """
         self.assertEqual(self.parse("--interval", "0.01")["interval"], 0.01)
         self.assertEqual(self.parse("--interval", "86400")["interval"], 86400)
 
     def test_emptyInterface(self) -> None:
         """
-        Every address is asked for by name, never by leaving the name out.
+        An empty interface is refused.
         """
         message = "--interface '' is not an address: try localhost, 0.0.0.0 or ::"
         self.assertRefused(["--interface", ""], message)
 
     def test_badZone(self) -> None:
         """
-        An unknown zone is refused, with the nearest there is.
+        An unknown zone is refused. The error suggests the nearest name.
         """
         self.assertRefused(
             ["--tz", "Europe/Lundon"],
@@ -286,20 +303,20 @@ class OptionsTests(SynchronousTestCase):
         """
         self.assertRefused(
             ["--format", "%H%n"],
-            "--format '%H%n': it holds a line break; use one line of strftime "
+            "--format '%H%n': it contains a line break; use one line of strftime "
             "text, or one of ansic, json, kitchen, rfc1123, rfc3339, unix",
         )
 
     def test_twice(self) -> None:
         """
-        Each C{--listen} is an endpoint of its own, though they be alike.
+        Each C{--listen} is an endpoint of its own, even if two are the same.
         """
         options = self.parse("--listen", "tcp:0", "--listen", "tcp:0")
         self.assertEqual(len(options.zones[0].addresses), 2)
 
     def test_listenAndPort(self) -> None:
         """
-        C{--listen} goes with neither C{--port} nor C{--interface}.
+        C{--listen} cannot be combined with C{--port} or C{--interface}.
         """
         for option, value in [("--port", "8080"), ("--interface", "localhost")]:
             self.assertRefused(
@@ -309,7 +326,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_argument(self) -> None:
         """
-        There are options only.
+        Arguments that are not options are refused.
         """
         message = "'8080' is not an option; a port is given as --port N"
         self.assertRefused(["8080"], message)
@@ -329,7 +346,7 @@ class OptionsTests(SynchronousTestCase):
         for name in DEFAULTS:
             self.assertIn(f"--{name}", text)
         examples = text.partition("\nExamples:\n")[2].splitlines()
-        self.assertEqual(len(examples), 4)
+        self.assertEqual(len(examples), 5)
         for example in examples:
             command = example.partition("#")[0].split()
             self.assertEqual(command[:3], ["twistd", "-n", "clock"])
@@ -337,7 +354,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_helpForTwist(self) -> None:
         """
-        Under C{twist} the examples are for it.
+        Under C{twist} the examples begin with C{twist}.
         """
         self.patch(sys, "argv", ["twist"])
         self.assertIn("\n  twist clock --port 8080 ", str(self.parse()))
@@ -362,7 +379,7 @@ class OptionsTests(SynchronousTestCase):
 
     def test_completion(self) -> None:
         """
-        zsh is told of every option, and of the zones.
+        zsh can complete every option, and the zones.
         """
         stdout = TextIOWrapper(BytesIO())
         self.patch(Options, "_shellCompFile", stdout)

@@ -42,7 +42,8 @@ class ServingTests(SynchronousTestCase):
 
     def test_everyone(self) -> None:
         """
-        In concurrent mode clients are served side by side, each until it disconnects.
+        In concurrent mode all clients are served at the same time, each until it
+        disconnects.
         """
         fixture = ClockFixture.new()
         first, second = fixture.connectMany(2)
@@ -82,8 +83,7 @@ class ServingTests(SynchronousTestCase):
 
     def test_interfaces(self) -> None:
         """
-        The protocol provides the interfaces by which the transport tells it what
-        happens.
+        The protocol provides the interfaces with which the transport notifies it.
         """
         protocol = ClockFixture.new().connect().protocol
         verifyObject(IHalfCloseableProtocol, protocol)
@@ -94,7 +94,7 @@ class ServingTests(SynchronousTestCase):
 
 class InputTests(SynchronousTestCase):
     """
-    What a client sends, and the end of it.
+    The data that a client sends, and the end of it.
     """
 
     def test_ignored(self) -> None:
@@ -122,8 +122,8 @@ class InputTests(SynchronousTestCase):
 
     def test_readWhileClosing(self) -> None:
         """
-        A client that is being disconnected is read from, as TLS needs its answer; what
-        it sends is ignored.
+        A client that is being disconnected is read from, because TLS needs its answer.
+        Its data is ignored.
         """
         fixture = ClockFixture.new()
         client = fixture.connect()
@@ -177,8 +177,8 @@ class ProducerTests(SynchronousTestCase):
 
     def test_betweenBoundaryAndTick(self) -> None:
         """
-        A client that resumes when a newcomer has begun a tick, before the ticker's
-        delayed call, gets that tick once.
+        If a client resumes after a new client has begun a tick, but before the ticker's
+        delayed call, it gets that tick once.
         """
         fixture = ClockFixture.new()
         client = fixture.connect()
@@ -247,7 +247,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_inTime(self) -> None:
         """
-        After the handshake the client is served for as long as it stays.
+        After the handshake, the client is served until it disconnects.
         """
         fixture = ClockFixture.new()
         client = fixture.connect(tls=True)
@@ -258,7 +258,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_disconnects(self) -> None:
         """
-        A client that disconnects before its handshake ends leaves nothing behind.
+        A client that disconnects before its handshake ends leaves no delayed call.
         """
         fixture = ClockFixture.new()
         fixture.connect(tls=True).disconnect()
@@ -285,7 +285,7 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_limit(self) -> None:
         """
-        A client too many is closed before its handshake, and only once.
+        A client above the limit is closed before its handshake, and only once.
         """
         fixture = ClockFixture.new()
         fixture.factory.limit.maxClients = 1

@@ -36,25 +36,25 @@ from clock.timeformat import TimeFormat
 @implementer(IListeningPort)
 class Port:
     """
-    A listening port that notes when it stops.
+    A listening port that records its stop.
     """
 
     stopped = False
 
     def startListening(self) -> None:
         """
-        Do nothing: it listens from the start.
+        Do nothing: the port listens from the start.
         """
 
     def stopListening(self) -> None:
         """
-        Note the end.
+        Record the stop.
         """
         self.stopped = True
 
     def getHost(self) -> IPv4Address:
         """
-        Listen on a fixed address.
+        Return a fixed address.
         """
         return IPv4Address("TCP", "127.0.0.1", 8080)
 
@@ -62,7 +62,7 @@ class Port:
 @implementer(IStreamServerEndpoint)
 class Endpoint:
     """
-    An endpoint with the outcome of listening built in.
+    An endpoint with a given result of listening.
     """
 
     def __init__(self, outcome: Port | tcp.Port | Exception) -> None:
@@ -81,7 +81,7 @@ def clockService(
     factory: ClockFactory, *places: tuple[str, IStreamServerEndpoint]
 ) -> ClockService:
     """
-    Make the service of one factory, on an endpoint that works if no other is given.
+    Make the service of one factory. By default, its endpoint succeeds.
     """
     return ClockService(
         ListeningService(name, endpoint, factory)
@@ -96,7 +96,7 @@ class StartTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Type C{twistd}, and catch what it says.
+        Run as C{twistd}, and record standard error.
         """
         self.patch(sys, "argv", ["twistd"])
         self.stderr = StringIO()
@@ -104,7 +104,8 @@ class StartTests(SynchronousTestCase):
 
     def test_log(self) -> None:
         """
-        The start is logged in one line: what is told, to whom, where.
+        The start is logged in one line: the zone, the format, the interval, the mode
+        and the addresses.
         """
         service = clockService(ClockFixture.new().factory)
         observer = capturedEvents(self)
@@ -121,7 +122,7 @@ class StartTests(SynchronousTestCase):
 
     def test_privilegedStart(self) -> None:
         """
-        What listens since the privileged start does not listen once more.
+        Endpoints that were opened by the privileged start are not opened again.
         """
         asked: list[IProtocolFactory] = []
 
@@ -138,7 +139,7 @@ class StartTests(SynchronousTestCase):
 
     def test_logSequential(self) -> None:
         """
-        The sequential mode is named as such.
+        The start names the sequential mode.
         """
         factory = ClockFixture.new(sequential=True).factory
         service = clockService(factory)
@@ -148,7 +149,7 @@ class StartTests(SynchronousTestCase):
 
     def test_logConstant(self) -> None:
         """
-        A format that shows no time is warned of.
+        A format that shows no time is logged as a warning.
         """
         fixture = ClockFixture.new()
         fixture.factory.timeFormat = TimeFormat("%% o'clock", timezone.utc)
@@ -160,7 +161,7 @@ class StartTests(SynchronousTestCase):
 
     def test_logZones(self) -> None:
         """
-        Each factory has a line of its own, with its addresses.
+        Each factory is logged in one line, with its addresses.
         """
         tokyo, london = (
             ClockFixture.new(sequential=True).factory,
@@ -186,7 +187,7 @@ class StartTests(SynchronousTestCase):
         self, error: Exception, message: str, where: str = "localhost:13"
     ) -> None:
         """
-        Assert what is said when listening somewhere fails.
+        Assert that the start fails with these messages.
         """
         service = clockService(ClockFixture.new().factory, (where, Endpoint(error)))
         raised = self.assertRaises(StartError, service.privilegedStartService)
@@ -199,7 +200,7 @@ class StartTests(SynchronousTestCase):
 
     def test_portInUse(self) -> None:
         """
-        A port in use is named, with what to do about it.
+        The error of a port in use names it, and says what to do.
         """
         error = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         self.assertStartError(
@@ -210,8 +211,8 @@ class StartTests(SynchronousTestCase):
 
     def test_unixSocket(self) -> None:
         """
-        What is wrong with a UNIX socket is said without advice that is for ports, and
-        without the number that its lock has for a name.
+        The error of a UNIX socket has no advice that is for ports, and not the number
+        that is the name of its lock.
         """
         words = os.strerror(errno.EACCES)
         error = OSError(errno.EACCES, words, "12345", None, "/tmp/clock.lock")
@@ -219,12 +220,12 @@ class StartTests(SynchronousTestCase):
 
     def test_unixSocketInUse(self) -> None:
         """
-        The server that has a UNIX socket may be of this user, or of another, or have
-        left the file behind.
+        The error of a UNIX socket in use depends on whether its server runs, and on the
+        user of that server.
         """
         where, path = "unix:/tmp/clock", b"/tmp/clock"
         locked = CannotListenError(None, path, "Cannot acquire lock")
-        message = "a server listens there; stop it, or take another path"
+        message = "a server listens there; stop it, or use another path"
         self.assertStartError(locked, message, where)
         for number, advice in [
             (errno.EPERM, "another user's server listens there"),
@@ -244,7 +245,7 @@ class StartTests(SynchronousTestCase):
         lock = FilesystemLock(path + b".lock")
         lock.lock()
         where = "unix:clock"
-        words = "a server listens there; stop it, or take another path"
+        words = "a server listens there; stop it, or use another path"
         self.assertStartError(CannotListenError(None, path, "no"), words, where)
         self.assertTrue(os.path.islink(lock.name))
         self.stderr.truncate(self.stderr.seek(0))
@@ -254,7 +255,7 @@ class StartTests(SynchronousTestCase):
 
     def test_otherSystemError(self) -> None:
         """
-        Any other error of the system is given in its words.
+        Any other error of the system has the system's message.
         """
         error = OSError(errno.EIO, os.strerror(errno.EIO))
         message = "Input/output error"
@@ -268,8 +269,8 @@ class StartTests(SynchronousTestCase):
 
     def test_longName(self) -> None:
         """
-        The parent of a daemon shows the beginning alone, so the reason comes
-        early however long the endpoint's name is.
+        A long endpoint is shortened: the parent of a daemon prints only the beginning
+        of the message.
         """
         endpoint = Endpoint(ValueError("no way"))
         name = "unix:/" + "x" * 100
@@ -301,7 +302,7 @@ class StartTests(SynchronousTestCase):
 
     def test_realEndpoint(self) -> None:
         """
-        A mistake that only the reactor finds ends the start, too.
+        An error that the reactor raises is reported in the same way.
         """
         reactor = MemoryReactorClock()
 
@@ -317,12 +318,13 @@ class StartTests(SynchronousTestCase):
 
 class StopTests(SynchronousTestCase):
     """
-    The clean end.
+    The end of the service.
     """
 
     def test_order(self) -> None:
         """
-        The ports stop, then the clients go, and only then is the end reached.
+        First the ports are closed, then the clients are disconnected, and then the
+        service has stopped.
         """
         fixture = ClockFixture.new()
         port = Port()
@@ -338,7 +340,7 @@ class StopTests(SynchronousTestCase):
 
     def test_again(self) -> None:
         """
-        A service that was stopped may start once more, and serves.
+        A service that was stopped can be started again.
         """
         fixture = ClockFixture.new()
         service = clockService(fixture.factory)
@@ -350,7 +352,8 @@ class StopTests(SynchronousTestCase):
 
     def test_everyZone(self) -> None:
         """
-        The clients of every factory go, and the end waits for all of them.
+        The clients of every factory are disconnected, and the service waits for all of
+        them.
         """
         fixtures = [ClockFixture.new(), ClockFixture.new()]
         service = ClockService(
@@ -368,7 +371,7 @@ class StopTests(SynchronousTestCase):
 
     def test_stuckClient(self) -> None:
         """
-        A client that does not go holds the end up for no longer than the grace.
+        A client that does not read delays the end by the close timeout at most.
         """
         fixture = ClockFixture.new()
         service = clockService(fixture.factory)

@@ -43,7 +43,7 @@ class StdoutTests(SynchronousTestCase):
 
     def test_nonBlocking(self) -> None:
         """
-        A non-blocking output is waited for.
+        If the output is non-blocking, the write waits until it is ready.
         """
         outcomes: list[int | OSError] = [BlockingIOError(), 2, BlockingIOError(), 2]
 
@@ -86,9 +86,9 @@ class StdoutTests(SynchronousTestCase):
         write("ö\n", "clock")
         self.assertEqual(written, [encodeText("ö\n")])
 
-    def test_readerGone(self) -> None:
+    def test_readerClosed(self) -> None:
         """
-        If nothing reads standard output any more, the exit prints nothing.
+        If the reader of standard output closes it, the exit prints nothing.
         """
         error, stderr = BrokenPipeError(errno.EPIPE, "Broken pipe"), StringIO()
         self.assertEqual(self.writeFails(error, stderr), 3)
@@ -105,7 +105,7 @@ class StdoutTests(SynchronousTestCase):
 
     def test_bothFull(self) -> None:
         """
-        If standard error fails as well, the exit status is all that is left.
+        If standard error fails too, only the exit status is set.
         """
         error = OSError(errno.ENOSPC, "No space left on device")
 
@@ -126,7 +126,7 @@ class StdoutTests(SynchronousTestCase):
 
     def test_encodeText(self) -> None:
         """
-        Characters that the output's encoding lacks are escaped, or replaced.
+        Characters that the output cannot encode are escaped, or replaced.
         """
         self.patch(sys, "stdout", TextIOWrapper(BytesIO(), "latin-1"))
         self.assertEqual(encodeText("ö日\udcff"), b"\xf6\\u65e5\\udcff")

@@ -13,14 +13,23 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import addresses, tap
+from clock.factory import ClockFactory
 from clock.limits import RESERVED_FILES
 from clock.service import ClockService
 from clock.tap import Options, makeService
+from clock.web import ClockSite
+
+
+def clockFactories(service: ClockService) -> list[ClockFactory]:
+    """
+    Return the factories of a service that send lines.
+    """
+    return [each for each in service.factories if isinstance(each, ClockFactory)]
 
 
 class MakeServiceTests(SynchronousTestCase):
     """
-    From the options to a service.
+    Making a service from options.
     """
 
     def setUp(self) -> None:
@@ -49,7 +58,8 @@ class MakeServiceTests(SynchronousTestCase):
         """
         Return the limit of clients of a command line.
         """
-        return self.make(*arguments).factories[0].limit.maxClients
+        (factory,) = clockFactories(self.make(*arguments))[:1]
+        return factory.limit.maxClients
 
     def assertRefused(self, arguments: list[str], message: str) -> None:
         """
@@ -60,11 +70,10 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_factory(self) -> None:
         """
-        The factory is as the options say.
+        The factory has the settings of the options.
         """
-        (factory,) = self.make(
-            "-s", "-v", "--interval", "5", "-z", "UTC", "-f", "kitchen"
-        ).factories
+        arguments = ["-s", "-v", "--interval", "5", "-z", "UTC", "-f", "kitchen"]
+        (factory,) = clockFactories(self.make(*arguments))
         self.assertEqual(factory.turns.sequential, True)
         self.assertEqual(factory.verbose, True)
         self.assertEqual(factory.ticker.interval, 5)
@@ -72,7 +81,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_listens(self) -> None:
         """
-        The service listens where the options say.
+        The service listens on the address of the options.
         """
         service = self.make("--port", "1234")
         service.startService()
@@ -82,7 +91,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_listensOnIPv6(self) -> None:
         """
-        An IPv6 address is an interface, too.
+        An IPv6 address can be an interface.
         """
         service = self.make("--port", "1234", "--interface", "::1")
         service.startService()
@@ -101,19 +110,39 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_zones(self) -> None:
         """
-        Each zone has a factory, and so an order of turns; they share the ticker and the
-        limit.
+        Each zone has a factory, and so a queue, of its own. They share the ticker and
+        the limit.
         """
-        local, tokyo = self.make("--sequential", "--zone", "Asia/Tokyo=1").factories
+        service = self.make("--sequential", "--zone", "Asia/Tokyo=1")
+        local, tokyo = clockFactories(service)
         self.assertIsNot(local.timeFormat, tokyo.timeFormat)
         self.assertTrue(local.turns.sequential and tokyo.turns.sequential)
         self.assertIs(local.ticker, tokyo.ticker)
         self.assertIs(local.limit, tokyo.limit)
 
+    def test_web(self) -> None:
+        """
+        The clocks are served over HTTP, with the same limit, on the addresses of the
+        options.
+        """
+        service = self.make("--web", "8000", "--zone", "Asia/Tokyo=1")
+        service.startService()
+        ports = [port for port, *_ in self.reactor.tcpServers]
+        self.assertEqual(ports, [8080, 1, 8000])
+        site = service.factories[-1]
+        assert isinstance(site, ClockSite)
+        (local, _) = clockFactories(service)
+        self.assertIs(site.limit, local.limit)
+        self.assertRefused(
+            ["--web", "x:"],
+            "--web 'x:': 'x:' is not an endpoint (ValueError: Unknown endpoint type: "
+            "'x'); try tcp:8080, tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock",
+        )
+
     def test_maxClients(self) -> None:
         """
         By default the limit of open files sets the limit of clients. Each listening
-        socket but the first takes the room of a client.
+        socket after the first reduces it by one.
         """
         self.assertEqual(self.maxClients(), 1000 - RESERVED_FILES)
         self.assertEqual(self.maxClients("--max-clients", "5"), 5)
@@ -133,19 +162,19 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_noRoom(self) -> None:
         """
-        A limit of open files that leaves no room for a client is an error.
+        A limit of open files that is too low for one client is an error.
         """
         files = RESERVED_FILES + 2
         self.files(files)
         self.assertRefused(
             ["--zone=UTC=1", "--zone=UTC=2"],
-            f"the limit of open files, {files}, leaves no room for a client: raise it "
+            f"the limit of open files, {files}, is too low for one client: raise it "
             "(ulimit -Hn)",
         )
 
     def test_badEndpoints(self) -> None:
         """
-        An endpoint that does not exist is an error, whatever its parser raises.
+        An endpoint that does not exist is an error, for any exception of its parser.
         """
         for value, why in [
             ("carrier-pigeon:1", "ValueError: Unknown endpoint type: 'carrier-pigeon'"),
@@ -185,7 +214,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_standardOutput(self) -> None:
         """
-        Standard input and output are an endpoint that cannot be listened on.
+        Standard input and output are refused as an endpoint to listen on.
         """
         message = "--listen 'stdio:' cannot be listened on: try tcp:8080"
         self.assertRefused(["--listen", "stdio:"], message)
@@ -201,7 +230,7 @@ class MakeServiceTests(SynchronousTestCase):
         self.patch(reactor, "seconds", time.time)
         options = Options()
         options.parseOptions([])
-        (factory,) = makeService(options).factories
+        (factory,) = clockFactories(makeService(options))
         self.assertIs(factory.ticker.reactor, reactor)
         self.assertIs(reactor.seconds, time.monotonic)
 

@@ -28,7 +28,7 @@ class TextTests(SynchronousTestCase):
 
     def test_control(self) -> None:
         """
-        What would control the terminal is escaped.
+        Control characters are escaped.
         """
         self.assertEqual(oneLine("a\x1b[31mb\udcff\x07"), r"a\x1b[31mb\udcff\x07")
 
@@ -48,7 +48,7 @@ class TextTests(SynchronousTestCase):
 
     def test_commandName(self) -> None:
         """
-        The command is the tool as it was typed, and the plugin.
+        The command is the tool as the user typed it, and the plugin.
         """
         self.patch(sys, "argv", ["/usr/bin/twist"])
         self.assertEqual(commandName(), "twist clock")

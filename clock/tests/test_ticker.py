@@ -23,19 +23,19 @@ class TickerFixture:
     @ivar steady: the reactor's time.
     @ivar offset: nanoseconds by which the wall clock is ahead of steady time.
     @ivar rate: the speed of the wall clock, 1 being right.
-    @ivar told: the instants that L{connect}'s loops have got, in nanoseconds.
+    @ivar sent: the instants that the loops of L{connect} have sent, in nanoseconds.
     """
 
     steady: Clock
     offset: int
     rate: float = 1.0
-    told: list[int] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
     ticker: Ticker = field(init=False)
 
     @classmethod
     def new(cls, after: float = 0, interval: float = 1.0) -> TickerFixture:
         """
-        Begin so many seconds after L{START}.
+        Make a ticker some seconds after L{START}.
         """
         fixture = cls(Clock(), START * SECOND + round(after * SECOND))
         fixture.ticker = Ticker(fixture.steady, interval, fixture.wallClock)
@@ -56,8 +56,8 @@ class TickerFixture:
         def current() -> None:
             now = self.ticker.now()
             self.ticker.beginTick(now)
-            self.told.append(max(now, self.ticker.instant()))
-            loop.f = lambda: self.told.append(self.ticker.instant())
+            self.sent.append(max(now, self.ticker.instant()))
+            loop.f = lambda: self.sent.append(self.ticker.instant())
 
         loop = LeanLoopingCall(current)
         loop.clock = self.ticker  # type: ignore[assignment]
@@ -66,13 +66,13 @@ class TickerFixture:
 
     def seconds(self) -> list[float]:
         """
-        Return the instants told since the last call, in seconds after L{START}.
+        Return the instants recorded since the last call, in seconds after L{START}.
         """
-        told, self.told[:] = (
-            [(each - START * SECOND) / SECOND for each in self.told],
+        sent, self.sent[:] = (
+            [(each - START * SECOND) / SECOND for each in self.sent],
             [],
         )
-        return told
+        return sent
 
 
 class BoundaryTests(SynchronousTestCase):
@@ -107,7 +107,7 @@ class BoundaryTests(SynchronousTestCase):
         for interval, boundaries in cases:
             fixture = TickerFixture.new(0.21, interval)
             loop = fixture.connect()
-            while len(fixture.told) < 4:
+            while len(fixture.sent) < 4:
                 fixture.steady.advance(min(interval, 1) / 2)
             self.assertEqual(fixture.seconds(), [0.21, *boundaries])
             loop.stop()
@@ -138,9 +138,9 @@ class BoundaryTests(SynchronousTestCase):
             fixture.seconds()
             fixture.steady.pump([interval / 4] * 50)
             period = round(interval * SECOND)
-            self.assertGreater(len(fixture.told), 10)
-            self.assertEqual({each % period for each in fixture.told}, {0})
-            self.assertEqual({b - a for a, b in pairwise(fixture.told)}, {period})
+            self.assertGreater(len(fixture.sent), 10)
+            self.assertEqual({each % period for each in fixture.sent}, {0})
+            self.assertEqual({b - a for a, b in pairwise(fixture.sent)}, {period})
 
     def test_nowChangesNothing(self) -> None:
         """
@@ -168,17 +168,17 @@ class BoundaryTests(SynchronousTestCase):
 
     def test_boundaryPassesDuringTheFirstCall(self) -> None:
         """
-        A boundary that passes between a client's first line and the scheduling of the
-        next one is neither missed nor sent twice.
+        If a boundary passes after a client's first line, but before the next one is
+        scheduled, its tick is neither missed nor sent twice.
         """
         fixture = TickerFixture.new(0.9)
         loop = LeanLoopingCall(lambda: None)
 
         def current() -> None:
-            fixture.told.append(fixture.ticker.now())
-            fixture.ticker.beginTick(fixture.told[0])
+            fixture.sent.append(fixture.ticker.now())
+            fixture.ticker.beginTick(fixture.sent[0])
             fixture.offset += SECOND // 5
-            loop.f = lambda: fixture.told.append(fixture.ticker.instant())
+            loop.f = lambda: fixture.sent.append(fixture.ticker.instant())
 
         loop.f = current
         loop.clock = fixture.ticker  # type: ignore[assignment]
@@ -190,7 +190,7 @@ class BoundaryTests(SynchronousTestCase):
 
     def test_oneDelayedCall(self) -> None:
         """
-        However many clients there are, the reactor has one delayed call.
+        The reactor has one delayed call for any number of clients.
         """
         fixture = TickerFixture.new()
         for _ in range(100):
@@ -218,7 +218,7 @@ class BoundaryTests(SynchronousTestCase):
     def test_almostOnTheBoundary(self) -> None:
         """
         If the wall clock is a few nanoseconds before a boundary, less than the
-        reactor's time can tell apart, the ticker does not wait in a loop without end.
+        resolution of the reactor's time, the ticker does not wait in an endless loop.
         """
         steady = Clock()
         steady.advance(START)
@@ -257,7 +257,8 @@ class WallClockTests(SynchronousTestCase):
 
     def test_setBackWithALongInterval(self) -> None:
         """
-        If it is set back by less than a long interval, that is followed, too.
+        If the wall clock is set back by less than a long interval, the ticker still
+        begins a tick for the new time.
         """
         fixture = TickerFixture.new(65, 60)
         fixture.connect()
@@ -268,7 +269,7 @@ class WallClockTests(SynchronousTestCase):
 
     def test_setForwardWithALongInterval(self) -> None:
         """
-        With a long interval a change is noticed within a second, too.
+        With a long interval, the ticker notices a change within a second.
         """
         fixture = TickerFixture.new(0, 86_400)
         fixture.connect()
@@ -278,7 +279,8 @@ class WallClockTests(SynchronousTestCase):
 
     def test_fallsBackALittle(self) -> None:
         """
-        If it falls back over a boundary, no second is sent twice.
+        If the wall clock is set back a little, to before a boundary, no second is sent
+        twice.
         """
         fixture = TickerFixture.new()
         fixture.connect()
@@ -292,7 +294,7 @@ class WallClockTests(SynchronousTestCase):
 
     def test_slow(self) -> None:
         """
-        If it is slow, a tick waits for it, and is never early.
+        If the wall clock is slow, the ticker waits for it, and no tick is early.
         """
         fixture = TickerFixture.new()
         fixture.rate = 0.999
@@ -401,9 +403,9 @@ class CallTests(SynchronousTestCase):
         self.assertEqual(self.made, ["x"])
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
-    def test_cancelledCallsAreForgotten(self) -> None:
+    def test_cancelledCallsAreRemoved(self) -> None:
         """
-        However many clients connect and disconnect within a tick, few calls are kept.
+        Few calls are kept, even if many clients connect and disconnect within a tick.
         """
         self.call()
         for _ in range(1000):
@@ -413,7 +415,7 @@ class CallTests(SynchronousTestCase):
 
     def test_nothingIsKeptWithoutClients(self) -> None:
         """
-        Nothing is left of clients that came alone and left before their tick.
+        No call is kept if all clients disconnect before their tick.
         """
         for _ in range(10):
             self.fixture.connect().stop()

@@ -26,9 +26,9 @@ def utc(year: int, month: int, day: int, hour: int, minute: int = 0) -> int:
     return int(moment.timestamp()) * SECOND
 
 
-class FaceTests(SynchronousTestCase):
+class TimeFormatTests(SynchronousTestCase):
     """
-    What L{TimeFormat} shows, and what it refuses.
+    The lines of L{TimeFormat}, and the formats that it refuses.
     """
 
     def test_default(self) -> None:
@@ -40,28 +40,28 @@ class FaceTests(SynchronousTestCase):
 
     def test_fraction(self) -> None:
         """
-        C{%f} shows the microseconds exactly, and seconds are cut, not rounded.
+        C{%f} shows the microseconds exactly. Seconds are truncated, not rounded.
         """
         shown = TimeFormat("%S.%f", timezone.utc).line(SECOND * 59 + 999_999_999)
         self.assertEqual(shown, b"59.999999\n")
 
     def test_unicode(self) -> None:
         """
-        A format may hold any text; it is sent as UTF-8.
+        A format may contain any text. It is sent as UTF-8.
         """
         shown = TimeFormat("%H时%M分%S秒 🕰", timezone.utc).line(1_700_000_000 * SECOND)
         self.assertEqual(shown.decode(), "22时13分20秒 🕰\n")
 
     def test_literalPercent(self) -> None:
         """
-        C{%%} shields what follows it: C{%%n} is no line break, C{%%s} no time.
+        C{%%} is a percent sign: C{%%n} is not a line break, and C{%%s} not a time.
         """
         shown = TimeFormat("%%n%%s%H", timezone.utc).line(1_700_000_000 * SECOND)
         self.assertEqual(shown, b"%n%s22\n")
 
     def test_epochSeconds(self) -> None:
         """
-        C{%s} is the time since 1970 whatever the zone.
+        C{%s} is the time since 1970 in any zone.
         """
         shown = TimeFormat("%s", zoneNamed("Australia/Lord_Howe")).line(
             1_700_000_000 * SECOND
@@ -70,8 +70,8 @@ class FaceTests(SynchronousTestCase):
 
     def test_goLayouts(self) -> None:
         """
-        The well-known names show what the layouts of Go's C{time} package show
-        (the expected lines were printed by Go 1.19).
+        The well-known names render the same lines as the layouts of Go's C{time}
+        package. (The expected lines were printed by Go 1.19.)
         """
         names = ["ansic", "rfc1123", "rfc3339", "kitchen", "unix"]
         expected = {
@@ -127,7 +127,7 @@ class FaceTests(SynchronousTestCase):
 
     def test_jsonInLocalTime(self) -> None:
         """
-        Local time has no IANA name, so its abbreviation is told.
+        Local time has no IANA name, so its abbreviation is shown.
         """
         local = time.localtime(1_700_000_000).tm_zone
         shown = json.loads(TimeFormat("json").line(1_700_000_000 * SECOND))
@@ -145,22 +145,22 @@ class FaceTests(SynchronousTestCase):
 
     def test_nameInCapitals(self) -> None:
         """
-        The well-known names may be written as Go writes them.
+        The well-known names may be written in capitals, as in Go.
         """
         shown = TimeFormat("RFC3339", timezone.utc).line(0)
         self.assertEqual(shown, b"1970-01-01T00:00:00Z\n")
 
     def test_badFormats(self) -> None:
         """
-        A format that makes no line, or more than one, or bytes that are not
-        UTF-8, or nearly has a name, is refused with the reason.
+        A format is refused with the reason if it renders no line, several lines, or
+        bytes that are not UTF-8, or if it resembles a well-known name.
         """
         for format, reason in [
             ("", "it renders nothing"),
-            ("%H%n%M", "it holds a line break"),
-            ("%H\n", "it holds a line break"),
-            ("%H\r%M", "it holds a line break"),
-            ("%H\u2028", "it holds a line break"),
+            ("%H%n%M", "it contains a line break"),
+            ("%H\n", "it contains a line break"),
+            ("%H\r%M", "it contains a line break"),
+            ("%H\u2028", "it contains a line break"),
             ("%H\udcff", "it cannot be encoded in UTF-8"),
             ("jsn", "it never changes; did you mean json?"),
             ("RFC339", "it never changes; did you mean rfc3339?"),
@@ -170,7 +170,7 @@ class FaceTests(SynchronousTestCase):
 
     def test_constant(self) -> None:
         """
-        A format in which nothing changes is known, whatever else it holds.
+        A format that does not depend on the time is detected.
         """
         zone = zoneNamed("Asia/Tokyo")
         for format in ["hello", "%%", "%%H", "%t.", "%Z %z"]:
@@ -182,12 +182,12 @@ class FaceTests(SynchronousTestCase):
 
 class SummerTimeTests(SynchronousTestCase):
     """
-    Both sides of both changes between winter and summer time.
+    The times before and after each change between winter and summer time.
     """
 
     def assertChange(self, zone: str, change: int, before: str, after: str) -> None:
         """
-        Assert what is shown one second before an instant, and at it.
+        Assert the lines one second before an instant, and at it.
         """
         shown = TimeFormat("%H:%M:%S %z", zoneNamed(zone))
         self.assertEqual(shown.line(change - SECOND).decode(), f"{before}\n")
@@ -195,7 +195,7 @@ class SummerTimeTests(SynchronousTestCase):
 
     def test_newYork(self) -> None:
         """
-        New York leaves out the hour from 2 and repeats the hour from 1.
+        New York skips the hour from 2 and repeats the hour from 1.
         """
         zone = "America/New_York"
         spring, autumn = utc(2024, 3, 10, 7), utc(2024, 11, 3, 6)
@@ -213,7 +213,7 @@ class SummerTimeTests(SynchronousTestCase):
 
     def test_utc(self) -> None:
         """
-        UTC knows no change, when New York has one or at any time.
+        UTC has no change.
         """
         change = utc(2024, 3, 10, 7)
         self.assertChange("UTC", change, "06:59:59 +0000", "07:00:00 +0000")
@@ -226,7 +226,8 @@ class LocalTimeTests(SynchronousTestCase):
 
     def test_tzVariable(self) -> None:
         """
-        Without a zone, C{TZ} counts, and each side of a change is right.
+        Without a zone, C{TZ} is used, and the times before and after each change are
+        right.
         """
         self.addCleanup(time.tzset)
         with mock.patch.dict(os.environ, TZ="EST5EDT,M3.2.0,M11.1.0"):
@@ -240,12 +241,12 @@ class LocalTimeTests(SynchronousTestCase):
 
 class ZoneTests(SynchronousTestCase):
     """
-    L{zoneNamed}, and what it says of names it does not know.
+    L{zoneNamed}, and its errors.
     """
 
     def test_known(self) -> None:
         """
-        A zone of the database is found, and listed, by its name.
+        A zone of the database is found, and listed, under its name.
         """
         zone = zoneNamed("Asia/Tokyo")
         self.assertEqual(TimeFormat(zone=zone).zoneName(0), "Asia/Tokyo")
@@ -253,7 +254,8 @@ class ZoneTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """
-        A name that is not in the database is refused, with the nearest one.
+        A name that is not in the database is refused. The error suggests the nearest
+        name.
         """
         for name, hint in [
             ("Asia/Tokio", "did you mean Asia/Tokyo?"),
@@ -269,7 +271,7 @@ class ZoneTests(SynchronousTestCase):
 
     def test_folder(self) -> None:
         """
-        A folder of the database is no zone.
+        A folder of the database is not a zone.
         """
         error = self.assertRaises(ValueError, zoneNamed, "America")
         self.assertTrue(str(error).startswith("no such zone"), error)
@@ -277,7 +279,7 @@ class ZoneTests(SynchronousTestCase):
 
 class LocalZoneTests(SynchronousTestCase):
     """
-    L{localZone}: what a C{TZ} variable can hold.
+    L{localZone}, for each kind of C{TZ} variable.
     """
 
     def test_zone(self) -> None:
@@ -316,7 +318,7 @@ class LocalZoneTests(SynchronousTestCase):
 
     def test_otherFiles(self) -> None:
         """
-        A file that is no zone's, or cannot be read, is refused.
+        A file that is not a zone's, or cannot be read, is refused.
         """
         path = os.path.abspath(self.mktemp())
         self.assertRaises(ValueError, localZone, path)
@@ -329,7 +331,7 @@ class LocalZoneTests(SynchronousTestCase):
 
     def test_neither(self) -> None:
         """
-        Anything else is refused, with the nearest zone there is.
+        Any other value is refused. The error suggests the nearest name.
         """
         for variable in [
             "Mars/Phobos",

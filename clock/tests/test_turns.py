@@ -33,7 +33,7 @@ class SequentialTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """
-        Turns come in the order of arrival, and never two at once.
+        Turns begin in the order in which clients connected, one at a time.
         """
         fixture = ClockFixture.new(sequential=True)
         fixture.connectMany(5)
@@ -42,9 +42,10 @@ class SequentialTests(SynchronousTestCase):
             self.assertEqual(lines, [1] * served + [0] * (5 - served))
             client.disconnect()
 
-    def test_leavesTheQueue(self) -> None:
+    def test_disconnectsWhileWaiting(self) -> None:
         """
-        A client that leaves the queue gets no turn, and takes none from those behind.
+        A client that disconnects while it waits gets no turn, and the clients behind it
+        get theirs.
         """
         fixture = ClockFixture.new(sequential=True)
         first, second, third = fixture.connectMany(3)
@@ -53,9 +54,9 @@ class SequentialTests(SynchronousTestCase):
         self.assertEqual(second.received, b"")
         self.assertEqual(third.received, b"22:13:20\n")
 
-    def test_manyLeaveTheQueue(self) -> None:
+    def test_manyDisconnectWhileWaiting(self) -> None:
         """
-        However many clients have left the queue, the others get their turns.
+        If many clients disconnect while they wait, the others get their turns.
         """
         fixture = ClockFixture.new(sequential=True)
         active, *clients = fixture.connectMany(3001)
@@ -71,8 +72,8 @@ class SequentialTests(SynchronousTestCase):
 
     def test_lostAsTheTurnBegins(self) -> None:
         """
-        Many clients, each lost by its first line, are passed without a call inside a
-        call for each.
+        If many clients are lost by their first lines, their turns begin and end in a
+        loop, not in nested calls.
         """
         fixture = ClockFixture.new(sequential=True)
         active, *clients, last = fixture.connectMany(3002)
@@ -85,7 +86,7 @@ class SequentialTests(SynchronousTestCase):
 
     def test_turnFailsToBegin(self) -> None:
         """
-        An error at the beginning of a turn does not keep others from theirs.
+        If the start of a turn raises an error, the next clients get their turns.
         """
         fixture = ClockFixture.new(sequential=True)
         first, second, third = fixture.connectMany(3)
@@ -113,7 +114,7 @@ class HalfClosedTests(SynchronousTestCase):
 
     def test_beforeAnotherConnects(self) -> None:
         """
-        A half-closed client gives its turn to a client that connects.
+        A half-closed client is disconnected when another client connects.
         """
         fixture = ClockFixture.new(sequential=True)
         first = fixture.connect()
@@ -124,7 +125,7 @@ class HalfClosedTests(SynchronousTestCase):
 
     def test_whileAnotherWaits(self) -> None:
         """
-        A client that half-closes while another one waits gives its turn to it.
+        A client that half-closes while another one waits is disconnected.
         """
         fixture = ClockFixture.new(sequential=True)
         first, second = fixture.connectMany(2)
@@ -165,7 +166,8 @@ class HalfClosedTests(SynchronousTestCase):
 
     def test_disconnectedOnce(self) -> None:
         """
-        A client is disconnected once, and aborted if it does not take what was sent.
+        A client is disconnected once. If it does not acknowledge all lines, its
+        connection is aborted.
         """
         fixture = ClockFixture.new(sequential=True)
         first, second = fixture.connectMany(2)
@@ -179,12 +181,12 @@ class HalfClosedTests(SynchronousTestCase):
 
 class DisconnectAllTests(SynchronousTestCase):
     """
-    The end of all turns.
+    Disconnecting all clients.
     """
 
     def test_noClients(self) -> None:
         """
-        Without clients there is nothing to wait for.
+        Without clients, the result fires at once.
         """
         fixture = ClockFixture.new()
         self.assertIsNone(self.successResultOf(fixture.factory.disconnectAll()))
@@ -234,7 +236,7 @@ class DisconnectAllTests(SynchronousTestCase):
 
     def test_anotherPort(self) -> None:
         """
-        A port that opens afterwards serves, though an older one is still open.
+        A port that opens afterwards serves, even if an older one is still open.
         """
         fixture = ClockFixture.new()
         fixture.factory.doStart()

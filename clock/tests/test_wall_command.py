@@ -23,7 +23,7 @@ from clock.wall.printer import Printer
 
 class Terminal(StringIO):
     """
-    A file that says it is a terminal.
+    A file that is a terminal.
     """
 
     def isatty(self) -> bool:
@@ -40,7 +40,7 @@ class OptionsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Be called C{clockwall}.
+        Set the name of the command.
         """
         self.patch(sys, "argv", ["/somewhere/bin/clockwall"])
 

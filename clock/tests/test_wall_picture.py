@@ -31,7 +31,7 @@ def draw(
     rows: list[tuple[str, ClockStatus]], width: int = 80, colours: bool = False
 ) -> str:
     """
-    Draw a table. Return what a terminal of this width is sent.
+    Draw a table. Return the text for a terminal of this width.
     """
     file = StringIO()
     Console(
@@ -95,7 +95,7 @@ class PictureTests(SynchronousTestCase):
 
     def test_veryNarrow(self) -> None:
         """
-        In a narrower window the ages are left out, and then the times.
+        In a narrower window the ages are omitted, and then the times.
         """
         self.assertEqual(
             self.lines(ROWS, 28),
@@ -120,8 +120,8 @@ class PictureTests(SynchronousTestCase):
 
     def test_anyWidth(self) -> None:
         """
-        At any width, each clock has one row that fits. It shows the state if there is
-        any room for it.
+        At any width, each clock has one row that fits. It shows the state if the width
+        allows it.
         """
         ages = [*ROWS, ("n" * 40, ClockStatus(State.STALE, "t" * 40, 12345.6))]
         for width in range(1, 120):
@@ -134,8 +134,8 @@ class PictureTests(SynchronousTestCase):
 
     def test_longTexts(self) -> None:
         """
-        Names and times share the width of the window: one takes what the other does not
-        need.
+        Names and times share the width of the window: each may use the width that the
+        other does not need.
         """
         first, second = "Production-Frankfurt-1", "Production-Frankfurt-2"
         two = [
@@ -166,8 +166,8 @@ class PictureTests(SynchronousTestCase):
 
     def test_selectRows(self) -> None:
         """
-        If there is no room for all clocks, live ones are hidden first. The others stay
-        in order, and the hidden ones are counted.
+        If the window is too small for all clocks, live ones are hidden first. The
+        others stay in order, and the hidden ones are counted.
         """
         live = [
             (f"Live{each}", ClockStatus(State.LIVE, "19:03:13", 1)) for each in range(4)

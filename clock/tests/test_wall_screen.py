@@ -85,7 +85,7 @@ class ScreenTests(SynchronousTestCase):
 
     def test_ages(self) -> None:
         """
-        The table is drawn again though nothing has changed: ages grow.
+        Without a change, the table is drawn again, because the ages grow.
         """
         (monitor,) = self.start("Tokyo")
         monitor.connected()
@@ -113,7 +113,7 @@ class ScreenTests(SynchronousTestCase):
 
     def test_manyChanges(self) -> None:
         """
-        The number of pictures per second is limited, however many changes there are.
+        The number of pictures per second is limited, for any number of changes.
         """
         (monitor,) = self.start("Tokyo")
         self.takeOutput()
@@ -133,7 +133,7 @@ class ScreenTests(SynchronousTestCase):
 
     def test_tooMany(self) -> None:
         """
-        Clocks that there is no room for are counted.
+        Clocks that do not fit into the window are counted.
         """
         self.start("A", "B", "C", "D", "E")
         rows = self.takeOutput().splitlines()
@@ -154,7 +154,7 @@ class ScreenTests(SynchronousTestCase):
 
     def test_justEnough(self) -> None:
         """
-        If there is room for all clocks, all are shown.
+        If all clocks fit into the window, all are shown.
         """
         self.start("A", "B", "C", "D")
         drawn = self.takeOutput()
@@ -183,7 +183,7 @@ class ScreenTests(SynchronousTestCase):
 
     def test_terminalThatAcceptsNothing(self) -> None:
         """
-        A terminal that is closed, or accepts no output, is left as it is.
+        A terminal that is closed, or accepts no output, is not restored.
         """
         reading, writing = os.pipe()
         with os.fdopen(writing, "w") as file:

@@ -1,5 +1,6 @@
 """
-Tests for L{clock._writes}, without a real socket; C{tests/} has those with one.
+Tests for L{clock._writes} without a real socket. The tests in C{tests/} use real
+sockets.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Socket:
 
     def send(self, data: bytes) -> int:
         """
-        Take some of it, or fail.
+        Accept a part of the data, or fail.
         """
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, OSError):
@@ -120,7 +121,7 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def assertBuffered(self, transport: ImmediateServer, data: bytes) -> None:
         """
-        Assert that exactly these bytes are buffered, and that the reactor is to send
+        Assert that exactly these bytes are buffered, and that the reactor will send
         them.
         """
         self.assertEqual(b"".join(transport._tempDataBuffer), data)
@@ -128,7 +129,7 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def test_atOnce(self) -> None:
         """
-        What the kernel takes is sent at once, without the reactor.
+        Bytes that the kernel accepts are sent at once, without the reactor.
         """
         transport = self.connect(9)
         transport.write(b"19:03:13\n")
@@ -137,8 +138,8 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def test_inPart(self) -> None:
         """
-        What the kernel does not take is buffered, and sent before what is written
-        later.
+        Bytes that the kernel does not accept are buffered, and sent before bytes that
+        are written later.
         """
         transport = self.connect(3, 100)
         transport.write(b"19:03:13\n")
@@ -150,7 +151,7 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def test_blocked(self) -> None:
         """
-        If the socket takes nothing now, the reactor sends later.
+        If the socket accepts nothing, the reactor sends later.
         """
         transport = self.connect(BlockingIOError(errno.EAGAIN, "later"), 9)
         transport.write(b"19:03:13\n")
@@ -160,8 +161,7 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def test_disconnecting(self) -> None:
         """
-        What is written after C{loseConnection} is sent by the reactor, which then
-        closes.
+        After C{loseConnection}, the reactor sends what is written, and then closes.
         """
         transport = self.connect(9)
         transport.loseConnection()
@@ -171,7 +171,7 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def test_lost(self) -> None:
         """
-        If the connection proves to be lost, the reactor finds that out later.
+        If the connection is lost, the reactor notices it later.
         """
         reset = ConnectionResetError(errno.ECONNRESET, "reset")
         transport = self.connect(reset, reset)
@@ -182,7 +182,7 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def test_notConnected(self) -> None:
         """
-        Once the connection is lost, nothing is sent.
+        After the connection is lost, nothing is sent.
         """
         transport = self.connect()
         transport.connected = 0
@@ -191,7 +191,7 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def test_producerIsStopped(self) -> None:
         """
-        A producer is stopped with the connection.
+        When the connection is lost, the producer is stopped.
         """
         transport = self.connect()
         producer = Producer()
@@ -221,8 +221,7 @@ class ImmediateWritesTests(SynchronousTestCase):
 
     def test_pullProducerIsWoken(self) -> None:
         """
-        A pull producer is resumed when the reactor has sent its data, so the reactor
-        sends them.
+        The reactor sends the data of a pull producer, and then resumes it.
         """
         transport = self.connect(9)
         producer = Producer()

@@ -56,7 +56,7 @@ class View(Protocol):
 
 def makeView(reactor: IReactorTime) -> View:
     """
-    Make the view that standard output allows.
+    Make a view for standard output.
 
     @param reactor: the reactor's time.
 
@@ -90,8 +90,8 @@ def restoreOnSuspend(view: View) -> None:
 
     def suspend(*_: object) -> None:
         view.restoreTerminal()
-        # With the default action, the kernel ignores the signal if there is no shell
-        # that could continue this process.
+        # With the default action, the kernel ignores the signal if no shell could
+        # continue this process.
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, suspend)

@@ -20,12 +20,12 @@ from clock.reading.timestamps import findTime
 STALE_INTERVALS = 2.5
 
 #: The number of latest gaps between lines from which the interval is estimated. The
-#: estimate is their median, so that one outage does not change it. Of two medians it is
-#: the higher, because lines that were held back arrive in pairs.
+#: estimate is their median, so one outage does not change it. Of an even number of gaps
+#: it is the higher median, because lines that a proxy held back arrive in pairs.
 MAX_GAPS = 8
 
-#: The shortest gap that counts, in seconds. Lines that arrive together were held back,
-#: by a proxy or while this process was suspended.
+#: The shortest gap that counts, in seconds. Lines that arrive together were held back
+#: by a proxy, or while this process was suspended.
 MIN_GAP = 0.005
 
 #: The minimum time without a line after which a clock is stale, in seconds.
@@ -34,7 +34,8 @@ MIN_STALE = 1.0
 #: Seconds without a first line after which a clock is stale. Servers send it at once.
 FIRST_LINE_STALE = 2.5
 
-#: The minimum while fewer than two gaps are known, in seconds.
+#: Seconds without a line after which a clock is stale, while fewer than two gaps are
+#: known.
 UNKNOWN_INTERVAL_STALE = 10.0
 
 

@@ -19,8 +19,8 @@ class Options(CommandOptions):
 
     synopsis = "Usage: clockwall [options] [NAME=]ADDRESS ..."
     longdesc = (
-        "Shows several clock servers, one in each row, and reconnects to those that "
-        "disconnect. An ADDRESS is HOST:PORT or a Twisted client endpoint."
+        "Shows several clock servers, one in each row. Reconnects if a connection is "
+        "lost. An ADDRESS is HOST:PORT or a Twisted client endpoint."
     )
     examples = (
         ("NewYork=localhost:8010 Tokyo=[::1]:8020", "two clocks"),

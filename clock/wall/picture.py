@@ -1,8 +1,9 @@
 """
 The table of the wall: a row for each clock.
 
-Names and times share the width that the age and the state leave. rich's own tables are
-not used: in them, the reason why a clock is down could not span several columns.
+The columns of ages and states have fixed widths. Names and times share the rest of the
+width. A table of rich is not used: in it, the reason why a clock is down could not span
+several columns.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def selectRows(
     rows: Sequence[tuple[str, ClockStatus]], room: int
 ) -> tuple[list[tuple[str, ClockStatus]], str]:
     """
-    Select the rows to show in a window that has no room for all. Live clocks are hidden
-    first.
+    Select the rows to show in a window that is too small for all. Live clocks are
+    hidden first.
 
     @param rows: the name and the status of each clock.
     @param room: the number of rows that can be shown.
@@ -68,7 +69,7 @@ def drawTable(rows: Sequence[tuple[str, ClockStatus]], width: int) -> Text:
                 styles = ["bold", "dim", ""]
             line = _line([name, status.text, age], styles, widths)
         else:
-            # There is no time to show, so the reason takes its columns.
+            # Without a time, the state uses the columns of the time and the age.
             line = _line([name], ["bold"], widths)
         lines.append(line.append(status.describe(), style=_STYLES[status.state]))
     for line in lines:
@@ -99,7 +100,7 @@ def _widths(
 
 def _line(texts: Sequence[str], styles: Sequence[str], widths: Sequence[int]) -> Text:
     """
-    Put texts into columns of these widths. A column of width 0 is left out.
+    Put texts into columns of these widths. A column of width 0 is omitted.
     """
     line = Text()
     for text, style, width in zip(texts, styles, widths, strict=False):

@@ -1,5 +1,5 @@
 """
-The wall without a terminal: a line for each change.
+The output of C{clockwall} without a terminal: a line for each change.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ STALE_CHECK_INTERVAL = 0.25
 
 class Printer:
     """
-    Print what has changed, such as C{Tokyo 19:03:13}.
+    Print a line for each change, such as C{Tokyo 19:03:13}.
     """
 
     def __init__(self, reactor: IReactorTime, write: Callable[[str], object]) -> None:
@@ -58,7 +58,7 @@ class Printer:
         @param monitor: the clock.
         """
         status = monitor.status()
-        # Ages and retry delays differ each time.
+        # Ages and retry delays change all the time.
         comparable = status._replace(age=None, retryIn=0)
         if status.state is State.CONNECTING or comparable == self._printed.get(monitor):
             return

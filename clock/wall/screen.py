@@ -1,9 +1,9 @@
 """
-The wall on a terminal.
+The output of C{clockwall} on a terminal.
 
-The table is drawn on the alternate screen. Each picture is drawn over the previous one,
-without erasing that, so nothing flickers. Typed characters and a resized window are
-overwritten by the next picture.
+The table is drawn on the alternate screen. Each picture overwrites the previous one,
+which is not erased first, so the screen does not flicker. The next picture also
+overwrites typed characters, and fits a resized window.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from clock.wall.monitor import ClockMonitor
 from clock.wall.picture import drawTable, selectRows
 
-#: The longest time between two pictures, in seconds. The ages in the table grow.
+#: The longest time between two pictures, in seconds. It limits the error of the ages.
 MAX_REDRAW = 0.25
 
 #: The shortest time between two pictures, in seconds. On a slow terminal it is longer:
 #: three times the time that drawing takes.
 MIN_REDRAW = 0.05
 
-#: Seconds to wait after a change for others, which often come with the same tick.
+#: Seconds to wait after a change for others, which often belong to the same tick.
 BATCH_DELAY = 0.01
 
-#: Seconds to wait for a terminal that does not accept output, before giving up.
+#: Seconds to wait until the terminal accepts output, when the terminal is restored.
 RESTORE_TIMEOUT = 0.5
 
 #: Enter the alternate screen and hide the cursor (xterm's DECSET 1049 and 25).
@@ -45,8 +45,8 @@ EXIT_SCREEN = b"\x1b[?1049l\x1b[?25h"
 
 class Terminal(TextIOBase):
     """
-    Standard output as rich needs it, but unbuffered. A signal may end the process at
-    any time, and nothing must be left to write after L{EXIT_SCREEN}.
+    An unbuffered standard output for rich. A signal may end the process at any time,
+    and no buffered output must follow L{EXIT_SCREEN}.
     """
 
     def __init__(self, write: Callable[[str], object]) -> None:
@@ -119,8 +119,8 @@ class Screen:
 
     def restoreTerminal(self) -> None:
         """
-        Exit the alternate screen. This may be called from a signal handler. A terminal
-        that is closed, or accepts no output for L{RESTORE_TIMEOUT}, is left as it is.
+        Exit the alternate screen. This may be called from a signal handler. If the
+        terminal is closed, or accepts no output for L{RESTORE_TIMEOUT}, do nothing.
         """
         self._send(EXIT_SCREEN)
 

@@ -1,6 +1,7 @@
 """
-Test a program that serves the time, without a socket and without waiting: run with
-C{trial test_own_clock.py}.
+Test a program that serves the time, without a socket and without waiting.
+
+Run it with C{trial test_own_clock.py}.
 """
 
 from datetime import timezone

@@ -47,4 +47,6 @@ async def main(reactor: IReactorTime, description: str) -> None:
     await Deferred()
 
 
+if len(sys.argv) != 2:
+    raise SystemExit("usage: step10_package.py ENDPOINT")
 react(main, sys.argv[1:])

@@ -47,4 +47,6 @@ async def main(reactor: IReactorCore, description: str) -> None:
     await Deferred()
 
 
+if len(sys.argv) != 2:
+    raise SystemExit("usage: step3_endpoint.py ENDPOINT")
 react(main, sys.argv[1:])

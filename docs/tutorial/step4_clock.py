@@ -1,5 +1,5 @@
 """
-A clock whose time comes in through its constructor, so that tests can supply it.
+A clock whose constructor takes the time, so that tests can set it.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 class ClockProtocol(Protocol):
     """
-    Send one client the time, from its arrival until it disconnects.
+    Send one client the time until it disconnects.
     """
 
     transport: ITransport
@@ -40,8 +40,8 @@ class ClockFactory(ServerFactory):
 
     def __init__(self, reactor: IReactorTime, now: Callable[[], datetime]) -> None:
         """
-        @param reactor: decides when the lines are due.
-        @param now: tells the time that the lines show.
+        @param reactor: decides when lines are sent.
+        @param now: returns the time that the lines show.
         """
         self.reactor = reactor
         self.now = now

@@ -40,7 +40,7 @@ class ClockProtocol(Protocol):
 
 class ClockFactory(ServerFactory):
     """
-    Tell all clients when a new second begins.
+    Call C{sendTime} of all clients when a new second begins.
     """
 
     def __init__(self, reactor: IReactorTime, now: Callable[[], datetime]) -> None:

@@ -1,5 +1,5 @@
 """
-Run a clock on a reactor whose timers are up to 3 ms late, and show who gets what.
+Run a clock on a reactor whose timers are up to 3 ms late, and show each client's lines.
 
 The argument is the module to import the clock from: C{step4_clock} or
 C{step5_clock}.
@@ -18,7 +18,7 @@ clock = Clock()
 
 def now() -> datetime:
     """
-    Tell the time: the simulation starts at midnight.
+    Return the time. The simulation starts at midnight.
     """
     return datetime(2026, 1, 1) + timedelta(seconds=clock.seconds())
 

@@ -7,6 +7,6 @@ from twisted.application.service import ServiceMaker
 clock = ServiceMaker(
     "Clock",
     "clock.tap",
-    "A clock server: tells each client the time, one line a second",
+    "A clock server: sends each client the time, one line a second",
     "clock",
 )

@@ -1,0 +1,387 @@
+"use strict";
+
+// The page shows what the server sends, and no clock of the browser's. The stream
+// "status/events" says how each clock is, and who is served and who waits. Each pane
+// reads one stream of lines, "events", and is a client like any other.
+
+// A browser opens only six connections to one server. The status needs one.
+const MAX_PANES = 4;
+
+const MAX_LINES = 100;
+
+// Milliseconds from a failure to the next attempt.
+const RETRY_DELAY = 3000;
+
+// Milliseconds between two announcements of how many clients there are.
+const COUNTS_PAUSE = 5000;
+
+const clocks = new Map();
+
+function copyOf(template) {
+  return document.getElementById(template).content.firstElementChild.cloneNode(true);
+}
+
+function setText(element, text) {
+  if (element.textContent !== String(text)) element.textContent = text;
+}
+
+function duration(seconds) {
+  const [s, m, h, d] = [1, 60, 3600, 86400].map((unit) => Math.floor(seconds / unit));
+  const two = (number) => String(number).padStart(2, "0");
+  if (!m) return `${s} s`;
+  if (!h) return `${m} min ${two(s % 60)} s`;
+  if (!d) return `${h} h ${two(m % 60)} min`;
+  return `${d} d ${two(h % 24)} h`;
+}
+
+// Read a stream of events until it is closed. An EventSource connects again by itself
+// after the end of a response, but gives up after an HTTP error, such as a proxy's 502.
+function follow(path, query, { opened, lost, events }) {
+  const url = new URL(path, document.baseURI);
+  url.search = new URLSearchParams(query);
+  let source, timer;
+  function connect() {
+    source = new EventSource(url);
+    source.onopen = opened;
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) {
+        timer = setTimeout(connect, RETRY_DELAY);
+      }
+      lost();
+    };
+    for (const [name, received] of Object.entries(events)) {
+      source.addEventListener(name, (event) => received(event.data));
+    }
+  }
+  connect();
+  return {
+    close() {
+      clearTimeout(timer);
+      source.close();
+    },
+  };
+}
+
+// What a screen reader says: the changes, and those that come together at once.
+const news = {
+  texts: [],
+  say(text) {
+    if (!this.texts.length) setTimeout(() => this.publish(), 200);
+    this.texts.push(text);
+  },
+  publish() {
+    document.getElementById("news").textContent = this.texts.join(" ");
+    this.texts = [];
+  },
+};
+
+// One client of the page, in a small terminal.
+class Pane {
+  constructor(clock) {
+    this.clock = clock;
+    this.element = copyOf("pane");
+    this.screen = this.element.querySelector("pre");
+    this.button = this.element.querySelector("button");
+    this.button.addEventListener("click", () => (this.ended ? this.remove() : this.end()));
+    this.number = null;
+    this.place = 0;
+    this.turn = "connecting";
+    this.lastShown = null;
+    this.reconnected = false;
+    this.type();
+    this.draw();
+    clock.element.querySelector(".panes").append(this.element);
+    this.stream = follow("events", { zone: clock.key, number: 1 }, {
+      opened: () => this.opened(),
+      lost: () => this.lost(),
+      events: {
+        client: (number) => this.numbered(Number(number)),
+        message: (line) => this.received(line),
+      },
+    });
+  }
+
+  get ended() {
+    return this.turn === "ended";
+  }
+
+  get name() {
+    return this.number === null ? "Client" : `Client ${this.number}`;
+  }
+
+  // Each clock numbers its clients.
+  get fullName() {
+    return clocks.size > 1 ? `${this.name} of ${this.clock.zone}` : this.name;
+  }
+
+  opened() {
+    if (this.turn === "lost") {
+      this.type();
+      this.reconnected = true;
+    }
+    this.turn = "connected";
+    this.place = 0;
+    this.draw();
+  }
+
+  numbered(number) {
+    this.number = number;
+    this.draw();
+  }
+
+  // After a reconnection, the first line may show the second that was shown last.
+  received(line) {
+    const shown = this.clock.second(line);
+    if (!(this.reconnected && shown === this.lastShown)) this.write(line);
+    this.reconnected = false;
+    this.lastShown = shown;
+    if (this.turn !== "served") {
+      this.turn = "served";
+      news.say(`${this.fullName} is served.`);
+      this.draw();
+    }
+  }
+
+  // The place in the queue, from the status; 0 for one beyond those that it lists.
+  waits(place) {
+    if (this.turn !== "connected" && this.turn !== "waiting") return;
+    if (this.turn === "connected") {
+      news.say(`${this.fullName} is waiting${place ? `, place ${place}` : ""}.`);
+    }
+    this.turn = "waiting";
+    this.place = place;
+    this.draw();
+  }
+
+  lost() {
+    if (this.turn !== "lost" && this.turn !== "connecting") {
+      this.write("(the connection has ended)", "note");
+    }
+    if (this.turn !== "connecting") this.turn = "lost";
+    this.number = null;
+    this.draw();
+  }
+
+  end() {
+    this.stream.close();
+    this.turn = "ended";
+    this.write("^C", "typed");
+    news.say(`${this.fullName} is disconnected.`);
+    this.draw();
+    drawOffers();
+  }
+
+  remove() {
+    this.element.remove();
+    this.clock.panes.delete(this);
+    this.clock.button.focus();
+  }
+
+  type() {
+    const url = new URL("lines", document.baseURI);
+    const shown = url.href.replace("http://", "");
+    const { key, isDefault } = this.clock;
+    this.write(`$ curl -N ${isDefault ? shown : `'${shown}?zone=${key}'`}`, "typed");
+  }
+
+  write(text, kind = "") {
+    const { scrollTop, scrollHeight, clientHeight } = this.screen;
+    const line = document.createElement("span");
+    line.className = kind;
+    line.textContent = text;
+    this.screen.append(line);
+    if (this.screen.childElementCount > MAX_LINES) this.screen.firstElementChild.remove();
+    // A reader who has scrolled up stays there.
+    if (scrollTop + clientHeight > scrollHeight - 4) {
+      this.screen.scrollTop = this.screen.scrollHeight;
+    }
+  }
+
+  draw() {
+    const turn = {
+      connecting: "connecting",
+      connected: "connected",
+      waiting: this.place ? `waiting, place ${this.place}` : "waiting",
+      served: "served",
+      lost: "reconnecting",
+      ended: "disconnected",
+    };
+    this.element.className = `pane ${this.turn}`;
+    this.element.setAttribute("aria-label", this.fullName);
+    setText(this.element.querySelector("h3"), this.name);
+    setText(this.element.querySelector(".turn"), turn[this.turn]);
+    setText(this.button, this.ended ? "Remove" : "Disconnect");
+    this.button.setAttribute("aria-label", `${this.button.textContent} ${this.fullName}`);
+  }
+}
+
+// The clients that are served, or those that wait, in order.
+class ClientList {
+  constructor(clock, title) {
+    this.clock = clock;
+    this.title = title;
+    this.element = copyOf("list");
+    this.rows = this.element.tBodies[0];
+    clock.element.querySelector(".lists").append(this.element);
+  }
+
+  draw({ count, clients }) {
+    setText(this.element.caption, `${this.title}: ${count ? count.toLocaleString("en") : "none"}`);
+    this.element.tHead.hidden = !clients.length;
+    while (this.rows.rows.length > clients.length) this.rows.deleteRow(-1);
+    while (this.rows.rows.length < clients.length) {
+      const row = this.rows.insertRow();
+      for (let cell = 0; cell < 4; cell++) row.insertCell();
+    }
+    clients.forEach((client, index) => this.drawRow(this.rows.rows[index], client));
+    const more = count - clients.length;
+    this.element.tFoot.hidden = !more;
+    setText(this.element.tFoot.rows[0].cells[0], `and ${more.toLocaleString("en")} more`);
+  }
+
+  drawRow(row, { number, seconds, lines, transport }) {
+    const own = this.clock.paneOf(number) !== undefined;
+    row.className = own ? "own" : "";
+    setText(row.cells[0], own ? `${number} (here)` : number);
+    setText(row.cells[1], duration(seconds));
+    setText(row.cells[2], lines.toLocaleString("en"));
+    setText(row.cells[3], { tcp: "TCP", http: "HTTP", websocket: "WebSocket" }[transport] ?? transport);
+  }
+}
+
+// One of the server's clocks.
+class Clock {
+  constructor(status) {
+    this.key = status.key;
+    this.isDefault = false;
+    this.panes = new Set();
+    this.element = copyOf("clock");
+    this.button = this.element.querySelector(".connect");
+    this.button.addEventListener("click", () => this.connect());
+    this.served = new ClientList(this, "Served");
+    this.waiting = new ClientList(this, "Waiting");
+    this.counts = "";
+    this.countsAnnounced = -COUNTS_PAUSE;
+    document.querySelector("main").append(this.element);
+  }
+
+  // What a line shows, to compare. In JSON the first line has a fraction of its second.
+  second(line) {
+    if (this.format !== "json") return line;
+    return Math.floor(JSON.parse(line).unix / this.interval + 1e-6);
+  }
+
+  paneOf(number) {
+    return [...this.panes].find((pane) => pane.number === number && !pane.ended);
+  }
+
+  connect() {
+    if (connectedPanes().length >= MAX_PANES) return;
+    const ended = [...this.panes].find((pane) => pane.ended);
+    if (this.panes.size >= MAX_PANES) {
+      ended.element.remove();
+      this.panes.delete(ended);
+    }
+    this.panes.add(new Pane(this));
+    drawOffers();
+  }
+
+  draw(status) {
+    const { zone, mode, line, served, waiting } = status;
+    this.zone = zone;
+    this.format = status.format.toLowerCase();
+    this.interval = status.interval;
+    setText(this.element.querySelector(".zone"), zone);
+    setText(this.button.firstElementChild, ` to ${zone}`);
+    setText(
+      this.element.querySelector(".mode"),
+      mode === "sequential" ? "sequential: one client at a time" : "concurrent: all clients at once",
+    );
+    const time = this.element.querySelector(".time");
+    const text = line ?? "--:--:--";
+    setText(time, text);
+    time.style.setProperty("--characters", Math.max(text.length, 8));
+    this.served.draw(served);
+    this.waiting.draw(waiting);
+    waiting.clients.forEach(({ number }, index) => this.paneOf(number)?.waits(index + 1));
+    if (waiting.count > waiting.clients.length) {
+      for (const pane of this.panes) if (!pane.place) pane.waits(0);
+    }
+    this.announce(served.count, waiting.count);
+  }
+
+  announce(served, waiting) {
+    const counts = `${served.toLocaleString("en")} served, ${waiting.toLocaleString("en")} waiting`;
+    const now = performance.now();
+    if (counts === this.counts || now - this.countsAnnounced < COUNTS_PAUSE) return;
+    this.counts = counts;
+    this.countsAnnounced = now;
+    news.say(`${this.zone}: ${counts}.`);
+  }
+
+  remove() {
+    for (const pane of this.panes) pane.stream.close();
+    this.element.remove();
+  }
+}
+
+function connectedPanes() {
+  return [...clocks.values()].flatMap((clock) => [...clock.panes]).filter((pane) => !pane.ended);
+}
+
+function drawOffers() {
+  const full = connectedPanes().length >= MAX_PANES;
+  for (const { element, button } of clocks.values()) {
+    button.setAttribute("aria-disabled", full);
+    element.querySelector(".full").hidden = !full;
+  }
+}
+
+function drawStatus({ host, clocks: statuses }) {
+  document.title = `clock on ${host}`;
+  setText(document.querySelector("h1"), `clock on ${host}`);
+  const keys = statuses.map((status) => status.key);
+  for (const [key, clock] of clocks) {
+    if (keys.includes(key)) continue;
+    clock.remove();
+    clocks.delete(key);
+  }
+  for (const status of statuses) {
+    if (!clocks.has(status.key)) clocks.set(status.key, new Clock(status));
+    const clock = clocks.get(status.key);
+    clock.isDefault = status === statuses[0];
+    clock.draw(status);
+  }
+  drawOffers();
+}
+
+function setServer(live, text) {
+  document.body.classList.toggle("gone", !live);
+  const shown = document.getElementById("state");
+  if (shown.textContent === text) return;
+  shown.textContent = text;
+  news.say(`${text[0].toUpperCase()}${text.slice(1)}.`);
+}
+
+// The status comes at each tick.
+let silence;
+function watchSilence(statuses) {
+  clearTimeout(silence);
+  const interval = Math.max(1, ...statuses.map((status) => status.interval));
+  silence = setTimeout(() => setServer(false, "the server is silent"), 3000 * interval);
+}
+
+follow("status/events", {}, {
+  lost() {
+    clearTimeout(silence);
+    setServer(false, "server not reachable; reconnecting");
+  },
+  events: {
+    message(data) {
+      const status = JSON.parse(data);
+      setServer(true, "live");
+      drawStatus(status);
+      watchSilence(status.clocks);
+    },
+  },
+});

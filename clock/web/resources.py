@@ -1,0 +1,138 @@
+"""
+The base of all resources: responses of one line, and arguments of the query.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+
+def argument(request: Any, name: str) -> str | None:
+    """
+    Return an argument of the query.
+
+    @param request: the request.
+    @param name: the argument's name.
+
+    @return: its first value; C{None} if there is none.
+    """
+    values = request.args.get(name.encode())
+    return values[0].decode("utf-8", "replace") if values else None
+
+
+class TextResource(Resource):
+    """
+    A resource whose errors are one line of text.
+    """
+
+    isLeaf = True
+
+    def render(self, request: Any) -> Any:
+        """
+        Respond to GET and HEAD. Any other method gets the status 405.
+        """
+        if request.method not in (b"GET", b"HEAD"):
+            request.setHeader("Allow", "GET, HEAD")
+            return self.respond(request, 405, "use GET or HEAD")
+        if request.postpath:
+            return self.respond(request, 404, "no such path")
+        return self.render_GET(request)
+
+    def render_GET(self, request: Any) -> Any:
+        """
+        Respond to GET or HEAD; by default with the status 404.
+
+        @param request: the request.
+
+        @return: what C{render} returns.
+        """
+        return self.respond(request, 404, "no such path")
+
+    def getChild(self, path: bytes, request: Any) -> Resource:
+        """
+        Respond to paths that do not exist with the status 404.
+        """
+        return NotFound()
+
+    def respond(
+        self,
+        request: Any,
+        code: int,
+        text: str,
+        contentType: str = "text/plain; charset=utf-8",
+    ) -> Any:
+        """
+        Respond with a text that must not be cached.
+
+        @param request: the request.
+        @param code: the status.
+        @param text: the text, without its last newline.
+        @param contentType: its media type.
+
+        @return: what C{render} returns.
+        """
+        body = f"{text}\n".encode()
+        request.setResponseCode(code, HTTPStatus(code).phrase.encode())
+        request.setHeader("Content-Type", contentType)
+        request.setHeader("Content-Length", str(len(body)))
+        request.setHeader("Cache-Control", "no-store")
+        request.setHeader("X-Content-Type-Options", "nosniff")
+        request.write(body)
+        request.finish()
+        return NOT_DONE_YET
+
+
+class NotFound(TextResource):
+    """
+    A path that does not exist. There may be paths below it.
+    """
+
+    isLeaf = False
+
+
+class MissingExtra(TextResource):
+    """
+    A path that needs a package that is not installed.
+    """
+
+    def __init__(self, hint: str) -> None:
+        """
+        @param hint: the missing package, and how to install it.
+        """
+        super().__init__()
+        self._hint = hint
+
+    def render_GET(self, request: Any) -> Any:
+        """
+        Respond with the status 404 and the hint.
+        """
+        return self.respond(request, 404, self._hint)
+
+
+class PageFile(TextResource):
+    """
+    A file of the page.
+    """
+
+    def __init__(self, data: bytes, contentType: str) -> None:
+        """
+        @param data: the content of the file, in UTF-8.
+        @param contentType: its media type.
+        """
+        super().__init__()
+        self._data = data
+        self._contentType = contentType
+
+    def render_GET(self, request: Any) -> Any:
+        """
+        Respond with the file.
+        """
+        # The page loads nothing from other servers, and has no inline code.
+        request.setHeader("Content-Security-Policy", "default-src 'self'")
+        request.setHeader("Referrer-Policy", "no-referrer")
+        text = self._data.decode().rstrip("\n")
+        return self.respond(request, 200, text, self._contentType)

@@ -1,0 +1,238 @@
+"""
+Streams of lines in HTTP responses: C{/lines} and C{/events}.
+
+The C{Request} sends the headers. The lines do not use C{Request.write}, which would
+join and queue four strings for each line of each client. Instead each tick is framed
+once for all clients of a stream, and the frame is written to the transport of the
+connection, which sends it at once. With 5,000 clients this takes 10 microseconds of
+CPU time a line; C{Request.write} takes 25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.web.server import NOT_DONE_YET
+
+from clock.factory import ClockFactory
+from clock.ticker import Ticker
+from clock.web.channel import ChannelTransport, ClockChannel
+from clock.web.resources import TextResource, argument
+
+#: Headers that stop proxies from buffering the stream. C{no-cache} and C{no-transform}
+#: (RFC 9111) forbid to reuse a stored response, and to compress it.
+#: C{X-Accel-Buffering: no} turns off the buffering of nginx.
+UNBUFFERED = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+class LineFrames:
+    """
+    The frames of C{/lines}: a chunk for each line.
+    """
+
+    contentType = "text/plain; charset=utf-8"
+    opening = b""
+
+    def __init__(self, ticker: Ticker, chunked: bool) -> None:
+        """
+        @param ticker: the ticker of the lines.
+        @param chunked: whether the response has the chunked transfer encoding.
+        """
+        self._ticker = ticker
+        self._chunked = chunked
+        self._line = self._frame = b""
+
+    def frame(self, line: bytes) -> bytes:
+        """
+        Frame a line. A line that is the same object as the last one is framed once.
+
+        @param line: the line, with its newline.
+
+        @return: the bytes to send.
+        """
+        if line is not self._line:
+            self._line = line
+            self._frame = self.chunk(self.body(line, self._ticker.tick))
+        return self._frame
+
+    def body(self, line: bytes, tick: int) -> bytes:
+        """
+        Return a line in the format of the stream.
+        """
+        return line
+
+    def numbered(self, number: int) -> bytes:
+        """
+        Return a message with the client's number; nothing if the format has none.
+        """
+        return b""
+
+    def chunk(self, body: bytes) -> bytes:
+        """
+        Make a chunk of some bytes, if the response is chunked.
+        """
+        return b"%x\r\n%s\r\n" % (len(body), body) if self._chunked else body
+
+
+class EventFrames(LineFrames):
+    """
+    The frames of C{/events}: a server-sent event for each line, with the number of its
+    tick.
+    """
+
+    contentType = "text/event-stream"
+    opening = b": connected\n\n"
+
+    def body(self, line: bytes, tick: int) -> bytes:
+        """
+        Return a line as an event.
+        """
+        return b"id: %d\ndata: %s\n" % (tick, line)
+
+    def numbered(self, number: int) -> bytes:
+        """
+        Return an event named C{client} with the client's number.
+        """
+        return b"event: client\ndata: %d\n\n" % number
+
+
+def chosenFactory(
+    factories: Mapping[str, ClockFactory], request: Any
+) -> ClockFactory | str:
+    """
+    Find the factory of the zone that a request asks for.
+
+    @param factories: by the name of their zone, the factories; the first one is the
+        default.
+    @param request: the request; its argument C{zone} is the name.
+
+    @return: the factory, or an error if there is none for the zone.
+    """
+    zone = argument(request, "zone")
+    if zone is None:
+        return next(iter(factories.values()))
+    if zone in factories:
+        return factories[zone]
+    zones = ", ".join(name or "local time" for name in factories)
+    return f"no clock of this zone; there are: {zones}"
+
+
+class ResponseTransport(ChannelTransport):
+    """
+    The transport of a C{ClockProtocol} whose lines are an HTTP response.
+
+    @cvar kind: the name of this transport in the status and in metrics.
+    """
+
+    __slots__ = ("_frames", "_request", "_write")
+
+    kind = "http"
+
+    def __init__(self, request: Any, frames: LineFrames) -> None:
+        """
+        @param request: the request; its headers were written.
+        @param frames: the frames of the stream.
+        """
+        super().__init__(request.channel)
+        self._request = request
+        self._frames = frames
+        self._write = request.channel.transport.write
+
+    def write(self, data: bytes) -> None:
+        """
+        Send a line.
+        """
+        self._write(self._frames.frame(data))
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        """
+        Pause the producer while the client does not read.
+        """
+        self._request.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """
+        Do not pause the producer any more.
+        """
+        self._request.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """
+        Read nothing from the client.
+        """
+        self._channel.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        Read from the client again.
+        """
+        self._channel.transport.resumeProducing()
+
+    def loseConnection(self) -> None:
+        """
+        End the response with its last chunk, and close the connection.
+        """
+        self._request.finish()
+
+
+class StreamResource(TextResource):
+    """
+    C{/lines} or C{/events}: a stream of lines until the client disconnects.
+    """
+
+    def __init__(
+        self, factories: Mapping[str, ClockFactory], frames: type[LineFrames]
+    ) -> None:
+        """
+        @param factories: by the name of their zone, the factories to serve; the first
+            one is the default.
+        @param frames: the frames of the stream.
+        """
+        super().__init__()
+        self._factories = factories
+        self._frames = frames
+        self._shared: dict[tuple[ClockFactory, bool], LineFrames] = {}
+
+    def render_GET(self, request: Any) -> Any:
+        """
+        Send the headers, and let the factory decide when the client's turn begins.
+        """
+        factory = chosenFactory(self._factories, request)
+        if isinstance(factory, str):
+            return self.respond(request, 404, factory)
+        request.setHeader("Content-Type", self._frames.contentType)
+        if argument(request, "bare") != "1":
+            for name, value in UNBUFFERED.items():
+                request.setHeader(name, value)
+        request.write(b"")
+        if request.method == b"HEAD":
+            request.finish()
+            return NOT_DONE_YET
+        self._stream(request, factory)
+        return NOT_DONE_YET
+
+    def _framesOf(self, factory: ClockFactory, chunked: bool) -> LineFrames:
+        key = factory, chunked
+        if key not in self._shared:
+            self._shared[key] = self._frames(factory.ticker, chunked)
+        return self._shared[key]
+
+    def _stream(self, request: Any, factory: ClockFactory) -> None:
+        channel: ClockChannel = request.channel
+        protocol: Any = factory.buildProtocol(channel.getPeer())
+        frames = self._framesOf(factory, bool(request.chunked))
+        opening = frames.opening
+        if argument(request, "number") == "1":
+            opening += frames.numbered(protocol.number)
+        if opening:
+            channel.transport.write(frames.chunk(opening))
+        channel.handOver(protocol)
+        # Nothing needs these any more. This frees 3 KB for each client.
+        request.content.close()
+        request.requestHeaders = request.responseHeaders = None
+        protocol.makeConnection(ResponseTransport(request, frames))
