@@ -1,8 +1,8 @@
 """
-The clock beside its peers, and under every fault, at full size.
+Compare the clock with its peers, and measure it under faults at full size.
 
-All of it needs a checkout and the extra C{bench}. Servers, clients and scenarios are
-those of the tests.
+This package needs a checkout and the extra C{bench}. It uses the servers, clients and
+scenarios of the tests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 def raise_open_file_limit() -> None:
     """
-    Allow as many open files as the system does, here and in what is started here.
+    Raise the soft limit of open files to the hard limit. Child processes inherit it.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

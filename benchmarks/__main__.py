@@ -19,35 +19,55 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks import raise_open_file_limit, report
+from benchmarks.pages import Pages
 from benchmarks.report import Run
-from benchmarks.servers import KINDS, Kind, MissingError, start
+from benchmarks.servers import KINDS, PAGE_KINDS, WEB_KINDS, Kind, MissingError, start
 
 console = Console(width=160)
 
 
-def measure(kind: Kind, clients: int, seconds: int, folder: Path) -> Run:
+def others(*measured: psutil.Process) -> float:
     """
-    Start a server, load it, and look at it before and after.
+    Return the CPU time of everything else on this machine, in seconds.
     """
-    server, port = start(kind, folder)
+    every = psutil.cpu_times()
+    own = [process.cpu_times() for process in measured]
+    return (
+        every.user
+        + every.nice
+        + every.system
+        + every.steal
+        - sum(times.user + times.system for times in own)
+    )
+
+
+def measure(kind: Kind, clients: int, pages: int, seconds: int, folder: Path) -> Run:
+    """
+    Start a server, and measure it before and after the load.
+    """
+    server, port, web = start(kind, folder)
     with server:
         process = psutil.Process(server.process.pid)
         empty = server.memory()
+        opened = Pages(web, pages if web else 0)
         load = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.load"]
-            + [str(number) for number in (port, clients, seconds)],
+            + [str(each) for each in (port, clients, seconds, kind.path)],
             stdout=subprocess.PIPE,
             text=True,
         )
         assert load.stdout is not None
         with load, load.stdout:
+            loading = psutil.Process(load.pid)
             load.stdout.readline()
             before, full, began = process.cpu_times(), server.memory(), server.cpu()
+            noise, events = others(process, loading), opened.events
             load.stdout.readline()
             used, after = server.cpu() - began, process.cpu_times()
+            noise, events = others(process, loading) - noise, opened.events - events
             seen = json.loads(load.stdout.readline())
     each = 1e6 * used / seen["lines"]
-    # The parts are known in hundredths of a second only.
+    # The resolution of user and system time is 10 ms.
     user, system = after.user - before.user, after.system - before.system
     part = user / ((user + system) or 1)
     return Run(
@@ -56,6 +76,8 @@ def measure(kind: Kind, clients: int, seconds: int, folder: Path) -> Run:
         user=each * part,
         system=each * (1 - part),
         memory=(full - empty) / clients,
+        events=events / seconds / pages if web else 0,
+        noise=noise / seconds / psutil.cpu_count(),
         **seen,
     )
 
@@ -70,37 +92,66 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--clients",
         type=lambda text: [int(part) for part in text.split(",")],
-        default=[10_000],
-        help="how many at a time; several numbers, with commas (10000)",
+        help="number of clients; several runs are separated by commas "
+        "(default: 10000; 5000 over HTTP)",
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--http",
+        action="store_true",
+        help="compare event streams over HTTP instead of lines over TCP",
+    )
+    what.add_argument(
+        "--pages",
+        type=int,
+        default=0,
+        metavar="N",
+        help="compare the clock without pages, and with N open pages",
     )
     parser.add_argument(
-        "--seconds", type=int, default=10, help="how long to measure each (10)"
+        "--seconds",
+        type=int,
+        default=10,
+        help="seconds to measure each server (default: 10)",
     )
     parser.add_argument(
-        "--rounds", type=int, default=3, help="how often, in turn; medians count (3)"
+        "--rounds",
+        type=int,
+        default=3,
+        help="number of rounds; the medians are reported (default: 3)",
     )
     parser.add_argument(
         "--only",
         action="append",
-        choices=[kind.name for kind in KINDS],
-        help="leave the others out; may be repeated",
+        metavar="NAME",
+        help="measure only this server; may be repeated",
     )
     parser.add_argument(
         "--json", type=Path, help="write every run to this file, for benchmarks.plots"
     )
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.clients = arguments.clients or [5_000 if arguments.http else 10_000]
+    arguments.kinds = KINDS
+    if arguments.http:
+        arguments.kinds = WEB_KINDS
+    elif arguments.pages:
+        arguments.kinds = PAGE_KINDS
+    names = [kind.name for kind in arguments.kinds]
+    if unknown := set(arguments.only or ()) - {*names}:
+        parser.error(f"no server {', '.join(unknown)} here; use {', '.join(names)}")
+    return arguments
 
 
 def build(kinds: list[Kind], folder: Path) -> list[Kind]:
     """
-    Build what has to be built, and leave out what cannot be.
+    Build the servers. Omit each server that cannot be built.
     """
     there = []
     for kind in kinds:
         try:
             kind.command(folder)
         except MissingError as why:
-            console.print(f"{kind.title} is left out: {why}")
+            console.print(f"{kind.title} is omitted: {why}")
         else:
             there.append(kind)
     return there
@@ -115,7 +166,8 @@ def main() -> None:
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        kinds = [k for k in KINDS if k.name in (arguments.only or [k.name])]
+        only = arguments.only
+        kinds = [k for k in arguments.kinds if k.name in (only or [k.name])]
         kinds = build(kinds, folder)
         columns = (
             TextColumn("{task.description:<34}"),
@@ -130,7 +182,15 @@ def main() -> None:
                     for kind in kinds:
                         what = f"{kind.title}, {clients:,} clients"
                         progress.update(task, description=what)
-                        runs.append(measure(kind, clients, arguments.seconds, folder))
+                        runs.append(
+                            measure(
+                                kind,
+                                clients,
+                                arguments.pages,
+                                arguments.seconds,
+                                folder,
+                            )
+                        )
                         progress.advance(task)
     console.print(
         f"{time.strftime('%Y-%m-%d')}, {platform.platform()}, {psutil.cpu_count()} "

@@ -1,5 +1,5 @@
 """
-What the server does under faults, at full size: C{python -m benchmarks.faults --help}.
+Measure the server under faults, at full size: C{python -m benchmarks.faults --help}.
 
 The scenarios are those of C{tests/test_faults.py}.
 """
@@ -19,20 +19,20 @@ from benchmarks import raise_open_file_limit
 
 def main() -> None:
     """
-    Run those that were asked for, or all.
+    Run the scenarios on the command line, or all.
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.faults",
-        description="Let every fault happen, or those that are named: "
+        description="Measure the server under each fault, or under these: "
         + ", ".join(SCENARIOS),
     )
-    parser.add_argument("name", nargs="*", help="a fault; without one, all")
+    parser.add_argument("name", nargs="*", help="name of a fault (default: all)")
     names = parser.parse_args().name or [*SCENARIOS]
     if unknown := set(names) - SCENARIOS.keys():
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     raise_open_file_limit()
     console = Console()
-    table = Table("fault", "what was seen", "name", show_lines=True)
+    table = Table("fault", "result", "name", show_lines=True)
     failed = False
     with console.status("") as status:
         for name in names:

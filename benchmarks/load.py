@@ -1,13 +1,19 @@
 """
-The load: it holds many connections, and times every line that arrives.
+The load generator, which holds many connections and records when each line arrives.
 
-It is a process of its own, so that what it costs is not the server's. It reads
-for so many seconds, then prints what it saw as one JSON object.
+It runs in a process of its own, so its CPU time is not counted for the server. It
+measures for some seconds, then prints the result as one JSON object.
+
+Over HTTP it reads event streams at the cost of lines. An event ends with an empty line.
+Everything before the fields of an event, such as headers or the size of a chunk, is
+ignored. This is enough for servers that send each event in a chunk of its own, as all
+servers here do. An event that cannot be read ends the load generator.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import sys
@@ -15,12 +21,15 @@ import time
 from array import array
 from dataclasses import dataclass, field
 
-#: How many clients connect in a second. They come evenly, so that their phases
-#: are spread over the second, as those of clients who come when they like.
+#: The number of clients that connect in a second, over TCP and over HTTP. They connect
+#: evenly, so their phases are spread over the second, as with real clients. A request
+#: costs every server more than a connection alone, and some servers cannot accept 2,500
+#: a second.
 RATE = 2_500
+HTTP_RATE = 1_000
 
-#: How long to wait for the first line of all clients, in seconds.
-PATIENCE = 60
+#: Seconds to wait for the first lines of all clients.
+TIMEOUT = 60
 
 DAY = 86_400
 
@@ -33,13 +42,15 @@ class Client:
     """
     One connection.
 
-    @ivar began: when it began to connect, in nanoseconds, by the steady clock.
-    @ivar shown: the second of the day that it was shown last, or -1.
+    @ivar began: the steady time at which it began to connect, in nanoseconds.
+    @ivar shown: the second of the day in its last line; -1 before the first line.
+    @ivar number: the C{id} of the last event, over HTTP.
     """
 
     socket: socket.socket
     began: int
     shown: int = -1
+    number: int = 0
     held: bytes = b""
 
 
@@ -53,14 +64,21 @@ def second_of_day(line: bytes) -> int:
 @dataclass
 class Load:
     """
-    All connections, and what has arrived.
+    All connections, and what was measured.
 
-    @ivar first: from connecting to the first line, in milliseconds.
-    @ivar ages: how old the second shown was on arrival, in milliseconds.
-    @ivar lines: how many lines came while measuring.
+    @ivar first: times from connecting to the first line, in milliseconds.
+    @ivar ages: times from the start of the second shown to the arrival of its line, in
+        milliseconds.
+    @ivar lines: number of lines that arrived while measuring.
+    @ivar gaps: number of events with an C{id} that did not follow that of the last
+        event.
+    @ivar request: the request that a client sends over HTTP; empty over TCP.
+    @ivar end: the bytes that end a line, or an event.
+    @ivar offset: seconds by which local time is ahead of UTC.
     """
 
     port: int
+    path: str = ""
     poll: select.epoll = field(default_factory=select.epoll)
     clients: dict[int, Client] = field(default_factory=dict)
     first: array[float] = field(default_factory=lambda: array("d"))
@@ -69,19 +87,33 @@ class Load:
     repeats: int = 0
     skips: int = 0
     lost: int = 0
+    gaps: int = 0
     measuring: bool = False
+
+    def __post_init__(self) -> None:
+        """
+        Choose between lines and events.
+        """
+        request = (
+            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+            "Accept: text/event-stream\r\n\r\n"
+        )
+        self.request = request.encode() if self.path else b""
+        self.end = b"\n\n" if self.path else b"\n"
+        self.rate = HTTP_RATE if self.path else RATE
+        self.offset = time.localtime().tm_gmtoff
 
     def connect(self, count: int) -> None:
         """
-        Connect so many clients, and wait until each has had its first line.
+        Connect some clients, and wait until each has received its first line.
         """
         start = time.monotonic()
         while len(self.first) < count:
             passed = time.monotonic() - start
-            if len(self.clients) < min(count, passed * RATE):
+            while len(self.clients) < min(count, passed * self.rate):
                 self.begin()
-            self.read(0 if len(self.clients) < count else 0.1)
-            if passed > PATIENCE:
+            self.read(1 / self.rate if len(self.clients) < count else 0.1)
+            if passed > TIMEOUT:
                 raise SystemExit(f"only {len(self.first)} of {count} clients served")
 
     def begin(self) -> None:
@@ -93,14 +125,19 @@ class Load:
         began = time.monotonic_ns()
         connection.connect_ex(("127.0.0.1", self.port))
         self.clients[connection.fileno()] = Client(connection, began)
-        self.poll.register(connection, select.EPOLLIN)
+        ready = select.EPOLLOUT if self.request else select.EPOLLIN
+        self.poll.register(connection, ready)
 
     def read(self, timeout: float) -> None:
         """
-        Read whatever has arrived.
+        Read everything that has arrived.
         """
-        for number, _ in self.poll.poll(timeout):
+        for number, ready in self.poll.poll(timeout):
             client = self.clients[number]
+            if ready == select.EPOLLOUT:
+                client.socket.send(self.request)
+                self.poll.modify(number, select.EPOLLIN)
+                continue
             try:
                 data = client.socket.recv(4096)
             except ConnectionError:
@@ -110,13 +147,27 @@ class Load:
                 self.poll.unregister(number)
                 self.lost += 1
                 continue
-            *lines, client.held = (client.held + data).split(b"\n")
+            *lines, client.held = (client.held + data).split(self.end)
             for line in lines:
-                self.note(client, second_of_day(line), now)
+                self.parse(client, line, now)
+
+    def parse(self, client: Client, line: bytes, now: int) -> None:
+        """
+        Read one line, or one event; an event without data is a comment.
+        """
+        if self.request:
+            before, data, line = line.partition(b"\ndata: ")
+            if not data:
+                return
+            number = int(before[before.rindex(b"id: ") + 4 :])
+            if client.shown >= 0 and number != client.number + 1:
+                self.gaps += 1
+            client.number = number
+        self.note(client, second_of_day(line), now)
 
     def note(self, client: Client, shown: int, now: int) -> None:
         """
-        Note one line.
+        Record one line.
         """
         if client.shown < 0:
             self.first.append((time.monotonic_ns() - client.began) / 1e6)
@@ -129,13 +180,12 @@ class Load:
         client.shown = shown
         if self.measuring:
             self.lines += 1
-            local = now / 1e9 + time.localtime(now // 10**9).tm_gmtoff
-            age = (local - shown + DAY / 2) % DAY - DAY / 2
+            age = (now / 1e9 + self.offset - shown + DAY / 2) % DAY - DAY / 2
             self.ages.append(age * 1e3)
 
     def measure(self, seconds: float) -> None:
         """
-        Read for so long.
+        Read for some seconds, and record each line.
         """
         self.measuring = True
         end = time.monotonic() + seconds
@@ -146,19 +196,22 @@ class Load:
 
 def quantiles(values: array[float]) -> list[float]:
     """
-    Sum a distribution up.
+    Return the quantiles of a distribution.
     """
     ordered = sorted(values)
     last = len(ordered) - 1
     return [ordered[round(last * part / 1000)] for part in PER_MILLE]
 
 
-def main(port: int, count: int, seconds: int) -> None:
+def main(port: int, count: int, seconds: int, path: str) -> None:
     """
-    Connect, settle, measure, and print. A line on standard output, and one on
-    standard input, divide the three: the caller looks at the server then.
+    Connect, wait, measure, and print the result. A line on standard output marks the
+    start and the end of the measurement, so that the caller can measure the server.
+
+    The process is bound to one CPU, so that the server can use the others.
     """
-    load = Load(port)
+    os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
+    load = Load(port, path)
     load.connect(count)
     settled = time.monotonic() + 2 + (0.5 - time.time()) % 1
     while (left := settled - time.monotonic()) > 0:
@@ -171,6 +224,7 @@ def main(port: int, count: int, seconds: int) -> None:
         "repeats": load.repeats,
         "skips": load.skips,
         "lost": load.lost,
+        "gaps": load.gaps,
         "first": quantiles(load.first),
         "ages": quantiles(load.ages),
     }
@@ -178,4 +232,4 @@ def main(port: int, count: int, seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    main(*map(int, sys.argv[1:4]), *sys.argv[4:5])

@@ -1,5 +1,5 @@
 """
-The pictures of the documentation: C{python -m benchmarks.plots --help}.
+Draw the pictures of the documentation: C{python -m benchmarks.plots --help}.
 """
 
 from __future__ import annotations
@@ -8,12 +8,15 @@ import argparse
 import json
 import re
 import signal
-from io import StringIO
+from contextlib import ExitStack
+from io import BytesIO, StringIO
 from pathlib import Path
 from statistics import median
 
 import matplotlib
+from browser import Browser
 from matplotlib.figure import Figure
+from PIL import Image
 from processes import Server, command
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -28,11 +31,20 @@ from benchmarks.servers import KINDS
 #: The size of the terminal in which the wall is drawn.
 ROWS, COLUMNS = 6, 70
 
+#: Where the servers of the page's picture listen. The page shows it.
+WEB_PORTS = 8000, 8001
+
+#: The number of colors in that picture: it has few, and shades between them.
+COLORS = 128
+
+#: What that picture has above and below, in pixels.
+MARGIN = 40
+
 matplotlib.rcParams.update(
     {
-        # The viewer's fonts, not the outline of each letter.
+        # Use the viewer's fonts instead of the outline of each letter.
         "svg.fonttype": "none",
-        # Without a fixed salt, every drawing of the same figures is another file.
+        # Without a fixed salt, each run writes a different file for the same figures.
         "svg.hashsalt": "clock",
     }
 )
@@ -42,8 +54,8 @@ def plot(curves: dict[str, tuple[list[float], list[float]]], **axes: object) -> 
     """
     Draw one curve for each server, with its points if they are few.
 
-    @param curves: by title, how far across and up each point is.
-    @param axes: what is set on the axes.
+    @param curves: by title, the x and y values of the points.
+    @param axes: properties of the axes.
     """
     figure = Figure(figsize=(8.5, 4.5), layout="constrained")
     plane = figure.subplots()
@@ -61,7 +73,7 @@ def plot(curves: dict[str, tuple[list[float], list[float]]], **axes: object) -> 
 
 def small(svg: str) -> str:
     """
-    Drop the decimals and the line breaks that nobody sees.
+    Remove decimals and line breaks that make no visible difference.
     """
     svg = re.sub(r"\d+\.\d{2,}", lambda number: f"{float(number[0]):.1f}", svg)
     return re.sub(r"\s+(?=[^<>]*>)", " ", svg)
@@ -110,8 +122,8 @@ def draw_age(runs: list[Run]) -> str:
 
 def draw_wall() -> str:
     """
-    Draw the real wall, in a terminal, with real servers, two of which have come to
-    grief.
+    Draw the real wall, in a terminal, with real servers. One of the servers is stopped,
+    and one is killed.
     """
     zones = {"London": "Europe/London", "Tokyo": "Asia/Tokyo"}
     options = [f"--zone={zone}=0" for zone in zones.values()]
@@ -136,25 +148,60 @@ def draw_wall() -> str:
     console = Console(record=True, width=COLUMNS, file=StringIO())
     console.print(Text.from_ansi(picture.decode().replace("\r\n", "\n")))
     exported = console.export_svg(title="clockwall", theme=MONOKAI, unique_id="wall")
-    # The viewer has a font of its own, and may be off line.
+    # Use the viewer's own font: the viewer may be offline.
     exported = re.sub(r"\s*@font-face \{.*?\}", "", exported, flags=re.DOTALL)
     return exported.replace("Fira Code, monospace", "monospace")
 
 
+def draw_page() -> bytes:
+    """
+    Draw the real page of a server in each mode, at one time, each with two clients.
+    """
+    halves = []
+    modes = zip(WEB_PORTS, ([], ["--sequential"]), strict=True)
+    with ExitStack() as undo:
+        for port, mode in modes:
+            undo.enter_context(Server("--web", str(port), "--tz=Europe/London", *mode))
+            browser = undo.enter_context(Browser())
+            browser.open(f"http://localhost:{port}/", width=590)
+            browser.wait(lambda sight: sight.state == "live")
+            halves.append(browser)
+        # A pointer would change the button that it is on.
+        connect = "document.querySelector('.connect').click()"
+        for browser in halves:
+            browser.run(connect)
+        for browser in halves:
+            browser.wait(lambda sight: len(sight.panes[0].times) > 1)
+            browser.run(connect)
+        for browser in halves:
+            browser.wait(lambda sight: len(sight.panes[0].times) > 4)
+        for browser in halves:
+            browser.wait(lambda sight: sight.clocks[0].served.rows[0][2] == "5")
+        drawn = [Image.open(BytesIO(half.picture("main"))) for half in halves]
+    width, height = drawn[0].width, max(half.height for half in drawn)
+    paper = drawn[0].getpixel((0, height // 2))
+    whole = Image.new("RGB", (2 * width, height + 2 * MARGIN), paper)
+    for index, half in enumerate(drawn):
+        whole.paste(half, (index * width, MARGIN))
+    png = BytesIO()
+    whole.quantize(COLORS, dither=Image.Dither.NONE).save(png, "png", optimize=True)
+    return png.getvalue()
+
+
 def main() -> None:
     """
-    Draw the wall, and what was measured.
+    Draw the wall, the page and the measurements.
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.plots",
-        description="Draw the pictures of the documentation: docs/*.svg.",
+        description="Draw the pictures of the documentation, which are in docs.",
     )
     parser.add_argument(
         "runs",
         type=Path,
         nargs="?",
-        help="a file that 'python -m benchmarks --json' wrote; several numbers of "
-        "clients make a line (without it, cost.svg and age.svg stay as they are)",
+        help="a file that 'python -m benchmarks --json' wrote, with several numbers of "
+        "clients (without it, cost.svg and age.svg are not drawn)",
     )
     file = parser.parse_args().runs
     pictures = {"wall": draw_wall()}
@@ -163,6 +210,7 @@ def main() -> None:
         pictures |= {"cost": draw_cost(runs), "age": draw_age(runs)}
     for name, picture in pictures.items():
         (ROOT / "docs" / f"{name}.svg").write_text(small(picture))
+    (ROOT / "docs" / "page.png").write_bytes(draw_page())
 
 
 if __name__ == "__main__":

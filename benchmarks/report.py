@@ -1,5 +1,5 @@
 """
-What the runs amount to: a table.
+Report the runs in a table.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from benchmarks.servers import Kind
 @dataclass
 class Run:
     """
-    What one server did under one load.
+    The result of one server under one load.
 
-    @ivar user: CPU time of the server for one line, in microseconds.
-    @ivar system: the kernel's part of it.
+    @ivar user: CPU time of the server for one line in user mode, in microseconds.
+    @ivar system: the same in the kernel.
     @ivar memory: resident memory for one client, in bytes.
     @ivar first: quantiles of the time to the first line, in milliseconds.
     @ivar ages: quantiles of the age on arrival, in milliseconds.
+    @ivar gaps: number of events with an C{id} that did not follow that of the last
+        event.
+    @ivar events: status events for each page, per second.
+    @ivar noise: share of all CPUs that other programs used meanwhile.
     """
 
     kind: str
@@ -40,47 +44,53 @@ class Run:
     lost: int
     first: list[float]
     ages: list[float]
+    gaps: int = 0
+    events: float = 0
+    noise: float = 0
 
 
 def versions(kinds: list[Kind]) -> Iterator[str]:
     """
-    Name the versions of what was compared.
+    Return the versions of the compared programs.
     """
-    for package in ("clock", "Twisted", "uvloop"):
+    for package in (
+        *("txclock", "Twisted", "uvloop"),
+        *("aiohttp", "starlette", "uvicorn", "httptools"),
+    ):
         try:
             yield f"{package} {version(package)}"
         except PackageNotFoundError:
             continue
-    for command in (["go", "version"], ["cc", "--version"]):
+    for command in (["go", "version"], ["cc", "--version"], ["node", "--version"]):
         if shutil.which(command[0]):
-            said = subprocess.run(command, capture_output=True, text=True).stdout
-            yield said.splitlines()[0]
+            output = subprocess.run(command, capture_output=True, text=True).stdout
+            yield f"{command[0]}: {output.splitlines()[0]}"
 
 
 def of(runs: list[Run], kind: str, clients: int) -> list[Run]:
     """
-    Pick the runs of one server under one load.
+    Select the runs of one server under one load.
     """
     return [run for run in runs if (run.kind, run.clients) == (kind, clients)]
 
 
 def cost(run: Run) -> float:
     """
-    Sum the CPU time of one line up, in microseconds.
+    Return the CPU time of one line, in microseconds.
     """
     return run.user + run.system
 
 
 def quantile(values: list[float], per_mille: int) -> float:
     """
-    Read one quantile of a distribution.
+    Return one quantile of a distribution.
     """
     return values[PER_MILLE.index(per_mille)]
 
 
 def ratio(runs: list[Run], kind: str, clients: int) -> float:
     """
-    Compare our cost with a peer's, round by round.
+    Return the median ratio of the clock's cost to a peer's, over all rounds.
     """
     pairs = zip(of(runs, "ours", clients), of(runs, kind, clients), strict=True)
     return median(cost(our) / cost(their) for our, their in pairs)
@@ -88,42 +98,46 @@ def ratio(runs: list[Run], kind: str, clients: int) -> float:
 
 def table(kinds: list[Kind], runs: list[Run], clients: int) -> Table:
     """
-    Put the medians of all rounds in a table.
+    Put the medians of all rounds in a table. Columns that contain only zeros are
+    omitted.
     """
+    ran = [of(runs, kind.name, clients) for kind in kinds]
+    columns = {
+        "CPU per line\nµs": [f"{median(map(cost, each)):.1f}" for each in ran],
+        "user\nµs": [f"{median(run.user for run in each):.1f}" for each in ran],
+        "system\nµs": [f"{median(run.system for run in each):.1f}" for each in ran],
+    }
+    if any(kind.name == "ours" for kind in kinds):
+        columns["ours\n/ its"] = [
+            f"{ratio(runs, kind.name, clients):.2f}" for kind in kinds
+        ]
+    columns["memory per\nclient, KB"] = [
+        f"{median(run.memory for run in each) / 1000:.2f}" for each in ran
+    ]
+    for title, part in (("p50", 500), ("p99", 990), ("max", 1000)):
+        columns[f"age {title}\nms"] = [
+            f"{median(quantile(run.ages, part) for run in each):.1f}" for each in ran
+        ]
+    columns["first line\np50, ms"] = [
+        f"{median(quantile(run.first, 500) for run in each):.2f}" for each in ran
+    ]
+    for title in ("repeats", "skips", "lost", "gaps", "lines"):
+        columns[title] = [
+            f"{sum(getattr(run, title) for run in each):,}" for each in ran
+        ]
+    columns["page\nevents/s"] = [
+        f"{median(run.events for run in each):.1f}" for each in ran
+    ]
+    columns["other\nload, %"] = [
+        f"{100 * median(run.noise for run in each):.0f}" for each in ran
+    ]
+    for title in ("lost", "gaps", "page\nevents/s"):
+        if not any(float(each.replace(",", "")) for each in columns[title]):
+            del columns[title]
     shown = Table(title=f"{clients:,} clients")
-    shown.add_column("server")
-    for column in (
-        "CPU per line\nµs",
-        "user\nµs",
-        "system\nµs",
-        "ours\n/ its",
-        "memory per\nclient, KB",
-        "age p50\nms",
-        "age p99\nms",
-        "age max\nms",
-        "first line\np50, ms",
-        "repeats",
-        "skips",
-        "lines",
-    ):
-        shown.add_column(column, justify="right")
-    with_ours = any(kind.name == "ours" for kind in kinds)
-    for kind in kinds:
-        ran = of(runs, kind.name, clients)
-        shown.add_row(
-            kind.title,
-            f"{median(cost(run) for run in ran):.1f}",
-            f"{median(run.user for run in ran):.1f}",
-            f"{median(run.system for run in ran):.1f}",
-            f"{ratio(runs, kind.name, clients):.2f}" if with_ours else "",
-            f"{median(run.memory for run in ran) / 1000:.2f}",
-            *(
-                f"{median(quantile(run.ages, part) for run in ran):.1f}"
-                for part in (500, 990, 1000)
-            ),
-            f"{median(quantile(run.first, 500) for run in ran):.2f}",
-            f"{sum(run.repeats for run in ran):,}",
-            f"{sum(run.skips for run in ran):,}",
-            f"{sum(run.lines for run in ran):,}",
-        )
+    shown.add_column("server", no_wrap=True)
+    for title in columns:
+        shown.add_column(title, justify="right")
+    for kind, *row in zip(kinds, *columns.values(), strict=True):
+        shown.add_row(kind.title, *row)
     return shown

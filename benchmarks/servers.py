@@ -1,5 +1,5 @@
 """
-The servers that are compared: how each is built, and how it is started.
+Build and start the servers that are compared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PEERS = Path(__file__).parent / "peers"
 
 class MissingError(Exception):
     """
-    What a server needs is not on this machine.
+    A program or module that a server needs is not installed.
     """
 
 
@@ -30,29 +30,41 @@ class Kind:
 
     @ivar name: a short name, for C{--only}.
     @ivar title: a name for tables.
-    @ivar command: builds it in a folder, and gives the command that runs it.
-    @ivar port: finds the port in a line of its output.
+    @ivar command: builds it in a folder, and returns the command that runs it.
+    @ivar port: a pattern that finds the port in a line of its output.
+    @ivar path: the path of its event stream, if it is measured over HTTP.
+    @ivar web: a pattern that finds the port of its pages, if it has pages.
     """
 
     name: str
     title: str
     command: Callable[[Path], Sequence[str]]
     port: str = r"^(\d+)$"
+    path: str = ""
+    web: str = ""
 
 
-def start(kind: Kind, folder: Path) -> tuple[Program, int]:
+def start(kind: Kind, folder: Path) -> tuple[Program, int, int]:
     """
-    Start a server, and wait for its port.
+    Start a server. Return it, its port, and the port of its pages, or 0.
     """
     server = Program(kind.command(folder), cwd=folder)
-    return server, int(server.find(kind.port)[1])
+    port = int(server.find(kind.port)[1])
+    return server, port, int(server.find(kind.web)[1]) if kind.web else 0
 
 
 def ours(folder: Path) -> Sequence[str]:
     """
-    The clock, as everybody runs it.
+    The clock over TCP.
     """
     return [command("twistd"), "-n", "--pidfile=", "clock", "--port", "0"]
+
+
+def web(folder: Path) -> Sequence[str]:
+    """
+    The clock over TCP and HTTP.
+    """
+    return [*ours(folder), "--web", "0"]
 
 
 def build(tool: str, *arguments: str) -> None:
@@ -61,58 +73,133 @@ def build(tool: str, *arguments: str) -> None:
     """
     path = shutil.which(tool)
     if path is None:
-        raise MissingError(f"no {tool} here")
+        raise MissingError(f"{tool} is not installed")
     subprocess.run([path, *arguments], check=True)
+
+
+def built(source: str, folder: Path) -> Sequence[str]:
+    """
+    Compile a server, unless it is compiled already.
+    """
+    path = PEERS / source
+    program = folder / path.stem
+    if not program.exists():
+        if path.suffix == ".go":
+            build("go", "build", "-o", str(program), str(path))
+        else:
+            build("cc", "-O2", "-o", str(program), str(path))
+    return [str(program)]
+
+
+def python(source: str, *modules: str) -> Sequence[str]:
+    """
+    Run a server in this Python, if it has the modules.
+    """
+    for module in modules:
+        if find_spec(module) is None:
+            raise MissingError(f"{module} is not installed: pip install '.[bench]'")
+    return [sys.executable, str(PEERS / source)]
 
 
 def go(folder: Path) -> Sequence[str]:
     """
-    The server of the book.
+    The concurrent server of the book, in Go.
     """
-    program = folder / "clock2"
-    if not program.exists():
-        build("go", "build", "-o", str(program), str(PEERS / "clock2.go"))
-    return [str(program)]
+    return built("clock2.go", folder)
 
 
 def floor(folder: Path) -> Sequence[str]:
     """
-    The least that can be done.
+    The minimum, in C: one timer, and one C{send} for each client.
     """
-    program = folder / "floor"
-    if not program.exists():
-        build("cc", "-O2", "-o", str(program), str(PEERS / "floor.c"))
-    return [str(program)]
+    return built("floor.c", folder)
 
 
 def asyncio(folder: Path) -> Sequence[str]:
     """
     Python's own streams.
     """
-    return [sys.executable, str(PEERS / "asyncio_streams.py")]
+    return python("asyncio_streams.py")
 
 
 def uvloop(folder: Path) -> Sequence[str]:
     """
-    The same on libuv.
+    Python's own streams, on libuv.
     """
-    if find_spec("uvloop") is None:
-        raise MissingError("no uvloop here: it belongs to the extra 'bench'")
-    return [*asyncio(folder), "uvloop"]
+    return [*python("asyncio_streams.py", "uvloop"), "uvloop"]
 
 
 def twisted(folder: Path) -> Sequence[str]:
     """
-    The obvious server in Twisted.
+    A simple server in Twisted.
     """
-    return [sys.executable, str(PEERS / "plain_twisted.py")]
+    return python("plain_twisted.py")
 
 
+def http_go(folder: Path) -> Sequence[str]:
+    """
+    Go's own server.
+    """
+    return built("http_go.go", folder)
+
+
+def http_node(folder: Path) -> Sequence[str]:
+    """
+    Node's own server.
+    """
+    path = shutil.which("node")
+    if path is None:
+        raise MissingError("node is not installed")
+    return [path, str(PEERS / "http_node.js")]
+
+
+def http_aiohttp(folder: Path) -> Sequence[str]:
+    """
+    The server of aiohttp, on libuv.
+    """
+    return python("http_aiohttp.py", "aiohttp", "uvloop")
+
+
+def http_starlette(folder: Path) -> Sequence[str]:
+    """
+    An ASGI application, on libuv and a parser in C.
+    """
+    return python("http_starlette.py", "starlette", "uvicorn", "uvloop", "httptools")
+
+
+def http_twisted(folder: Path) -> Sequence[str]:
+    """
+    A simple server on C{twisted.web}.
+    """
+    return python("http_twisted.py")
+
+
+#: Patterns that find the clock's ports in its log.
+PORT = r"Serving .* on [^/]*:(\d+)$"
+WEB_PORT = r"Serving .* over HTTP on http://.*:(\d+)/$"
+
+#: Lines over TCP.
 KINDS = [
-    Kind("ours", "clock", ours, r"Serving .* on .*:(\d+)$"),
+    Kind("ours", "clock", ours, PORT),
     Kind("floor", "C, the floor", floor),
     Kind("go", "Go, clock2", go),
     Kind("uvloop", "asyncio on uvloop", uvloop),
     Kind("asyncio", "asyncio", asyncio),
     Kind("twisted", "plain Twisted", twisted),
+]
+
+#: Event streams over HTTP.
+WEB_KINDS = [
+    Kind("ours", "clock", web, WEB_PORT, "/events"),
+    Kind("go", "Go, net/http", http_go, path="/events"),
+    Kind("node", "Node, http", http_node, path="/events"),
+    Kind("aiohttp", "aiohttp on uvloop", http_aiohttp, path="/events"),
+    Kind("starlette", "starlette on uvicorn", http_starlette, path="/events"),
+    Kind("twisted", "plain twisted.web", http_twisted, path="/events"),
+]
+
+#: Lines over TCP, without and with pages that show the clients.
+PAGE_KINDS = [
+    Kind("ours", "clock", web, PORT),
+    Kind("pages", "clock, with pages", web, PORT, web=WEB_PORT),
 ]

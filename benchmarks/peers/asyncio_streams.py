@@ -1,5 +1,5 @@
 """
-A clock server on asyncio streams; on uvloop, if its name is the argument.
+A clock server on asyncio streams; on uvloop, if C{uvloop} is the argument.
 """
 
 import asyncio
@@ -7,9 +7,9 @@ import sys
 import time
 
 
-async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """
-    Tell one client the time until it has gone.
+    Send one client the time until it disconnects.
     """
     try:
         while True:
@@ -22,9 +22,9 @@ async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 async def main() -> None:
     """
-    Serve on a port of the system's choice.
+    Serve on a free port, and print it.
     """
-    server = await asyncio.start_server(tell, "127.0.0.1", 0, backlog=4096)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

@@ -1,5 +1,5 @@
-/* The least that a clock server can do: one timer on the boundary of the second,
- * and one send for each client. It notices nothing else. */
+/* The minimum that a clock server can do: one timer at the start of each second, and
+ * one send for each client. It ignores everything else. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -17,7 +17,7 @@
 static int clients[MOST];
 static int count;
 
-static void tell(int client, const char *line)
+static void send_line(int client, const char *line)
 {
     if (send(client, line, 9, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
         return;
@@ -25,7 +25,7 @@ static void tell(int client, const char *line)
 
 static void render(char *line)
 {
-    /* Not time(): it may lag behind by some milliseconds. */
+    /* time() may be some milliseconds behind. */
     struct timespec now;
     struct tm local;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -63,14 +63,14 @@ int main(void)
                 continue;
             render(line);
             for (int i = 0; i < count; i++)
-                tell(clients[i], line);
+                send_line(clients[i], line);
         }
         if (polled[0].revents) {
             int client = accept4(listening, NULL, NULL, SOCK_NONBLOCK);
             if (client >= 0 && count < MOST) {
                 clients[count++] = client;
                 render(line);
-                tell(client, line);
+                send_line(client, line);
             }
         }
     }

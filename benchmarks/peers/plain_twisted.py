@@ -1,5 +1,5 @@
 """
-A clock server as Twisted's tutorials would have it.
+A clock server in the style of Twisted's tutorials.
 """
 
 import time
@@ -11,25 +11,25 @@ from twisted.internet.task import LoopingCall
 
 class Clock(Protocol):
     """
-    Tell one client the time until it has gone.
+    Send one client the time until it disconnects.
     """
 
     def connectionMade(self) -> None:
         """
-        Start to tell.
+        Start to send.
         """
-        self.loop = LoopingCall(self.tell)
+        self.loop = LoopingCall(self.sendTime)
         self.loop.start(1)
 
-    def tell(self) -> None:
+    def sendTime(self) -> None:
         """
-        Tell once.
+        Send one line.
         """
         self.transport.write(time.strftime("%H:%M:%S\n").encode())
 
     def connectionLost(self, reason: object = None) -> None:
         """
-        Stop.
+        Stop sending.
         """
         self.loop.stop()
 
