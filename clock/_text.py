@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import sys
 
-from twisted.internet.error import ConnectError, ConnectionDone
+from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
 
 
 def commandName() -> str:
@@ -46,6 +46,10 @@ def connectionError(error: object) -> str:
     """
     if isinstance(error, ConnectionDone):
         return "closed by the server"
+    if type(error) is ConnectionLost:
+        # Twisted drops the number of the error. A server that no longer answers ends
+        # like this as well, after a while.
+        return "reset by the server"
     if isinstance(error, ConnectError) and isinstance(error.osError, int):
         return os.strerror(error.osError)
     for details in getattr(error, "args", ()):

@@ -9,6 +9,7 @@ control stops the server from sending.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -21,12 +22,13 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from clock._cli import CommandOptions, whole
+from clock._cli import whole
 from clock._client import run
 from clock._start import exitOnInterrupt
 from clock._stdout import requireStdout, writeBytes
-from clock._text import connectionError, oneLine
-from clock.addresses import clientEndpoint
+from clock._text import connectionError, oneLine, printable
+from clock.reading.options import ReadingOptions
+from clock.reading.web import DEFAULTS, WebOptions, addressEndpoint
 
 #: The name of the command in errors.
 NAME = "clock-netcat"
@@ -36,27 +38,29 @@ NAME = "clock-netcat"
 NO_DATA = "the server closed without sending anything: it may be at its client limit"
 
 
-class Options(CommandOptions):
+class Options(ReadingOptions):
     """
     The options of C{clock-netcat}. C{"address"} is the address to connect to.
     """
 
-    synopsis = f"Usage: {NAME} [options] [[HOST]:PORT | HOST PORT | ENDPOINT]"
+    synopsis = f"Usage: {NAME} [options] [[HOST]:PORT | HOST PORT | URL | ENDPOINT]"
     longdesc = (
         "Connects, and copies what arrives to standard output until the server closes "
         "the connection. The exit status is 1 if the connection fails or if nothing "
-        "arrives."
+        "arrives. Of an http or https URL the body is copied, decoded if it is gzip; "
+        "of a ws or wss URL each message, on a line of its own."
     )
     examples = (
         ("", "localhost:8080"),
         (":8000", "localhost:8000"),
         ("localhost 8000", "the same, in netcat's form"),
         ("[::1]:8080", "an IPv6 address, in brackets"),
+        ("http://localhost:8000/lines", "the body of a response"),
         ("unix:/tmp/clock", "any Twisted client endpoint"),
     )
     compData = usage.Completions(
         extraActions=[
-            usage.Completer(descr=r"HOST\:PORT, HOST or ENDPOINT"),
+            usage.Completer(descr=r"HOST\:PORT, HOST, URL or ENDPOINT"),
             usage.Completer(descr="PORT"),
         ]
     )
@@ -104,7 +108,7 @@ class CopyProtocol(Protocol):
         """
         Copy the bytes unchanged. If they cannot be written, disconnect.
         """
-        self._received = True
+        self._received |= bool(data)
         try:
             self._write(data)
         except BrokenPipeError:
@@ -129,22 +133,43 @@ class CopyProtocol(Protocol):
             self.transport.abortConnection()
 
 
+class RedirectPrinter:
+    """
+    Print redirects on standard error.
+    """
+
+    def waitingForHeaders(self) -> None:
+        """
+        Do nothing.
+        """
+
+    def redirected(self, url: str) -> None:
+        """
+        Print the address.
+        """
+        print(f"{NAME}: redirected to {printable(url)}", file=sys.stderr)
+
+
 async def copy(
-    reactor: Any, address: str, write: Callable[[bytes], object] = writeBytes
+    reactor: Any,
+    address: str,
+    write: Callable[[bytes], object] = writeBytes,
+    options: WebOptions = DEFAULTS,
 ) -> int:
     """
     Connect, and copy until the connection ends.
 
     @param reactor: the reactor that connects.
-    @param address: the address, as L{clientEndpoint} takes it.
+    @param address: the address, as L{addressEndpoint} takes it.
     @param write: writes the bytes.
+    @param options: what to send and to verify, if the address is a URL.
 
     @return: the exit status, 0.
 
     @raise SystemExit: with one line that names the address and the error.
     """
     try:
-        endpoint = clientEndpoint(reactor, address)
+        endpoint = addressEndpoint(reactor, address, options, RedirectPrinter())
         connection = await connectProtocol(endpoint, CopyProtocol(write))
         await connection.done
     except Exception as error:
@@ -168,7 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.parseOptions(arguments)
     requireStdout(NAME)
     exitOnInterrupt()
-    run(partial(copy, address=options["address"]))
+    web = options.webOptions(NAME)
+    run(partial(copy, address=options["address"], options=web))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Configure pytest, and define the fixtures that several modules use.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -29,13 +30,15 @@ def pytest_configure() -> None:
 def event_loop() -> Iterator[None]:
     """
     Set an event loop. Twisted's tests of the asyncio reactor restore it at their end,
-    and Python no longer makes one by itself.
+    and Python no longer makes one by itself. At the end collect what tests on real
+    reactors leave to the garbage collector, while its warnings are ignored.
     """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield
     asyncio.set_event_loop(None)
     loop.close()
+    gc.collect()
 
 
 @pytest.fixture

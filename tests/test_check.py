@@ -11,6 +11,7 @@ import socket
 import time
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from processes import DEADLINE, UNIT, Program, Server, command, need, need_module
@@ -145,6 +146,7 @@ def test_stopped_server() -> None:
         assert clock["skips"] >= 2
         assert clock["lost"] == clock["repeats"] == clock["disconnects"] == 0
         assert clock["silence"] > 3
+        assert [each["code"] for each in clock["diagnosis"]] == ["server-slept"]
         assert program.end() == 1
 
 
@@ -187,6 +189,8 @@ def test_not_reached() -> None:
         with check("--json", *clocks) as program:
             none, here = verdicts(program)
             assert none["trouble"] == ["not reached: Connection refused"]
+            assert [each["code"] for each in none["diagnosis"]] == ["not-reached"]
+            assert here["diagnosis"] == []
             assert here["whole"]
             assert program.end() == 2
 
@@ -208,23 +212,71 @@ def test_interrupted() -> None:
         assert program.end() == 130
 
 
+def test_pipeline(tmp_path: Path) -> None:
+    """
+    C{--quiet} prints nothing. C{--until-broken} ends a check when the stream is cut.
+    JUnit XML and the plot are in their files.
+    """
+    need_module("matplotlib")
+    report, picture = tmp_path / "check.xml", tmp_path / "check.svg"
+    files = "--junit", str(report), "--plot", str(picture)
+    with (
+        Server("--verbose") as server,
+        check(
+            "--quiet", "--until-broken", *files, f"Here=:{server.port}", seconds=3600
+        ) as program,
+    ):
+        server.find("connected to .*: 1 active")
+        with server.connect() as client:
+            client.lines(3)
+        server.interrupt(signal.SIGTERM)
+        assert [*program.rest()] == []
+        assert program.end() == 1
+        assert program.errors() == ""
+    (suite,) = ElementTree.parse(report).getroot()
+    (case,) = suite
+    assert (suite.attrib["failures"], case.attrib["name"]) == ("1", "Here")
+    assert case[0].attrib["message"] == "disconnected once (closed by the server)"
+    assert case[0].attrib["type"] == "closed"
+    assert ">Here</text>" in picture.read_text()
+
+
+def test_bad_file(tmp_path: Path) -> None:
+    """
+    A file that cannot be written is one line, before the check.
+    """
+    path = tmp_path / "none" / "check.xml"
+    with check("--junit", str(path), "Here=:1", seconds=3600) as program:
+        errors = f"clock-check: No such file or directory: {path}\n"
+        assert (program.end(), program.errors()) == (1, errors)
+
+
 def test_progress() -> None:
     """
-    On a terminal a progress bar is shown. At the end the table replaces it.
+    On a terminal, a line for each stream and a progress bar are shown. At the end the
+    table replaces them.
     """
     need_module("pyte")
     need_module("rich")
     from terminal import CTRL_C, Terminal
 
     run = [command("clock-check"), "--for", "3600"]
-    with Server() as server, Terminal([*run, f"A=:{server.port}"]) as terminal:
-        terminal.wait(lambda rows: re.fullmatch("checking .* 2 of 3600 s", rows[0]))
+    clocks = "A=:{0}", "Bee=:{0}", "No=127.0.0.1:1"
+    with (
+        Server() as server,
+        Terminal([*run, *(each.format(server.port) for each in clocks)]) as terminal,
+    ):
+        terminal.wait(lambda rows: re.fullmatch("checking .* 2 of 3600 s", rows[3]))
+        first, second, third = terminal.rows()[:3]
+        assert re.fullmatch(r"A +[2-4] lines  [0-9:]{8}  connected", first)
+        assert re.fullmatch(r"Bee +[2-4] lines  [0-9:]{8}  connected", second)
+        assert re.fullmatch(r"No +0 lines +(connecting|down: .*refused)", third)
         assert not terminal.cursor_is_hidden()
         terminal.type(CTRL_C)
         assert terminal.end() == 130
         rows = terminal.rows()
         assert rows[0].startswith("clock ")
-        assert "checking" not in "".join(rows)
+        assert not re.search("checking|connected|down:", "".join(rows))
 
 
 def test_haproxy() -> None:

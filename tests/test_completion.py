@@ -51,7 +51,7 @@ def zsh() -> Iterator[Terminal]:
         ("clock-check ", {"<NAME=HOST:PORT>"}),
         ("clockwall --", {"--interval"}),
         ("clockwall ", {"<NAME=HOST:PORT>"}),
-        ("clock-netcat ", {"<HOST:PORT, HOST or ENDPOINT>"}),
+        ("clock-netcat ", {"<HOST:PORT, HOST, URL or ENDPOINT>"}),
         ("clock-netcat localhost ", {"<PORT>"}),
     ],
 )

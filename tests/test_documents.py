@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from clock.check.cuts import KINDS
+
 ROOT = Path(__file__).parent.parent
 
 README = (ROOT / "README.rst").read_text()
@@ -125,3 +127,31 @@ def test_messages() -> None:
     documented = re.findall(r"^``(.+)``\n    ", page, re.M)
     assert len(documented) == len(set(documented))
     assert {*documented} == messages()
+
+
+def test_diagnoses() -> None:
+    """
+    The list of diagnoses has each code of the check, and no other.
+    """
+    page = (ROOT / "docs" / "proxies.rst").read_text()
+    documented = re.findall(r"^``([a-z-]+)``\n    ", page, re.M)
+    assert len(documented) == len(set(documented))
+    found = {*KINDS}
+    for name in ("bursts", "cuts", "diagnosis", "drift", "steps"):
+        tree = ast.parse((ROOT / "clock" / "check" / f"{name}.py").read_text())
+        for node in ast.walk(tree):
+            # A finding is a tuple that begins with its code.
+            first: list[ast.expr] = []
+            if isinstance(node, (ast.Yield, ast.Return)):
+                value = node.value
+                first = value.elts[:1] if isinstance(value, ast.Tuple) else []
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.List):
+                first = [
+                    each.elts[0]
+                    for each in node.value.elts
+                    if isinstance(each, ast.Tuple)
+                ]
+            # Elsewhere it is a key of KINDS.
+            values = [each.value for each in first if isinstance(each, ast.Constant)]
+            found |= {each for each in values if isinstance(each, str)}
+    assert {*documented} == found

@@ -4,12 +4,23 @@ Tests of the examples in the documents.
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import signal
+import socket
 import subprocess
+import sys
+from contextlib import ExitStack
 from pathlib import Path
+from textwrap import dedent
+from xml.etree import ElementTree
 
-from processes import DEADLINE, command
+from processes import DEADLINE, command, need, need_module, wait_until
 
-EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+DOCS = Path(__file__).parent.parent / "docs"
+
+EXAMPLES = DOCS / "examples"
 
 
 def test_own_clock(tmp_path: Path) -> None:
@@ -24,3 +35,74 @@ def test_own_clock(tmp_path: Path) -> None:
         timeout=DEADLINE,
     )
     assert "PASSED (successes=1)" in done.stdout, done.stdout + done.stderr
+
+
+def test_workflow(tmp_path: Path) -> None:
+    """
+    The steps of the workflow run, but for the one that installs: the check of a proxy
+    passes, and leaves its files.
+    """
+    need("haproxy")
+    need_module("matplotlib")
+    workflow = (EXAMPLES / "check.yml").read_text()
+    steps = dict(re.findall(r"- name: (\w+)\n +run: \|\n((?: {10}.*\n)+)", workflow))
+    assert [*steps] == ["Install", "Start", "Check"]
+    assert "pip\" install 'txclock[plot]'" in steps["Install"]
+    shutil.copy(DOCS / "haproxy.cfg", tmp_path)
+    environment = {**os.environ}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    ports = free_ports(4)
+    names = {"8080": "", "8081": "SHORT", "8082": "RIGHT", "8090": "CLOCK"}
+    for (port, name), free in zip(names.items(), ports, strict=True):
+        steps = {step: run.replace(port, free) for step, run in steps.items()}
+        environment |= {name: free} if name else {}
+    steps["Check"] = steps["Check"].replace("--for 60", "--max-gap 5 --for 2")
+    try:
+        for step in ("Start", "Check"):
+            subprocess.run(
+                ["bash", "-e", "-c", dedent(steps[step])],
+                cwd=tmp_path,
+                env=environment,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                timeout=DEADLINE,
+            )
+    finally:
+        for pidfile in ("haproxy.pid", "clock.pid"):
+            if (tmp_path / pidfile).exists():
+                end(int((tmp_path / pidfile).read_text()))
+    (suite,) = ElementTree.parse(tmp_path / "check.xml").getroot()
+    assert [case.attrib["name"] for case in suite] == ["Direct", "Proxy"]
+    assert suite.attrib["failures"] == suite.attrib["errors"] == "0"
+    assert "</svg>" in (tmp_path / "check.svg").read_text()
+
+
+def free_ports(count: int) -> list[str]:
+    """
+    Find ports on which no process listens.
+    """
+    with ExitStack() as sockets:
+        listening = [
+            sockets.enter_context(socket.create_server(("127.0.0.1", 0)))
+            for _ in range(count)
+        ]
+        return [str(each.getsockname()[1]) for each in listening]
+
+
+def end(pid: int) -> None:
+    """
+    End a daemon, and wait for its end.
+    """
+    os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not running(pid))
+
+
+def running(pid: int) -> bool:
+    """
+    Tell whether a process runs, or has ended and is only not reaped.
+    """
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"

@@ -196,7 +196,7 @@ def test_reset() -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         connection.close()
         assert client.end() == 1
-        assert client.errors().endswith("lost in a non-clean fashion\n")
+        assert client.errors().endswith(": reset by the server\n")
 
 
 def test_refused() -> None:

@@ -30,7 +30,7 @@ pytestmark = [
     # Before Python 3.10.9 it is said of each loop that does not run.
     pytest.mark.filterwarnings("ignore:There is no current event loop"),
     # Old versions of Twisted leave event loops to the garbage collector.
-    pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
 

@@ -5,11 +5,9 @@ C{ImmediateWrites}, and tests of what C{ImmediateWrites} adds.
 
 from __future__ import annotations
 
-import gc
 import socket
 import struct
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -37,15 +35,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.usefixtures("event_loop"),
 ]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def garbage() -> Iterator[None]:
-    """
-    Collect garbage while its warnings are ignored.
-    """
-    yield
-    gc.collect()
 
 
 class Server(ImmediateWrites, tcp.Server):

@@ -3,5 +3,6 @@ C{clock-check}: read clocks for a while, and report what is wrong with their str
 
 Each clock has a L{Judge<clock.check.judge.Judge>}. It observes the clock's
 L{Stream<clock.reading.stream.Stream>}, and counts lines that are repeated, skipped,
-lost or late, and connections that are lost.
+lost or late, and connections that are lost. From the times at which that happened,
+L{diagnose<clock.check.diagnosis.diagnose>} tells what usually causes it.
 """

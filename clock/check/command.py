@@ -4,23 +4,31 @@ The C{clock-check} command.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 from twisted.internet.task import deferLater
 
 from clock._client import exitOnSignals, run
 from clock._stdout import requireStdout, write
+from clock._text import oneLine
 from clock.check.judge import Judge
+from clock.check.junit import junitReport
 from clock.check.options import Options
+from clock.check.plot import canPlot, plot
 from clock.check.progress import showProgress
 from clock.check.report import exitStatus, jsonReport, textReport
+from clock.check.watch import StreamWatch
 from clock.reading.targets import startStreams
 
 #: The name of the command in its output and errors.
 NAME = "clock-check"
+
+#: Seconds between two looks at whether a stream is broken.
+LOOK_INTERVAL = 0.1
 
 
 async def check(reactor: Any, options: Options) -> int:
@@ -32,7 +40,8 @@ async def check(reactor: Any, options: Options) -> int:
 
     @return: the exit status.
 
-    @raise SystemExit: with one line, if an address is not valid.
+    @raise SystemExit: with one line, if an address is not valid, or a file cannot be
+        written.
     """
     judges = [
         Judge(
@@ -41,29 +50,73 @@ async def check(reactor: Any, options: Options) -> int:
             options["max-gap"],
             reactor.seconds,
             time.time_ns,
+            options["field"],
         )
         for target in options.targets
     ]
+    watches = [StreamWatch(judge.name, judge, options["field"]) for judge in judges]
+    # What cannot be written is said before the check, not after it.
+    files = {name: _open(options[name]) for name in ("junit", "plot") if options[name]}
+    if "plot" in files and not canPlot():
+        raise SystemExit(
+            f"{NAME}: --plot needs matplotlib: pip install 'txclock[plot]'"
+        )
     try:
-        startStreams(reactor, options.targets, judges)
+        web, field = options.webOptions(NAME), options["field"]
+        startStreams(reactor, options.targets, watches, web, field)
     except ValueError as error:
         raise SystemExit(f"{NAME}: {error}") from None
     start = reactor.seconds()
-    removeProgress = showProgress(reactor, options["for"])
+    removeProgress = _nothing
+    if not options["quiet"]:
+        removeProgress = showProgress(reactor, options["for"], watches)
 
     def report() -> int:
         removeProgress()
         verdicts = [judge.verdict() for judge in judges]
-        if options["json"]:
-            text = jsonReport(verdicts, reactor.seconds() - start)
-        else:
-            text = textReport(verdicts)
+        seconds = reactor.seconds() - start
         status = exitStatus(verdicts)
-        write(f"{text}\n", NAME, closedStatus=status)
-        return status
+        isWritten = True
+        if "junit" in files:
+            isWritten &= _write(files["junit"], junitReport(verdicts, seconds))
+        if "plot" in files:
+            streams = [(judge.name, judge.history) for judge in judges]
+            isWritten &= _write(files["plot"], plot(streams, start, seconds))
+        if not options["quiet"]:
+            isJSON = options["json"]
+            text = jsonReport(verdicts, seconds) if isJSON else textReport(verdicts)
+            write(f"{text}\n", NAME, closedStatus=status)
+        return status if isWritten else 1
 
     exitOnSignals(report)
-    return await deferLater(reactor, options["for"], report)
+    end = start + options["for"]
+    if options["until-broken"]:
+        while reactor.seconds() < end and not any(each.isBroken() for each in judges):
+            await deferLater(reactor, LOOK_INTERVAL)
+    else:
+        await deferLater(reactor, options["for"])
+    return report()
+
+
+def _open(path: str) -> BinaryIO:
+    try:
+        return open(path, "wb")
+    except OSError as error:
+        raise SystemExit(f"{NAME}: {oneLine(error)}") from None
+
+
+def _write(file: BinaryIO, data: bytes) -> bool:
+    try:
+        with file:
+            file.write(data)
+    except OSError as error:
+        print(f"{NAME}: {file.name}: {oneLine(error)}", file=sys.stderr)
+        return False
+    return True
+
+
+def _nothing() -> None:
+    pass
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

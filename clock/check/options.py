@@ -6,14 +6,18 @@ from __future__ import annotations
 
 from twisted.python import usage
 
-from clock._cli import CommandOptions, seconds
+from clock._cli import seconds
+from clock.reading.options import ADDRESS_HELP, FIELD, ReadingOptions
 from clock.reading.targets import parseTargets
 
 #: The default of C{--max-gap}, in intervals.
 MAX_GAP = 2.5
 
+#: The default of C{--for}, in seconds, without and with C{--until-broken}.
+FOR, FOR_UNTIL_BROKEN = 10, 86_400
 
-class Options(CommandOptions):
+
+class Options(ReadingOptions):
     """
     The options of C{clock-check}.
 
@@ -24,23 +28,31 @@ class Options(CommandOptions):
     longdesc = (
         "Reads clock servers for a while, and reports what is wrong with their "
         "streams: lines that are repeated, skipped, lost or late, and connections that "
-        "are lost. An ADDRESS is HOST:PORT or a Twisted client endpoint. The exit "
-        "status is 0 if every stream is whole, 1 if a stream is not, and 2 if a server "
-        "cannot be reached. Ctrl-C ends the check early and prints the report; the "
-        "exit status is then 130."
+        "are lost. It says what usually does that to a stream. "
+        f"{ADDRESS_HELP} The exit status is 0 if every stream is whole, 1 if "
+        "a stream is not, and 2 if a server cannot be reached. Ctrl-C ends the check "
+        "early and prints the report; the exit status is then 130."
     )
     examples = (
         ("localhost:8080", "read for 10 seconds"),
         ("--for 60 Direct=:8080 Proxy=:8081", "compare two paths"),
+        ("Proxy=https://example.org/events", "server-sent events"),
         ("--json Here=unix:/tmp/clock", "any Twisted client endpoint"),
+        ("--quiet --junit check.xml Proxy=:8081", "as a test in a pipeline"),
     )
-    optFlags = [["json", None, "Print the report as JSON."]]
+    optFlags = [
+        ["json", None, "Print the report as JSON."],
+        ["quiet", None, "Print nothing, and show no progress."],
+        ["until-broken", None, "End as soon as a stream is not whole."],
+    ]
     optParameters = [
+        FIELD,
         [
             "for",
             None,
-            10,
-            "Seconds to read, 0.1 to 86400.",
+            None,
+            "Seconds to read, 0.1 to 86400. "
+            f"[default: {FOR}, or {FOR_UNTIL_BROKEN} with --until-broken]",
             seconds("--for", 0.1),
         ],
         [
@@ -58,11 +70,17 @@ class Options(CommandOptions):
             f"[default: {MAX_GAP} intervals]",
             seconds("--max-gap", 0.01),
         ],
+        ["junit", None, None, "File for a report in JUnit XML."],
+        ["plot", None, None, "File for a plot of the arrivals, in SVG."],
     ]
     compData = usage.Completions(
         optActions={
-            option: usage.Completer(descr="seconds")
-            for option in ("for", "interval", "max-gap")
+            **{
+                option: usage.Completer(descr="seconds")
+                for option in ("for", "interval", "max-gap")
+            },
+            "junit": usage.CompleteFiles("*.xml"),
+            "plot": usage.CompleteFiles("*.svg"),
         },
         extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)],
     )
@@ -75,7 +93,11 @@ class Options(CommandOptions):
 
     def postOptions(self) -> None:
         """
-        Set the default that depends on another option.
+        Set the defaults that depend on other options, and check what contradicts.
         """
+        if self["quiet"] and self["json"]:
+            raise usage.UsageError("--quiet and --json contradict: leave one out")
+        if self["for"] is None:
+            self["for"] = FOR_UNTIL_BROKEN if self["until-broken"] else FOR
         if self["max-gap"] is None:
             self["max-gap"] = MAX_GAP * self["interval"]

@@ -49,6 +49,7 @@ def jsonReport(verdicts: Sequence[Verdict], seconds: float) -> str:
             "gaps": each.gaps and each.gaps._asdict(),
             "lateness": each.lateness and each.lateness._asdict(),
             "whole": not each.trouble,
+            "diagnosis": [found._asdict() for found in each.diagnosis],
         }
         for each in verdicts
     ]
@@ -62,7 +63,8 @@ def textReport(verdicts: Sequence[Verdict]) -> str:
 
     @param verdicts: the verdicts on all streams, in order.
 
-    @return: a table with a row for each stream. Times are in seconds.
+    @return: a table with a row for each stream, and a sentence for each diagnosis.
+        Times are in seconds.
     """
     rows = [_COLUMNS, *(_row(each) for each in verdicts)]
     name, *numbers, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
@@ -70,10 +72,16 @@ def textReport(verdicts: Sequence[Verdict]) -> str:
     for first, *middle, last in rows:
         cells = (text.rjust(w) for text, w in zip(middle, numbers, strict=True))
         lines.append("  ".join([first.ljust(name), *cells, last]))
-    return "\n".join(lines)
+    sentences = [
+        printable(f"{each.name}: {found.text}")
+        for each in verdicts
+        for found in each.diagnosis
+    ]
+    return "\n".join([*lines, *([""] if sentences else []), *sentences])
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
+    redirect = verdict.redirectedTo and f" (redirected to {verdict.redirectedTo})"
     return (
         printable(verdict.name),
         *(str(count) for count in (verdict.lines, verdict.repeats, verdict.skips)),
@@ -81,7 +89,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
         str(verdict.disconnects),
         *_cells(verdict.gaps),
         *_cells(verdict.lateness),
-        printable("; ".join(verdict.trouble)) or "whole",
+        printable(("; ".join(verdict.trouble) or "whole") + (redirect or "")),
     )
 
 

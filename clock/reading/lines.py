@@ -13,6 +13,9 @@ from typing import NamedTuple
 #: The length at which a line is truncated, in bytes.
 MAX_LENGTH = 256
 
+#: The same for lines in JSON of which one field is read.
+MAX_JSON_LENGTH = 16384
+
 
 class Line(NamedTuple):
     """
@@ -21,10 +24,12 @@ class Line(NamedTuple):
     @ivar text: the line without its newline. Bytes that are not UTF-8 are escaped.
     @ivar truncated: whether the end of the line is missing, because the line was too
         long or the connection was lost.
+    @ivar id: the last id of the event stream, or C{None}.
     """
 
     text: str
     truncated: bool = False
+    id: str | None = None
 
 
 class LineSplitter:
@@ -32,10 +37,11 @@ class LineSplitter:
     Split the bytes of one connection into lines.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, maxLength: int = MAX_LENGTH) -> None:
         """
-        Start with an empty buffer.
+        @param maxLength: the length at which a line is truncated, in bytes.
         """
+        self._maxLength = maxLength
         self._buffer = b""
         self._truncated = False
 
@@ -45,14 +51,14 @@ class LineSplitter:
 
         @param data: the bytes that have arrived.
 
-        @return: the lines that end in this chunk. A line that exceeds L{MAX_LENGTH} is
+        @return: the lines that end in this chunk. A line that is too long is
             returned at once, truncated, and the rest of it is dropped.
         """
         *ends, rest = data.split(b"\n")
         for end in ends:
             yield from self._append(end)
             if not self._truncated:
-                yield Line(_decode(self._buffer.removesuffix(b"\r")))
+                yield Line(decode(self._buffer.removesuffix(b"\r")))
             self._buffer, self._truncated = b"", False
         yield from self._append(rest)
 
@@ -63,16 +69,23 @@ class LineSplitter:
         @return: the unfinished last line, truncated; nothing if there is none.
         """
         if self._buffer and not self._truncated:
-            yield Line(_decode(self._buffer), truncated=True)
+            yield Line(decode(self._buffer), truncated=True)
 
     def _append(self, part: bytes) -> Iterator[Line]:
         if self._truncated:
             return
         self._buffer += part
-        if len(self._buffer) > MAX_LENGTH:
+        if len(self._buffer) > self._maxLength:
             self._truncated = True
-            yield Line(_decode(self._buffer[:MAX_LENGTH]), truncated=True)
+            yield Line(decode(self._buffer[: self._maxLength]), truncated=True)
 
 
-def _decode(line: bytes) -> str:
+def decode(line: bytes) -> str:
+    """
+    Decode a line as UTF-8.
+
+    @param line: the line.
+
+    @return: its text. Bytes that are not UTF-8 are escaped.
+    """
     return line.decode("utf-8", "backslashreplace")

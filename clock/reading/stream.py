@@ -30,7 +30,8 @@ from zope.interface import implementer
 
 from clock._sockets import setSocketOptions, stallOptions
 from clock._text import connectionError
-from clock.reading.lines import Line, LineSplitter
+from clock.reading.events import EventSplitter
+from clock.reading.lines import MAX_LENGTH, Line, LineSplitter
 
 #: The shortest and the longest delay before the next attempt to connect, in seconds. A
 #: random part of up to one second is added.
@@ -62,9 +63,22 @@ class Observer(Protocol):
         Called when an attempt to connect begins.
         """
 
+    def waitingForHeaders(self) -> None:
+        """
+        Called over HTTP when the connection is made and the request is sent.
+        """
+
+    def redirected(self, url: str) -> None:
+        """
+        Called over HTTP when the server has redirected the request.
+
+        @param url: the address that has answered in the end.
+        """
+
     def connected(self) -> None:
         """
-        Called when the attempt has succeeded; over TLS, after the handshake.
+        Called when the attempt has succeeded: over TLS, after the handshake; over HTTP,
+        when the headers of the response have arrived.
         """
 
     def lineReceived(self, line: Line) -> None:
@@ -83,6 +97,20 @@ class Observer(Protocol):
         """
 
 
+def prepareConnection(transport: Any) -> None:
+    """
+    Read little at once, and set the socket options that detect a server that has
+    vanished.
+
+    @param transport: the transport of a connection.
+    """
+    # A TLS transport wraps the transport of the connection.
+    connection = getattr(transport, "transport", transport)
+    connection.bufferSize = READ_SIZE
+    if hasattr(connection, "socket"):
+        setSocketOptions(connection.socket, stallOptions(STALL_TIMEOUT))
+
+
 @implementer(IHandshakeListener)
 class ReadingProtocol(StreamProtocol):
     """
@@ -98,18 +126,15 @@ class ReadingProtocol(StreamProtocol):
         @param stream: the stream that this connection belongs to.
         """
         self._stream = stream
-        self._lines = LineSplitter()
+        self._lines: LineSplitter | EventSplitter = LineSplitter(stream.maxLength)
 
     def connectionMade(self) -> None:
         """
-        Set the socket options that detect a server that has vanished.
+        Prepare the connection.
         """
-        connection: Any = self.transport
-        # A TLS transport wraps the transport of the connection.
-        connection = getattr(connection, "transport", connection)
-        connection.bufferSize = READ_SIZE
-        if hasattr(connection, "socket"):
-            setSocketOptions(connection.socket, stallOptions(STALL_TIMEOUT))
+        prepareConnection(self.transport)
+        if getattr(self.transport, "isEventStream", False):
+            self._lines = EventSplitter(self._stream.maxLength)
         if not ISSLTransport.providedBy(self.transport):
             self._stream.observer.connected()
 
@@ -177,19 +202,26 @@ class Stream(ClientService):
 
     @ivar observer: the receiver of the events.
     @ivar reactor: the reactor's time.
+    @ivar maxLength: the length at which a line is truncated, in bytes.
     """
 
     _reason = ""
     _failures = 0
 
     def __init__(
-        self, endpoint: IStreamClientEndpoint, observer: Observer, reactor: IReactorTime
+        self,
+        endpoint: IStreamClientEndpoint,
+        observer: Observer,
+        reactor: IReactorTime,
+        maxLength: int = MAX_LENGTH,
     ) -> None:
         """
         @param endpoint: the endpoint to connect with.
         @param observer: the receiver of the events.
         @param reactor: the reactor's time.
+        @param maxLength: the length at which a line is truncated, in bytes.
         """
+        self.maxLength = maxLength
         self.observer = observer
         self.reactor = reactor
         self._backoff = backoffPolicy(MIN_RETRY, MAX_RETRY)

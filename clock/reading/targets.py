@@ -11,8 +11,14 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python import usage
 
 from clock._text import oneLine
-from clock.addresses import clientEndpoint
+from clock.reading.lines import MAX_JSON_LENGTH, MAX_LENGTH
 from clock.reading.stream import Observer, Stream
+from clock.reading.web import (
+    DEFAULTS,
+    RequestObserver,
+    WebOptions,
+    addressEndpoint,
+)
 
 
 class ClockTarget(NamedTuple):
@@ -20,24 +26,28 @@ class ClockTarget(NamedTuple):
     A clock to read.
 
     @ivar name: the clock's name in the output.
-    @ivar address: the address to connect to, as L{clientEndpoint} takes it.
+    @ivar address: the address to connect to: as L{addressEndpoint} takes it.
     """
 
     name: str
     address: str
 
-    def endpoint(self, reactor: Any) -> IStreamClientEndpoint:
+    def endpoint(
+        self, reactor: Any, options: WebOptions, observer: RequestObserver
+    ) -> IStreamClientEndpoint:
         """
         Make the endpoint to connect with.
 
         @param reactor: the reactor that will connect.
+        @param options: what to send and to verify, if the address is a URL.
+        @param observer: the receiver of what happens on a request.
 
         @return: the endpoint.
 
         @raise ValueError: if the address is not valid. The message names the clock.
         """
         try:
-            return clientEndpoint(reactor, self.address)
+            return addressEndpoint(reactor, self.address, options, observer)
         except ValueError as error:
             named = self.name != self.address
             text = f"{self.name}={self.address}" if named else self.address
@@ -74,7 +84,11 @@ def parseTargets(texts: Sequence[str]) -> list[ClockTarget]:
 
 
 def startStreams(
-    reactor: Any, targets: Sequence[ClockTarget], observers: Sequence[Observer]
+    reactor: Any,
+    targets: Sequence[ClockTarget],
+    observers: Sequence[Observer],
+    options: WebOptions = DEFAULTS,
+    field: str | None = None,
 ) -> None:
     """
     Start to read clocks.
@@ -82,11 +96,17 @@ def startStreams(
     @param reactor: the reactor that connects.
     @param targets: the clocks.
     @param observers: an observer for each clock, in the same order.
+    @param options: what to send to URLs, and what to verify.
+    @param field: the field that is read of lines in JSON. Such lines may be longer.
 
     @raise ValueError: if an address is not valid. Then no connection is made.
     """
-    endpoints = [target.endpoint(reactor) for target in targets]
+    endpoints = [
+        target.endpoint(reactor, options, observer)
+        for target, observer in zip(targets, observers, strict=True)
+    ]
     # A host name that does not resolve occupies a thread until the resolver times out.
     reactor.suggestThreadPoolSize(10 + len(endpoints))
+    maxLength = MAX_LENGTH if field is None else MAX_JSON_LENGTH
     for endpoint, observer in zip(endpoints, observers, strict=True):
-        Stream(endpoint, observer, reactor).startService()
+        Stream(endpoint, observer, reactor, maxLength).startService()

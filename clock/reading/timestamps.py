@@ -1,5 +1,6 @@
 """
-Find the time in a line: the instant it shows, and the number of its tick.
+Find the time in a line: the instant it shows, and the number of its tick. Some lines
+have only one of the two.
 
 A time of day, such as C{19:03:13}, names neither the day nor the time zone. Days, and
 the offsets of time zones, are whole multiples of 15 minutes. A time of day therefore
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 #: One second, in nanoseconds.
 SECOND = 1_000_000_000
@@ -20,7 +21,12 @@ SECOND = 1_000_000_000
 #: The greatest common divisor of days and of time zone offsets, in nanoseconds.
 QUARTER_HOUR = 900 * SECOND
 
-_UNIX = re.compile(r"([0-9]{9,11})(?:\.([0-9]{1,9}))?")
+#: The most digits of a number that only counts. A longer one is a time since 1970: in
+#: seconds up to 11 digits, in milliseconds up to 14, in microseconds up to 17, in
+#: nanoseconds up to 20.
+COUNTER_DIGITS = 8
+
+_NUMBER = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,9}))?")
 
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})"
@@ -35,36 +41,46 @@ _TIME_OF_DAY = re.compile(
 
 class Reading(NamedTuple):
     """
-    The time that a line shows.
+    The time or the number that a line shows.
 
-    @ivar instant: the instant, in nanoseconds since 1970.
+    @ivar instant: the instant, in nanoseconds since 1970; C{None} if the line has only
+        a number.
     @ivar resolution: the smallest step that the line can show, in nanoseconds.
     @ivar tick: the number of the tick, or C{None} if the line has none.
-    @ivar timeOfDay: the C{HH:MM:SS} of a line in JSON, else C{None}.
+    @ivar shown: what a person wants to see of a line in JSON: its C{HH:MM:SS}, or the
+        field that was asked for. Else C{None}.
     """
 
-    instant: int
+    instant: int | None
     resolution: int = SECOND
     tick: int | None = None
-    timeOfDay: str | None = None
+    shown: str | None = None
 
 
-def findTime(text: str, near: int) -> Reading | None:
+def findTime(text: str, near: int, field: str | None = None) -> Reading | None:
     """
-    Find the time in a line.
+    Find the time or the number in a line.
 
-    @param text: the line: seconds since 1970, RFC 3339, an object as sent with
-        C{--format json}, or any text that contains a time of day with seconds.
+    @param text: the line: a number, RFC 3339, a JSON object, or any text that contains
+        a time of day with seconds.
     @param near: the expected instant, in nanoseconds since 1970, such as the line's
         arrival. Of the instants that a time of day may stand for, the nearest one is
         used.
+    @param field: the field of a JSON object that has the time or the number. Without
+        it, they are in C{time} and C{tick}, as the server sends them with C{--format
+        json}.
 
-    @return: the time, or C{None} if the line does not show the second.
+    @return: what the line shows, or C{None} if it shows neither the second nor a
+        number.
     """
     if text.startswith("{"):
-        return _fromJSON(text)
-    if unix := _UNIX.fullmatch(text):
-        return _withFraction(int(unix[1]) * SECOND, unix[2])
+        return _fromJSON(text, near, field)
+    return _fromText(text, near)
+
+
+def _fromText(text: str, near: int) -> Reading | None:
+    if number := _NUMBER.fullmatch(text):
+        return _fromNumber(number[1], number[2])
     if rfc3339 := _RFC3339.fullmatch(text):
         return _fromRFC3339(rfc3339)
     if timeOfDay := _TIME_OF_DAY.search(text):
@@ -72,14 +88,22 @@ def findTime(text: str, near: int) -> Reading | None:
     return None
 
 
-def _withFraction(instant: int, digits: str | None) -> Reading:
+def _fromNumber(whole: str, digits: str | None) -> Reading:
+    if len(whole) <= COUNTER_DIGITS:
+        return Reading(None, tick=int(whole))
+    # One more group of three digits each time.
+    unit = SECOND // 1000 ** ((len(whole) - COUNTER_DIGITS - 1) // 3)
+    return _withFraction(int(whole) * unit, digits, unit)
+
+
+def _withFraction(instant: int, digits: str | None, unit: int = SECOND) -> Reading:
     """
-    Add the fraction of a second, if there is one.
+    Add the fraction of a unit, if there is one.
     """
     if not digits:
-        return Reading(instant)
-    resolution = SECOND // 10 ** len(digits)
-    return Reading(instant + int(digits) * resolution, resolution)
+        return Reading(instant, unit)
+    resolution = max(1, unit // 10 ** len(digits))
+    return Reading(instant + int(digits) * unit // 10 ** len(digits), resolution)
 
 
 def _fromTimeOfDay(match: re.Match[str], near: int) -> Reading:
@@ -87,7 +111,8 @@ def _fromTimeOfDay(match: re.Match[str], near: int) -> Reading:
     second = (hours * 3600 + minutes * 60 + seconds) * SECOND
     reading = _withFraction(second, match[4])
     half = QUARTER_HOUR // 2
-    distance = (near - reading.instant + half) % QUARTER_HOUR - half
+    shown = cast(int, reading.instant)
+    distance = (near - shown + half) % QUARTER_HOUR - half
     return reading._replace(instant=near - distance)
 
 
@@ -101,16 +126,21 @@ def _fromRFC3339(match: re.Match[str]) -> Reading | None:
     return _withFraction(int(moment.timestamp()) * SECOND, digits)
 
 
-def _fromJSON(text: str) -> Reading | None:
+def _fromJSON(text: str, near: int, field: str | None) -> Reading | None:
     try:
-        fields = json.loads(text)
-    except ValueError:
+        # The digits of a fraction matter.
+        fields = json.loads(text, parse_float=str)
+    except (ValueError, RecursionError):
         return None
-    tick, time = fields.get("tick"), fields.get("time")
-    match = _RFC3339.fullmatch(time) if isinstance(time, str) else None
+    value = fields.get("time" if field is None else field)
+    if field is not None:
+        # Of a list or an object, the text shows nothing.
+        reading = _fromText(str(value), near)
+        return reading and reading._replace(shown=str(value))
+    tick = fields.get("tick")
+    number = tick if type(tick) is int else None
+    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
     reading = _fromRFC3339(match) if match else None
     if match is None or reading is None:
-        return None
-    return reading._replace(
-        tick=tick if isinstance(tick, int) else None, timeOfDay=match[2]
-    )
+        return None if number is None else Reading(None, tick=number)
+    return reading._replace(tick=number, shown=match[2])

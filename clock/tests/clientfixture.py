@@ -69,14 +69,16 @@ class ClientTestCase(SynchronousTestCase):
         """
         self.written += data
 
-    def connect(self, data: bytes) -> None:
+    def connect(self, data: bytes) -> Any:
         """
-        Let the latest attempt to connect succeed, and deliver these bytes.
+        Let the latest attempt to connect succeed, and deliver these bytes. Return the
+        protocol.
         """
         factory: Any = self.reactor.tcpClients[-1][2]
         protocol = factory.buildProtocol(None)
         protocol.makeConnection(StringTransport())
         protocol.dataReceived(data)
+        return protocol
 
     def assertExits(self, number: int) -> None:
         """

@@ -11,15 +11,25 @@ import signal
 import sys
 from importlib.util import find_spec
 from io import StringIO
-from unittest import SkipTest, mock
+from unittest import SkipTest, mock, skipUnless
 
 from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import _stdout
 from clock.check import command
+from clock.check.judge import Judge
 from clock.check.options import Options
-from clock.check.progress import ERASE_LINE, UPDATE_INTERVAL, showProgress
+from clock.check.progress import (
+    ERASE_LINE,
+    ERASE_LINE_ABOVE,
+    UPDATE_INTERVAL,
+    showProgress,
+)
+from clock.check.watch import StreamWatch
+from clock.reading.lines import Line
 from clock.tests.clientfixture import ClientTestCase, ExitError, patchGlobalReactor
 
 
@@ -47,7 +57,11 @@ class OptionsTests(SynchronousTestCase):
         By default a check takes 10 seconds, at an interval of 1 second.
         """
         options = self.parse("x=:1", ":2")
-        expected = {"for": 10, "interval": 1, "max-gap": 2.5, "json": 0}
+        expected = {
+            **{"for": 10, "interval": 1, "max-gap": 2.5, "field": None},
+            **{"json": 0, "insecure": 0, "quiet": 0, "until-broken": 0},
+            **{"junit": None, "plot": None},
+        }
         self.assertEqual(options, expected)
         self.assertEqual(options.targets, [("x", ":1"), (":2", ":2")])
 
@@ -59,6 +73,14 @@ class OptionsTests(SynchronousTestCase):
         options = self.parse("--interval=60", "--max-gap=3", "x=:1")
         self.assertEqual(options["max-gap"], 3)
 
+    def test_untilBroken(self) -> None:
+        """
+        C{--until-broken} takes up to a day, unless C{--for} says otherwise.
+        """
+        self.assertEqual(self.parse("--until-broken", "x=:1")["for"], 86_400)
+        options = self.parse("--until-broken", "--for=60", "x=:1")
+        self.assertEqual(options["for"], 60)
+
     def test_refused(self) -> None:
         """
         A mistake is one line.
@@ -67,6 +89,7 @@ class OptionsTests(SynchronousTestCase):
             ("", "no clock to read: try Here=localhost:8080"),
             ("--for 0 x=:1", "--for '0' is not a number of seconds from 0.1 "),
             ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
+            ("--quiet --json x=:1", "--quiet and --json contradict: leave one out"),
             ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
         ]:
             error = self.assertRaises(SystemExit, self.parse, *arguments.split())
@@ -99,7 +122,7 @@ class CommandTests(ClientTestCase):
         self.progress: list[object] = []
         self.patch(command, "showProgress", self.showProgress)
 
-    def showProgress(self, reactor: object, seconds: float) -> object:
+    def showProgress(self, reactor: object, seconds: float, watches: object) -> object:
         """
         Record that the progress bar is shown, and that it is removed.
         """
@@ -124,7 +147,7 @@ class CommandTests(ClientTestCase):
         self.assertEqual((self.written, self.progress), (b"", [10]))
         self.reactor.advance(0.1)
         self.assertEqual(self.successResultOf(checked), 1)
-        self.assertRegex(self.written, rb"\nx +1 .* no line for 10 s\n$")
+        self.assertRegex(self.written, rb"\nx +1 .* no line for 10 s\n\nx: In the")
         self.assertEqual(self.progress, [10, "removed"])
 
     def test_json(self) -> None:
@@ -135,6 +158,104 @@ class CommandTests(ClientTestCase):
         self.reactor.advance(10)
         self.assertEqual(self.successResultOf(checked), 2)
         self.assertEqual(json.loads(self.written)["seconds"], 10)
+
+    def test_quiet(self) -> None:
+        """
+        A quiet check shows nothing. Its exit status tells the result.
+        """
+        checked = self.check("--quiet")
+        self.reactor.advance(10)
+        self.assertEqual(self.successResultOf(checked), 2)
+        self.assertEqual((self.written, self.progress), (b"", []))
+
+    def test_untilBroken(self) -> None:
+        """
+        With C{--until-broken}, a check ends as soon as a stream is not whole.
+        """
+        checked = self.check("--until-broken", "--json")
+        self.connect(b"22:13:20\n")
+        self.reactor.pump([0.1] * 24)
+        self.assertNoResult(checked)
+        self.reactor.pump([0.1] * 2)
+        self.assertEqual(self.successResultOf(checked), 1)
+        self.assertLess(json.loads(self.written)["seconds"], 2.7)
+
+    def test_untilTheEnd(self) -> None:
+        """
+        If no stream breaks, C{--for} ends the check.
+        """
+        checked = self.check("--until-broken", "--for=1")
+        self.connect(b"22:13:20\n")
+        self.reactor.pump([0.1] * 11)
+        self.assertEqual(self.successResultOf(checked), 0)
+
+    def test_junit(self) -> None:
+        """
+        C{--junit} writes a report to a file, beside the one on standard output.
+        """
+        path = self.mktemp()
+        checked = self.check("--junit", path)
+        self.reactor.advance(10)
+        self.assertEqual(self.successResultOf(checked), 2)
+        with open(path) as file:
+            self.assertIn('<testcase classname="clock-check" name="x"', file.read())
+        self.assertTrue(self.written.startswith(b"clock "))
+
+    def test_plot(self) -> None:
+        """
+        C{--plot} draws a row for each clock, with its name, and a line where a
+        connection ended.
+        """
+        if find_spec("matplotlib") is None:
+            raise SkipTest("needs matplotlib: pip install 'txclock[plot]'")
+        path = self.mktemp()
+        checked = self.check("--plot", path, "--json", "$a$=tcp:127.0.0.1:81")
+        protocol = self.connect(b"22:13:20\n")
+        self.reactor.advance(1)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.reactor.advance(9)
+        self.assertEqual(self.successResultOf(checked), 2)
+        with open(path) as file:
+            picture = file.read()
+        self.assertIn(">$a$</text>", picture)
+        self.assertIn(">x</text>", picture)
+        self.assertEqual(picture.count("stroke-dasharray"), 1)
+
+    def test_withoutMatplotlib(self) -> None:
+        """
+        Without matplotlib, C{--plot} is an error before the check.
+        """
+        self.patch(command, "canPlot", lambda: False)
+        error = self.failureResultOf(self.check("--plot", self.mktemp()), SystemExit)
+        self.assertEqual(
+            str(error.value),
+            "clock-check: --plot needs matplotlib: pip install 'txclock[plot]'",
+        )
+
+    def test_badFile(self) -> None:
+        """
+        A file that cannot be opened is an error before the check.
+        """
+        path = f"{self.mktemp()}/none"
+        error = self.failureResultOf(self.check("--junit", path), SystemExit).value
+        expected = f"clock-check: No such file or directory: {path}"
+        self.assertEqual(str(error), expected)
+
+    @skipUnless(os.path.exists("/dev/full"), "this system has no /dev/full")
+    def test_fullDisk(self) -> None:
+        """
+        A file that cannot be written is an error after the check. The report is printed
+        all the same.
+        """
+        errors = StringIO()
+        self.patch(sys, "stderr", errors)
+        checked = self.check("--junit", "/dev/full")
+        self.connect(b"22:13:20\n")
+        self.reactor.advance(10)
+        self.assertEqual(self.successResultOf(checked), 1)
+        error = "clock-check: /dev/full: No space left on device\n"
+        self.assertEqual(errors.getvalue(), error)
+        self.assertTrue(self.written)
 
     def test_interrupted(self) -> None:
         """
@@ -237,6 +358,11 @@ class ProgressTests(ClientTestCase):
         if find_spec("rich") is None:
             raise SkipTest("rich is not installed: pip install 'txclock[wall]'")
         self.terminal = Terminal()
+        judge = Judge("x", 1, 2.5, self.reactor.seconds, lambda: 0)
+        self.watches = [
+            StreamWatch("x", judge, None),
+            StreamWatch("y" * 30, judge, None),
+        ]
         self.sent: list[tuple[int, bytes]] = []
         self.patch(sys, "stderr", self.terminal)
         self.patch(os, "write", lambda *call: self.sent.append(call))
@@ -251,15 +377,61 @@ class ProgressTests(ClientTestCase):
         end it is erased, and no delayed call is left.
         """
         self.reactor.advance(100)
-        remove = showProgress(self.reactor, 10)
+        remove = showProgress(self.reactor, 10, self.watches)
         self.assertIn("0 of 10 s", self.terminal.getvalue())
         self.reactor.pump([UPDATE_INTERVAL] * 12)
         shown = self.terminal.getvalue()
         self.assertIn("3 of 10 s", shown)
         self.assertGreater(shown.rfind("\x1b[?25h"), shown.rfind("\x1b[?25l"))
         remove()
-        self.assertEqual(self.sent, [(2, ERASE_LINE)])
+        self.assertEqual(self.sent, [(2, ERASE_LINE + 2 * ERASE_LINE_ABOVE)])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_streams(self) -> None:
+        """
+        Above the bar is a line for each stream: its name, how many lines have arrived,
+        the last time, and its state.
+        """
+        watch, other = self.watches
+        remove = showProgress(self.reactor, 10, self.watches)
+        watch.connecting()
+        watch.waitingForHeaders()
+        watch.redirected("http://x/")
+        self.reactor.advance(UPDATE_INTERVAL)
+        self.assertIn(
+            "x                         0 lines    waiting for headers", self.shown()
+        )
+        watch.connected()
+        watch.lineReceived(Line('{"time": "2026-10-24T19:03:13Z"}'))
+        watch.lineReceived(Line("\x1b"))
+        other.disconnected("502 Bad\x1bGateway", 1)
+        self.reactor.advance(UPDATE_INTERVAL)
+        self.assertIn(
+            "x                         2 lines  \\x1b  connected", self.shown()
+        )
+        name = "y" * 23 + "…"
+        expected = f"{name}  0 lines        down: 502 Bad\\x1bGateway"
+        self.assertIn(expected, self.shown())
+        remove()
+
+    def test_small(self) -> None:
+        """
+        Streams that do not fit are left out. The bar stays.
+        """
+        with mock.patch.dict(os.environ, {"LINES": "3"}):
+            remove = showProgress(self.reactor, 10, self.watches)
+        shown = self.shown()
+        self.assertIn("x", shown)
+        self.assertNotIn("yyy", shown)
+        self.assertIn("0 of 10 s", shown)
+        remove()
+        self.assertEqual(self.sent, [(2, ERASE_LINE + ERASE_LINE_ABOVE)])
+
+    def shown(self) -> str:
+        """
+        Return what was written to the terminal.
+        """
+        return self.terminal.getvalue()
 
     def test_brokenTerminal(self) -> None:
         """
@@ -269,7 +441,7 @@ class ProgressTests(ClientTestCase):
         def write(descriptor: int, data: bytes) -> int:
             raise OSError(errno.EIO, "Input/output error")
 
-        remove = showProgress(self.reactor, 10)
+        remove = showProgress(self.reactor, 10, self.watches)
         self.terminal.broken = True
         self.patch(os, "write", write)
         self.reactor.advance(UPDATE_INTERVAL)
@@ -281,9 +453,9 @@ class ProgressTests(ClientTestCase):
         Without a terminal, or on a dumb one, there is no bar.
         """
         with mock.patch.dict(os.environ, {"TERM": "dumb"}):
-            showProgress(self.reactor, 10)()
+            showProgress(self.reactor, 10, self.watches)()
         self.patch(sys, "stderr", StringIO())
-        showProgress(self.reactor, 10)()
+        showProgress(self.reactor, 10, self.watches)()
         self.assertEqual((self.terminal.getvalue(), self.sent), ("", []))
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
@@ -292,5 +464,5 @@ class ProgressTests(ClientTestCase):
         Without rich there is no bar.
         """
         with mock.patch.dict(sys.modules, {"rich.console": None}):
-            showProgress(self.reactor, 10)()
+            showProgress(self.reactor, 10, self.watches)()
         self.assertEqual((self.terminal.getvalue(), self.sent), ("", []))

@@ -5,12 +5,15 @@ Tests for L{clock.check.judge} and L{clock.check.report}.
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from clock.check.diagnosis import Diagnosis
 from clock.check.histogram import Percentiles
 from clock.check.judge import Judge, Verdict
+from clock.check.junit import junitReport
 from clock.check.report import exitStatus, jsonReport, textReport
 from clock.reading.lines import Line
 from clock.reading.timestamps import SECOND
@@ -26,12 +29,16 @@ class FakeServer:
     """
 
     def __init__(
-        self, format: str = "%H:%M:%S", interval: float = 1, maxGap: float = 2.5
+        self,
+        format: str = "%H:%M:%S",
+        interval: float = 1,
+        maxGap: float = 2.5,
+        field: str | None = None,
     ) -> None:
         self.clock = Clock()
         self.timeFormat = TimeFormat(format, zoneNamed("Asia/Tokyo"))
         self.judge = Judge(
-            "Tokyo", interval, maxGap, self.clock.seconds, self.wallClock
+            "Tokyo", interval, maxGap, self.clock.seconds, self.wallClock, field
         )
 
     def wallClock(self) -> int:
@@ -226,6 +233,99 @@ class JudgeTests(SynchronousTestCase):
         server.send(1)
         self.assertVerdict(server, unreadable=2, trouble=["2 unreadable"])
 
+    def sendText(self, server: FakeServer, *texts: str) -> None:
+        """
+        Connect, and let a line arrive each second.
+        """
+        server.judge.connected()
+        for text in texts:
+            server.judge.lineReceived(Line(text))
+            server.advance(1)
+
+    def test_counter(self) -> None:
+        """
+        Lines with a number and no time are judged by their numbers.
+        """
+        server = FakeServer()
+        self.sendText(server, "1", "2", "3", "4")
+        self.assertVerdict(server, lost=0)
+        server = FakeServer()
+        self.sendText(server, "1", "4", "4", "3")
+        trouble = ["2 repeated", "2 lost"]
+        verdict = self.assertVerdict(server, repeats=2, lost=2, trouble=trouble)
+        self.assertIsNone(verdict.lateness)
+
+    def test_field(self) -> None:
+        """
+        The field that is asked for is judged, and no id.
+        """
+        server = FakeServer(field="n")
+        server.judge.connected()
+        for number in (1, 2, 4):
+            server.judge.lineReceived(Line(f'{{"n": {number}}}', id="7"))
+        self.assertVerdict(server, lines=3, lost=1, trouble=["1 lost"])
+
+    def test_id(self) -> None:
+        """
+        The id of an event is the number of its line, if it is a short one.
+        """
+        for prefix, lost, trouble in [("", 1, ["1 lost"]), ("1700000000", None, [])]:
+            server = FakeServer()
+            server.judge.connected()
+            for second, id in [(0, "1"), (1, "2"), (2, "4")]:
+                text = f"22:13:{20 + second}"
+                server.judge.lineReceived(Line(text, id=prefix + id))
+                server.advance(1)
+            self.assertVerdict(server, lines=3, lost=lost, trouble=trouble)
+
+    def test_showsNothing(self) -> None:
+        """
+        If no line shows a time or a number, the stream is judged by its arrivals.
+        """
+        server = FakeServer()
+        self.sendText(server, "a", "b", "c", "d")
+        verdict = self.assertVerdict(server)
+        self.assertEqual((verdict.bursts, verdict.lost), (0, None))
+
+    def test_bursts(self) -> None:
+        """
+        Lines that arrive together are a burst, but not the first two of a connection.
+        """
+        server = FakeServer()
+        server.judge.connected()
+        for text in "ab":
+            server.judge.lineReceived(Line(text))
+        self.assertEqual(server.judge.verdict().trouble, [])
+        server.advance(2)
+        for text in "cdefg":
+            server.judge.lineReceived(Line(text))
+        self.assertVerdict(server, lines=7, trouble=["4 in bursts"])
+        server = self.start()
+        server.send(0.5, 0.5)
+        self.assertIsNone(server.judge.verdict().bursts)
+
+    def test_truncatedOnly(self) -> None:
+        """
+        A line that was cut off is unreadable, even if no line shows a time.
+        """
+        server = FakeServer()
+        server.judge.connected()
+        server.judge.lineReceived(Line("a", truncated=True))
+        trouble = ["1 unreadable"]
+        self.assertVerdict(server, lines=1, unreadable=1, trouble=trouble)
+
+    def test_redirected(self) -> None:
+        """
+        A redirect is reported. It is no trouble.
+        """
+        server = FakeServer()
+        server.judge.waitingForHeaders()
+        server.judge.redirected("http://x/\x1b")
+        self.sendText(server, "1", "2", "3", "4")
+        verdict = self.assertVerdict(server, lost=0)
+        row = textReport([verdict]).splitlines()[1]
+        self.assertEqual(row[-34:], r" whole (redirected to http://x/\x1b)"[-34:])
+
     def test_disconnects(self) -> None:
         """
         A lost connection is counted, with its reason. The next connection is judged
@@ -267,6 +367,54 @@ class JudgeTests(SynchronousTestCase):
         trouble = ["not reached: Connection refused"]
         self.assertVerdict(server, **nothing, failures=2, trouble=trouble)
 
+    def test_isBroken(self) -> None:
+        """
+        A stream is broken as soon as it cannot become whole any more.
+        """
+        server = self.start()
+        server.run(3)
+        self.assertFalse(server.judge.isBroken())
+        server.advance(2.5)
+        self.assertFalse(server.judge.isBroken())
+        server.advance(0.1)
+        self.assertTrue(server.judge.isBroken())
+        server.send(4, 5, 6)
+        self.assertTrue(server.judge.isBroken())
+        for event in (
+            lambda judge: judge.disconnected("closed by the server", 1),
+            lambda judge: judge.lineReceived(Line("hello")),
+        ):
+            server = self.start()
+            event(server.judge)
+            self.assertTrue(server.judge.isBroken())
+
+    def test_isNotBrokenYet(self) -> None:
+        """
+        A server has the time to answer that a line may take. Another attempt does not
+        give it more.
+        """
+        server = FakeServer()
+        server.advance(100)
+        server.judge.connecting()
+        self.assertFalse(server.judge.isBroken())
+        server.advance(2)
+        server.judge.connecting()
+        self.assertFalse(server.judge.isBroken())
+        server.advance(0.6)
+        self.assertTrue(server.judge.isBroken())
+
+    def test_waitingForHeaders(self) -> None:
+        """
+        A connection over HTTP starts when the request is sent.
+        """
+        server = FakeServer()
+        server.judge.connecting()
+        server.judge.waitingForHeaders()
+        server.advance(3)
+        server.judge.connected()
+        self.assertEqual(server.judge.history.connections[0].start, 0)
+        self.assertEqual(server.judge.history.headersAwaited, 3)
+
 
 class ReportTests(SynchronousTestCase):
     """
@@ -298,10 +446,21 @@ class ReportTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """
-        The table has a row for each stream. Unprintable characters are escaped.
+        The table has a row for each stream. A sentence for each diagnosis is below it.
+        Unprintable characters are escaped.
         """
-        table = textReport([self.whole, self.broken, self.unreached])
+        report = textReport([self.whole, self.broken, self.unreached])
+        table, _, sentences = report.partition("\n\n")
         heading, whole, broken, unreached = table.splitlines()
+        self.assertEqual(
+            [each[:32] for each in sentences.splitlines()],
+            [
+                r"Bro\x07ken: Connecting failed on",
+                r"Bro\x07ken: The connection was l",
+                "Nowhere: Seen: not reached: no a",
+            ],
+        )
+        self.assertIn(r"lost (a\x1breason)", sentences)
         columns = "clock lines repeats skips lost disconnects"
         columns += " gap p50 p99 max late p50 p99 max"
         self.assertEqual(heading.split(), [*columns.split(), "verdict"])
@@ -317,6 +476,43 @@ class ReportTests(SynchronousTestCase):
         at = heading.index("verdict")
         ends = [line[at:] for line in (whole, broken, unreached)]
         self.assertEqual([end[:5] for end in ends], ["whole", "disco", "not r"])
+
+    def test_junit(self) -> None:
+        """
+        JUnit XML has a test case for each stream. One that is not whole fails, and one
+        that was not reached is an error. What XML cannot contain is escaped.
+        """
+        late = Diagnosis("late", "Each line is late.")
+        verdicts = [
+            self.whole,
+            self.whole._replace(diagnosis=[late]),
+            self.broken,
+            self.unreached,
+        ]
+        root = ElementTree.fromstring(junitReport(verdicts, 2.5))
+        (suite,) = root
+        counts = {"tests": "4", "failures": "1", "errors": "1"}
+        self.assertEqual(root.attrib, counts)
+        self.assertEqual(
+            suite.attrib, {"name": "clock-check", "time": "2.500", **counts}
+        )
+        whole, late_, broken, unreached = suite
+        self.assertEqual(
+            whole.attrib,
+            {"classname": "clock-check", "name": "Tokyo", "time": "2.500"},
+        )
+        self.assertEqual([*whole], [])
+        self.assertEqual(late_[0].tag, "system-out")
+        self.assertEqual(late_[0].text, late.text)
+        self.assertEqual(broken.attrib["name"], r"Bro\x07ken")
+        self.assertEqual(broken[0].tag, "failure")
+        message = r"disconnected once (a\x1breason); failed to connect once (no\nroute)"
+        expected = {"message": message, "type": "not-reached lost"}
+        self.assertEqual(broken[0].attrib, expected)
+        self.assertRegex(
+            broken[0].text or "", "^Connecting failed.*\n.*connection was lost"
+        )
+        self.assertEqual(unreached[0].tag, "error")
 
     def test_json(self) -> None:
         """
@@ -335,14 +531,20 @@ class ReportTests(SynchronousTestCase):
                 "skips": 0,
                 "lost": 0,
                 "unreadable": 0,
+                "bursts": None,
                 "gaps": {"p50": 1, "p99": 1, "max": 1},
                 "lateness": {"p50": 0, "p99": 0, "max": 0},
                 "silence": 1,
                 "disconnects": 0,
                 "failures": 0,
+                "redirectedTo": None,
                 "trouble": [],
+                "diagnosis": [],
                 "whole": True,
             },
         )
         self.assertEqual((unreached["whole"], unreached["gaps"]), (False, None))
+        (found,) = unreached["diagnosis"]
+        self.assertEqual(found["code"], "unclear")
+        self.assertIn("no answer", found["text"])
         self.assertTrue(json.loads(jsonReport([self.whole], 1))["whole"])

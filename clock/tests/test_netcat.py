@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from io import StringIO
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -21,6 +22,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clock import netcat
 from clock.netcat import CopyProtocol, Options, copy, main
+from clock.reading.web import WebOptions
+from clock.tests.webclient import OK, WebClientTestCase
 
 
 class CopyTests(SynchronousTestCase):
@@ -67,9 +70,7 @@ class CopyTests(SynchronousTestCase):
         """
         finished, protocol = self.connect()
         protocol.connectionLost(Failure(ConnectionLost()))
-        self.assertFails(
-            finished, "Connection to the other side was lost in a non-clean fashion"
-        )
+        self.assertFails(finished, "reset by the server")
 
     def test_nothing(self) -> None:
         """
@@ -130,6 +131,33 @@ class CopyTests(SynchronousTestCase):
         self.assertEqual(str(ended.value), expected)
 
 
+class WebTests(WebClientTestCase):
+    """
+    Copying from a URL.
+    """
+
+    def test_body(self) -> None:
+        """
+        The body is copied as it is. A redirect is told on standard error.
+        """
+        stderr = StringIO()
+        self.patch(sys, "stderr", stderr)
+        copied: list[bytes] = []
+        finished = Deferred.fromCoroutine(
+            copy(self.reactor, "http://x/", copied.append)
+        )
+        self.connect()
+        self.receive(b"HTTP/1.1 301 x\r\nLocation: /events\r\n\r\n")
+        self.connect()
+        head = b"Content-Type: text/event-stream\r\nContent-Length: 12\r\n"
+        self.receive(OK + head + b"\r\ndata: ")
+        self.receive(b"19:03\n")
+        self.assertEqual(copied, [b"data: ", b"19:03\n"])
+        self.assertEqual(self.successResultOf(finished), 0)
+        told = "clock-netcat: redirected to http://x/events\n"
+        self.assertEqual(stderr.getvalue(), told)
+
+
 class MainTests(SynchronousTestCase):
     """
     The command.
@@ -162,7 +190,8 @@ class MainTests(SynchronousTestCase):
         main()
         interrupt, command = self.calls
         self.assertEqual(interrupt, "Ctrl-C")
-        self.assertEqual(command.keywords, {"address": "localhost:8080"})
+        expected = {"address": "localhost:8080", "options": WebOptions([])}
+        self.assertEqual(command.keywords, expected)
 
     def test_address(self) -> None:
         """
@@ -182,12 +211,25 @@ class MainTests(SynchronousTestCase):
         ]:
             self.assertEqual(self.runs(host, "80"), address)
 
+    def test_web(self) -> None:
+        """
+        Headers may be repeated. A certificate that is not verified is said aloud.
+        """
+        stderr = StringIO()
+        self.patch(sys, "stderr", stderr)
+        self.runs("--header=A: 1", "--header", "B:2", "--insecure", "https://x/")
+        expected = WebOptions([("A", "1"), ("B", "2")], verify=False)
+        self.assertEqual(self.calls[-1].keywords["options"], expected)
+        warning = "clock-netcat: certificates are not verified (--insecure)\n"
+        self.assertEqual(stderr.getvalue(), warning)
+
     def test_refused(self) -> None:
         """
         A mistake in the command line is one line.
         """
         for arguments, message in [
             (["a", "1", "b"], "more than one address; see clock-netcat --help"),
+            (["--header=x"], "--header 'x' is not a header: try 'Name: value'"),
             (["-p"], "option -p not recognized"),
             (["a", "http"], "port 'http' is not a whole number from 1 to 65535"),
         ]:
@@ -208,8 +250,10 @@ class MainTests(SynchronousTestCase):
         The help has the synopsis, and its examples are valid.
         """
         text = str(Options())
-        start = "Usage: clock-netcat [options] [[HOST]:PORT | HOST PORT | ENDPOINT]\n"
+        addresses = "[HOST]:PORT | HOST PORT | URL | ENDPOINT"
+        start = f"Usage: clock-netcat [options] [{addresses}]\n"
         self.assertEqual(text[: len(start)], start)
+        self.assertNotIn("of    ", text)
         for example in text.partition("\nExamples:\n")[2].splitlines():
             name, *arguments = example.partition("#")[0].split()
             self.assertEqual(name, "clock-netcat")

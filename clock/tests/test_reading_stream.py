@@ -43,6 +43,18 @@ class Observer:
         """
         self.events.append("connecting")
 
+    def waitingForHeaders(self) -> None:
+        """
+        Record a request.
+        """
+        self.events.append("waiting for headers")
+
+    def redirected(self, url: str) -> None:
+        """
+        Record a redirect.
+        """
+        self.events.append(f"redirected to {url}")
+
     def connected(self) -> None:
         """
         Record a connection.
@@ -172,13 +184,13 @@ class StreamTests(SynchronousTestCase):
 
     def test_connectionLost(self) -> None:
         """
-        A connection that is not closed cleanly is not reported as closed.
+        A connection that is reset is not reported as closed.
         """
         protocol = self.connect()
         self.takeEvents()
         protocol.connectionLost(Failure(ConnectionLost()))
         ((why, _),) = self.takeEvents()
-        self.assertIn("non-clean", why)
+        self.assertEqual(why, "reset by the server")
 
     def test_flood(self) -> None:
         """

@@ -7,8 +7,9 @@ from __future__ import annotations
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.python.usage import UsageError
 
-from clock.reading.lines import Line
+from clock.reading.lines import MAX_JSON_LENGTH, MAX_LENGTH, Line
 from clock.reading.targets import ClockTarget, parseTargets, startStreams
+from clock.reading.web import DEFAULTS
 from clock.tests.clientfixture import ClientTestCase
 
 
@@ -21,6 +22,16 @@ class Observer:
         self.lines: list[str] = []
 
     def connecting(self) -> None:
+        """
+        Do nothing.
+        """
+
+    def waitingForHeaders(self) -> None:
+        """
+        Do nothing.
+        """
+
+    def redirected(self, url: str) -> None:
         """
         Do nothing.
         """
@@ -86,8 +97,10 @@ class TargetTests(ClientTestCase):
         An address becomes a Twisted endpoint.
         """
         tcp, unix = parseTargets(["x=[::1]:8020", r"y=unix:/tmp/a\=b"])
-        self.assertIsInstance(unix.endpoint(self.reactor), UNIXClientEndpoint)
-        endpoint = tcp.endpoint(self.reactor)
+        self.assertIsInstance(
+            unix.endpoint(self.reactor, DEFAULTS, Observer()), UNIXClientEndpoint
+        )
+        endpoint = tcp.endpoint(self.reactor, DEFAULTS, Observer())
         self.assertIsInstance(endpoint, HostnameEndpoint)
         self.assertIn("[::1]:8020", repr(endpoint))
 
@@ -98,7 +111,9 @@ class TargetTests(ClientTestCase):
         reason = "a port is a whole number from 1 to 65535"
         for text in ("x=:0", ":0"):
             (target,) = parseTargets([text])
-            error = self.assertRaises(ValueError, target.endpoint, self.reactor)
+            error = self.assertRaises(
+                ValueError, target.endpoint, self.reactor, DEFAULTS, Observer()
+            )
             self.assertEqual(str(error), f"{text!r}: {reason}")
 
     def test_start(self) -> None:
@@ -114,6 +129,17 @@ class TargetTests(ClientTestCase):
         self.connect(b"19:03:13\n")
         lines = [observer.lines for observer in observers]
         self.assertEqual(lines, [*[[]] * 19, ["19:03:13"]])
+
+    def test_field(self) -> None:
+        """
+        With a field, lines in JSON may be longer, and without one they are truncated.
+        """
+        for field, length in [(None, MAX_LENGTH), ("n", MAX_JSON_LENGTH)]:
+            observer = Observer()
+            targets = parseTargets(["x=tcp:127.0.0.1:80"])
+            startStreams(self.reactor, targets, [observer], field=field)
+            self.connect(b"x" * 2 * MAX_JSON_LENGTH)
+            self.assertEqual(observer.lines, ["x" * length])
 
     def test_startNone(self) -> None:
         """

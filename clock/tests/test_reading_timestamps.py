@@ -75,6 +75,41 @@ class FindTimeTests(SynchronousTestCase):
             reading = findTime(f'{{{tick}"time": "2023-11-14T22:13:20Z"}}', 0)
             self.assertEqual(reading, Reading(NOW, SECOND, None, "22:13:20"))
 
+    def test_number(self) -> None:
+        """
+        A short number only counts. A long one is a time, whose unit follows from its
+        length.
+        """
+        self.assertEqual(findTime("12345678", 0), Reading(None, tick=12345678))
+        for text, resolution in [
+            ("1700000000", SECOND),
+            ("1700000000000", SECOND // 1_000),
+            ("1700000000000000", 1_000),
+            ("1700000000000000000", 1),
+            ("1700000000000.0", SECOND // 10_000),
+            ("1700000000000000000.0", 1),
+        ]:
+            self.assertEqual(findTime(text, 0), Reading(NOW, resolution), text)
+        half = findTime("1700000000000.5", 0)
+        self.assertEqual(half, Reading(NOW + 500_000, 100_000))
+
+    def test_field(self) -> None:
+        """
+        The field that is asked for has the time or the counter. Other fields are
+        ignored.
+        """
+        line = '{"id": 9, "ms": 1700000000000, "at": "2023-11-14T22:13:20Z", "s": 1.5, '
+        line += '"time": "2023-11-14T22:13:21Z", "tick": 7, "unix": 1700000000.50}'
+        for field, expected in [
+            ("id", Reading(None, tick=9, shown="9")),
+            ("ms", Reading(NOW, 1_000_000, shown="1700000000000")),
+            ("at", Reading(NOW, shown="2023-11-14T22:13:20Z")),
+            ("unix", Reading(NOW + SECOND // 2, 10_000_000, shown="1700000000.50")),
+            ("none", None),
+        ]:
+            self.assertEqual(findTime(line, 0, field), expected)
+        self.assertEqual(findTime('{"tick": 7}', 0), Reading(None, tick=7))
+
     def test_unreadable(self) -> None:
         """
         Text without a valid time is not read.
@@ -87,15 +122,15 @@ class FindTimeTests(SynchronousTestCase):
             "19:60:00",
             "1:19:03:13",
             "19:03:13:1",
-            "12345",
-            "17000000000000",
             "2023-13-14T22:13:20Z",
             "{",
             "{}",
             '{"time": 1}',
+            '{"tick": true}',
             '{"time": "now"}',
             '{"time": "2023-02-30T22:13:20Z"}',
             "{[" * 120,
+            '{"a":' * 3000,
             "٢٢:١٣:٢٠",
         ):
             self.assertIsNone(findTime(text, NOW), text)

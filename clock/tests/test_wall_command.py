@@ -57,7 +57,7 @@ class OptionsTests(SynchronousTestCase):
         By default the interval is measured.
         """
         options = self.parse("x=:1")
-        self.assertEqual(options, {"interval": None})
+        self.assertEqual(options, {"interval": None, "field": None, "insecure": 0})
         self.assertEqual(options.targets, [ClockTarget("x", ":1")])
 
     def test_order(self) -> None:

@@ -45,6 +45,33 @@ class ClockMonitorTests(SynchronousTestCase):
         self.assertEqual(self.monitor.status(), ClockStatus(State.LIVE, "19:03:15", 0))
         self.assertEqual(self.changes, [self.monitor] * 4)
 
+    def test_redirected(self) -> None:
+        """
+        The address that a request was redirected to is part of the state, until the
+        next attempt.
+        """
+        self.monitor.connecting()
+        self.monitor.waitingForHeaders()
+        self.monitor.redirected("http://x/\x1b")
+        self.monitor.connected()
+        self.monitor.lineReceived(Line("19:03:13"))
+        status = self.monitor.status()
+        self.assertEqual(status.describe(), r"live, redirected to http://x/\x1b")
+        self.monitor.connecting()
+        self.monitor.connected()
+        self.assertEqual(self.monitor.status().describe(), "connecting")
+
+    def test_field(self) -> None:
+        """
+        Of a line in JSON, the field that was asked for is shown.
+        """
+        monitor = ClockMonitor("x", self.clock, 1, self.changes.append, "n")
+        monitor.connected()
+        monitor.lineReceived(Line('{"n": 7, "time": "2023-11-14T22:13:20Z"}'))
+        self.assertEqual(monitor.status().text, "7")
+        monitor.lineReceived(Line('{"n": "x\\u001b22:13:20"}'))
+        self.assertEqual(monitor.status().text, r"x\x1b22:13:20")
+
     def test_stale(self) -> None:
         """
         A clock is stale after 2.5 intervals without a line, until the next one.

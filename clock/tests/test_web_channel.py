@@ -156,10 +156,11 @@ class RequestTests(SynchronousTestCase):
 
     def test_hugeNumber(self) -> None:
         """
-        A length with more digits than Python converts is not HTTP, either.
+        A length with more digits than Python converts is an error as any other.
         """
         client = fixture().get("/", headers=f"Content-Length: {'9' * 5000}\r\n")
-        self.assertEqual(client.status, 400)
+        # Before version 3.10.7, Python converts any number.
+        self.assertIn(client.status, (400, 413))
 
     def test_responseIsNotTaken(self) -> None:
         """

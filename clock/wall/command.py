@@ -112,11 +112,14 @@ async def show(reactor: Any, options: Options) -> None:
     """
     view = makeView(reactor)
     monitors = [
-        ClockMonitor(target.name, reactor, options["interval"], view.update)
+        ClockMonitor(
+            target.name, reactor, options["interval"], view.update, options["field"]
+        )
         for target in options.targets
     ]
     try:
-        startStreams(reactor, options.targets, monitors)
+        web, field = options.webOptions(NAME), options["field"]
+        startStreams(reactor, options.targets, monitors, web, field)
     except ValueError as error:
         raise SystemExit(f"{NAME}: {error}") from None
     exitOnSignals(view.restoreTerminal)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from twisted.internet.interfaces import IReactorTime
 
 from clock._text import printable
-from clock.reading.lines import Line
+from clock.reading.lines import MAX_LENGTH, Line
 from clock.reading.timestamps import findTime
 
 #: Intervals without a line after which a clock is stale.
@@ -60,6 +60,7 @@ class ClockStatus(NamedTuple):
         no line yet; C{None} without a connection.
     @ivar reason: the reason why the clock is down, printable.
     @ivar retryIn: seconds until the next attempt to connect.
+    @ivar redirectedTo: the address that the request was redirected to, printable.
     """
 
     state: State
@@ -67,6 +68,7 @@ class ClockStatus(NamedTuple):
     age: float | None = None
     reason: str = ""
     retryIn: float = 0.0
+    redirectedTo: str = ""
 
     def describe(self) -> str:
         """
@@ -74,6 +76,8 @@ class ClockStatus(NamedTuple):
         """
         if self.state is State.DOWN:
             return f"down, next try in {self.retryIn:.0f} s: {self.reason}"
+        if self.redirectedTo:
+            return f"{self.state.value}, redirected to {self.redirectedTo}"
         return str(self.state.value)
 
 
@@ -90,6 +94,7 @@ class ClockMonitor:
         reactor: IReactorTime,
         interval: float | None,
         changed: Callable[[ClockMonitor], object],
+        field: str | None = None,
     ) -> None:
         """
         @param name: the clock's name.
@@ -98,10 +103,13 @@ class ClockMonitor:
             connection.
         @param changed: called with this monitor after each event. Not called merely
             because time passes.
+        @param field: the field of lines in JSON that has the time.
         """
         self.name = printable(name)
         self._reactor = reactor
         self._interval = interval
+        self._field = field
+        self._redirectedTo = ""
         self._gaps: deque[float] = deque(maxlen=MAX_GAPS)
         self._changed = changed
         self._since: float | None = None
@@ -112,7 +120,19 @@ class ClockMonitor:
         """
         Note that an attempt to connect has begun.
         """
+        self._redirectedTo = ""
         self._update()
+
+    def waitingForHeaders(self) -> None:
+        """
+        Do nothing: the clock is connecting until the headers have arrived.
+        """
+
+    def redirected(self, url: str) -> None:
+        """
+        Note the address that has answered.
+        """
+        self._redirectedTo = url
 
     def connected(self) -> None:
         """
@@ -123,10 +143,12 @@ class ClockMonitor:
 
     def lineReceived(self, line: Line) -> None:
         """
-        Note a line. Of a line in JSON, only the time of day is shown.
+        Note a line. Of a line in JSON, only the time of day is shown, or the field that
+        was asked for.
         """
-        reading = findTime(line.text, 0)
-        text = (reading and reading.timeOfDay) or printable(line.text)
+        reading = findTime(line.text, 0, self._field)
+        shown = (reading and reading.shown) or line.text
+        text = printable(shown[:MAX_LENGTH])
         now = self._reactor.seconds()
         if self._text is not None and self._since is not None:
             gap = now - self._since
@@ -157,7 +179,9 @@ class ClockMonitor:
             state = State.STALE
         else:
             state = State.CONNECTING if self._text is None else State.LIVE
-        return ClockStatus(state, self._text or "", age)
+        return ClockStatus(
+            state, self._text or "", age, redirectedTo=printable(self._redirectedTo)
+        )
 
     def _staleAfter(self) -> float:
         """

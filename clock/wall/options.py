@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from twisted.python import usage
 
-from clock._cli import CommandOptions, seconds
+from clock._cli import seconds
+from clock.reading.options import ADDRESS_HELP, FIELD, ReadingOptions
 from clock.reading.targets import parseTargets
 
 
-class Options(CommandOptions):
+class Options(ReadingOptions):
     """
     The options of C{clockwall}.
 
@@ -20,13 +21,15 @@ class Options(CommandOptions):
     synopsis = "Usage: clockwall [options] [NAME=]ADDRESS ..."
     longdesc = (
         "Shows several clock servers, one in each row. Reconnects if a connection is "
-        "lost. An ADDRESS is HOST:PORT or a Twisted client endpoint."
+        f"lost. {ADDRESS_HELP}"
     )
     examples = (
         ("NewYork=localhost:8010 Tokyo=[::1]:8020", "two clocks"),
+        ("Web=http://localhost:8000/events", "server-sent events"),
         ("Here=unix:/tmp/clock", "any Twisted client endpoint"),
     )
     optParameters = [
+        FIELD,
         [
             "interval",
             None,
