@@ -603,7 +603,7 @@ def test_status() -> None:
 
 def transports(clock: Any) -> tuple[list[str], list[str]]:
     """
-    Return the transports of those who are served, and of those who wait.
+    Return the transports of the served clients, and of the waiting ones.
     """
     return (
         [each["transport"] for each in clock["served"]["clients"]],

@@ -12,7 +12,7 @@ from clock.tests.fixture import ClockFixture
 from clock.tests.web import WebFixture
 from clock.web import ClockSite
 from clock.web.channel import CLOSE_TIMEOUT
-from clock.web.streams import UNBUFFERED
+from clock.web.resources import UNBUFFERED
 
 
 def fixture(

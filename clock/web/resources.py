@@ -4,11 +4,20 @@ The base of all resources: responses of one line, and arguments of the query.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
+
+#: Headers that stop proxies from buffering the stream. C{no-cache} and C{no-transform}
+#: (RFC 9111) forbid to reuse a stored response, and to compress it.
+#: C{X-Accel-Buffering: no} turns off the buffering of nginx.
+UNBUFFERED = {
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
 
 
 def argument(request: Any, name: str) -> str | None:
@@ -57,6 +66,28 @@ class TextResource(Resource):
         Respond to paths that do not exist with the status 404.
         """
         return NotFound()
+
+    def beginStream(
+        self, request: Any, contentType: str, headers: Mapping[str, str]
+    ) -> bool:
+        """
+        Send the headers of a response whose body is a stream. For HEAD, the response
+        ends with them.
+
+        @param request: the request.
+        @param contentType: the media type of the stream.
+        @param headers: further headers.
+
+        @return: whether the body follows.
+        """
+        request.setHeader("Content-Type", contentType)
+        for name, value in headers.items():
+            request.setHeader(name, value)
+        request.write(b"")
+        if request.method == b"HEAD":
+            request.finish()
+            return False
+        return True
 
     def respond(
         self,

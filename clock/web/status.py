@@ -23,8 +23,7 @@ from zope.interface import implementer
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
 from clock.ticker import SECOND, Ticker
-from clock.web.resources import TextResource
-from clock.web.streams import UNBUFFERED
+from clock.web.resources import UNBUFFERED, TextResource
 
 #: The most clients in each list of the status.
 MAX_LISTED = 50
@@ -196,12 +195,7 @@ class StatusEvents(TextResource):
         """
         Send the status now, and then its changes.
         """
-        request.setHeader("Content-Type", "text/event-stream")
-        for name, value in UNBUFFERED.items():
-            request.setHeader(name, value)
-        request.write(b"")
-        if request.method == b"HEAD":
-            request.finish()
+        if not self.beginStream(request, "text/event-stream", UNBUFFERED):
             return NOT_DONE_YET
         reader = StatusReader(request)
         request.registerProducer(reader, True)

@@ -19,15 +19,7 @@ from twisted.web.server import NOT_DONE_YET
 from clock.factory import ClockFactory
 from clock.ticker import Ticker
 from clock.web.channel import ChannelTransport, ClockChannel
-from clock.web.resources import TextResource, argument
-
-#: Headers that stop proxies from buffering the stream. C{no-cache} and C{no-transform}
-#: (RFC 9111) forbid to reuse a stored response, and to compress it.
-#: C{X-Accel-Buffering: no} turns off the buffering of nginx.
-UNBUFFERED = {
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-}
+from clock.web.resources import UNBUFFERED, TextResource, argument
 
 
 class LineFrames:
@@ -205,15 +197,9 @@ class StreamResource(TextResource):
         factory = chosenFactory(self._factories, request)
         if isinstance(factory, str):
             return self.respond(request, 404, factory)
-        request.setHeader("Content-Type", self._frames.contentType)
-        if argument(request, "bare") != "1":
-            for name, value in UNBUFFERED.items():
-                request.setHeader(name, value)
-        request.write(b"")
-        if request.method == b"HEAD":
-            request.finish()
-            return NOT_DONE_YET
-        self._stream(request, factory)
+        headers = {} if argument(request, "bare") == "1" else UNBUFFERED
+        if self.beginStream(request, self._frames.contentType, headers):
+            self._stream(request, factory)
         return NOT_DONE_YET
 
     def _framesOf(self, factory: ClockFactory, chunked: bool) -> LineFrames:
