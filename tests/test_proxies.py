@@ -8,6 +8,7 @@ same time; each test asserts what one reader saw.
 from __future__ import annotations
 
 import http.client
+import random
 import re
 import socket
 import ssl
@@ -31,10 +32,9 @@ from web import line, need_websockets, request
 PROXIES = Path(__file__).parent.parent / "docs" / "proxies"
 
 #: For each proxy: the command that runs it in the foreground, in the folder of its
-#: configuration, and as a single process, so that killing it leaves none behind. (The
-#: child of Varnish ends by itself.) The ports are those of the configurations.
+#: configuration. The ports are those of the configurations.
 COMMANDS = {
-    "nginx": ["nginx", "-g", "master_process off;", "-p", ".", "-c", "nginx.conf"],
+    "nginx": ["nginx", "-g", "user root;", "-p", ".", "-c", "nginx.conf"],
     "haproxy": ["haproxy", "-f", "haproxy.cfg"],
     "caddy": ["caddy", "run", "--config", "Caddyfile"],
     "apache": ["apache2", "-X", "-d", ".", "-f", "apache.conf"],
@@ -103,7 +103,7 @@ class Reading:
             return BEHIND
         if least >= 0.15:
             return DELAYED
-        if first >= 1 and max(others[-2:]) < LATE:
+        if first >= 1 + LATE and max(others[-2:]) < LATE:
             return HELD
         assert max(others) < LATE, self.lines
         return IN_TIME
@@ -193,13 +193,17 @@ def read_socket(address: tuple[str, int], path: str) -> Reading:
 
 def free_ports(count: int) -> list[int]:
     """
-    Find free ports.
+    Find free ports, of those that no program gets unless it asks for them by number:
+    ip(7), ip_local_port_range.
     """
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    free = []
+    for port in random.sample(range(20000, 32768), 1000):
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            free.append(port)
+        if len(free) == count:
+            return free
+    raise AssertionError("there are no free ports")
 
 
 def answers(port: int) -> bool:
@@ -221,6 +225,7 @@ class Proxies:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder
         self._stack = stack
+        self._running: dict[str, Program] = {}
         self._ports: dict[str, dict[str, int]] = {}
         self._readings: dict[str, dict[str, Reading]] = {}
 
@@ -267,13 +272,27 @@ class Proxies:
         running = self._stack.enter_context(
             Program([program, *arguments], cwd=folder, environment=environment)
         )
+        if proxy == "nginx":
+            # If it is killed, its worker remains. The other proxies are killed: they
+            # are one process, or their child ends by itself, as that of Varnish.
+            self._stack.callback(running.end)
+            self._stack.callback(running.interrupt)
+        self._running[proxy] = running
         wait_until(
             lambda: (
                 running.process.poll() is not None or all(map(answers, used.values()))
             )
         )
-        assert running.process.poll() is None, running.errors()
+        self.check(proxy)
         return used
+
+    def check(self, proxy: str) -> None:
+        """
+        Check that a proxy still runs.
+        """
+        running = self._running[proxy]
+        status = running.process.poll()
+        assert status is None, f"{proxy} ended with {status}: {running.errors()}"
 
     def reading(self, proxy: str, address: str) -> Reading:
         """
@@ -284,9 +303,12 @@ class Proxies:
         if proxy not in self._readings:
             ports = self.ports(proxy)
             addresses = [each[1] for each in CASES if each[0] == proxy]
-            with ThreadPoolExecutor(len(addresses)) as pool:
-                readings = pool.map(partial(read, ports), addresses)
-                self._readings[proxy] = dict(zip(addresses, readings, strict=True))
+            try:
+                with ThreadPoolExecutor(len(addresses)) as pool:
+                    readings = list(pool.map(partial(read, ports), addresses))
+            finally:
+                self.check(proxy)
+            self._readings[proxy] = dict(zip(addresses, readings, strict=True))
         return self._readings[proxy][address]
 
 
