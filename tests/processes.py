@@ -179,8 +179,10 @@ class Program:
         """
         Wait for a line of standard output that contains a pattern.
         """
+        deadline = time.monotonic() + within
         while True:
-            match = re.search(pattern, self.line(within).text.decode())
+            left = max(deadline - time.monotonic(), 0)
+            match = re.search(pattern, self.line(left).text.decode())
             if match:
                 return match
 
@@ -270,7 +272,11 @@ class Server(Program):
         self._clients: list[Client] = []
         self.port = 0
         if logs:
-            where = self.find(r"Serving .* on (?:.*:(\d+)|unix:\S+)$")
+            try:
+                where = self.find(r"Serving .* on (?:.*:(\d+)|unix:\S+)$")
+            except BaseException:
+                self.__exit__()
+                raise
             self.port = int(where[1] or 0)
 
     def port_of(self, zone: str) -> int:
