@@ -29,6 +29,45 @@ def pytest_configure() -> None:
     pytest.register_assert_rewrite("scenarios")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """
+    Add C{--skipped}.
+    """
+    parser.addoption(
+        "--skipped",
+        metavar="FILE",
+        help="write the names of the skipped tests and modules to FILE, one a line, so "
+        "that 'pytest @FILE' runs them where nothing is missing",
+    )
+
+
+_skipped: list[str] = []
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """
+    Note a module that is skipped.
+    """
+    if report.skipped:
+        _skipped.append(report.nodeid)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """
+    Note a test that is skipped.
+    """
+    if report.skipped:
+        _skipped.append(report.nodeid)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """
+    Write the file of C{--skipped}.
+    """
+    if path := session.config.getoption("--skipped"):
+        Path(path).write_text("".join(f"{name}\n" for name in _skipped))
+
+
 @pytest.fixture(scope="module")
 def event_loop() -> Iterator[None]:
     """
