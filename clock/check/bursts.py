@@ -1,5 +1,6 @@
 """
-Find lines that arrived together, after a time without a line in which they were due.
+Find lines that arrived together: after a time without a line in which they were due, or
+at the start of a connection that is too young for them.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from clock.check.history import Arrival, Findings
 #: Lines arrive together within this many seconds, or a quarter of an interval if that
 #: is longer, but never if half an interval is between them.
 TOGETHER = 0.12
+
+#: The fewest lines from before a connection that are worth mention. This machine may
+#: notice late that it is connected, so that a few look older than the connection.
+MIN_OLD = 3
 
 
 class Burst(NamedTuple):
@@ -52,13 +57,56 @@ def findBursts(
     """
     found: list[Burst] = []
     for group in _groups(arrivals, togetherWithin(interval)):
-        silence, lines = group[0].gap, len(group)
+        silence, lines = group[0].gap, 1 + _count(group)
         due = max(1.5, 0.6 * (lines - 1)) * interval
         if silence >= due and lines >= 2 + group[0].isFirst:
             found.append(Burst(silence, lines))
     if any(burst.silence > maxGap for burst in found):
         return found
     return found if len(found) > 1 and _areMost(found, arrivals) else []
+
+
+def splitHistory(
+    arrivals: Sequence[Arrival], interval: float
+) -> tuple[list[int], list[Arrival]]:
+    """
+    Find connections that begin with lines of the time before them. A server sends one
+    line on connecting, and the next ones at their time.
+
+    @param arrivals: the lines that arrived.
+    @param interval: seconds between two lines.
+
+    @return: for each of these connections, the number of the old lines; and all
+        arrivals without the old lines.
+    """
+    old: list[int] = []
+    others: list[Arrival] = []
+    for group in _groups(arrivals, togetherWithin(interval)):
+        first, count = group[0], _count(group)
+        isTooMuch = count >= MIN_OLD and 2 * first.gap < (count - 1) * interval
+        if first.isFirst and isTooMuch and all(each.transition for each in group):
+            old.append(count)
+            others.append(group[-1]._replace(gap=first.gap, isFirst=True))
+        else:
+            others += group
+    return old, others
+
+
+def diagnoseHistory(old: Sequence[int]) -> Findings:
+    """
+    Say that connections began with lines of the time before them.
+
+    @param old: the numbers of these lines, by connection.
+
+    @return: a code and a sentence, if there were any.
+    """
+    if old:
+        yield (
+            "history-first",
+            f"{median_low(old)} lines from before a connection was made came at once "
+            f"at its start, {times(len(old))}: a cache on the way, such as Varnish, "
+            "keeps the stream, or the server sends its last lines again.",
+        )
 
 
 def diagnoseBursts(bursts: Sequence[Burst], arrivals: Sequence[Arrival]) -> Findings:
@@ -94,17 +142,24 @@ def _areMost(bursts: Sequence[Burst], arrivals: Sequence[Arrival]) -> bool:
     return 2 * sum(burst.lines for burst in bursts) >= len(arrivals)
 
 
+def _count(group: Sequence[Arrival]) -> int:
+    """
+    Count the lines after the first one. A line that repeats another does not count: it
+    was not held back.
+    """
+    later = (each.transition for each in group[1:])
+    return sum(step is None or step.intervals > 0 for step in later)
+
+
 def _groups(arrivals: Sequence[Arrival], together: float) -> Iterator[list[Arrival]]:
     """
-    Group the lines that arrived together. A line that repeats another does not
-    count: it was not held back.
+    Group the lines that arrived together.
     """
     group: list[Arrival] = []
     for each in arrivals:
         if group and (each.isFirst or each.gap > together):
             yield group
             group = []
-        if not group or each.transition is None or each.transition.intervals > 0:
-            group.append(each)
+        group.append(each)
     if group:
         yield group

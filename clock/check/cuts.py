@@ -18,7 +18,11 @@ from clock.check.history import Connection, Findings
 TOLERANCE, TOLERANCE_PART = 0.1, 0.1
 
 #: Default time-outs of well-known proxies, in seconds.
-IDLE_DEFAULTS = {60: "nginx and Apache", 300: "Envoy's streams"}
+IDLE_DEFAULTS = {
+    60: "nginx, Apache and Varnish",
+    300: "Envoy's streams, and of Apache in Debian,",
+    3600: "Envoy's TCP proxy",
+}
 TOTAL_DEFAULTS = {15: "Envoy's routes"}
 
 #: By code: what happened to a connection, and what usually does that.

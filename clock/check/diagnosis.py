@@ -15,7 +15,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from clock.check.bursts import diagnoseBursts, findBursts
+from clock.check.bursts import (
+    diagnoseBursts,
+    diagnoseHistory,
+    findBursts,
+    splitHistory,
+)
 from clock.check.cuts import diagnoseCuts, times
 from clock.check.drift import diagnoseClockSet, diagnoseRate, findDrifts
 from clock.check.history import Arrival, Findings, History
@@ -29,6 +34,7 @@ from clock.check.steps import (
 #: By a regular expression of the reason: what usually makes an attempt to connect fail.
 FAILURES = {
     "refused": "no process listens there, or a firewall rejects connections",
+    "426": "a proxy on the way does not pass on Upgrade, which a WebSocket needs",
     "50[234]": "a proxy answers, but not the server behind it",
     "timed out|no answer": "the host is down, or a firewall drops its packets",
 }
@@ -60,9 +66,9 @@ def diagnose(
 
     @return: the diagnoses; none for a stream that is whole and on time.
     """
-    arrivals = [*history.arrivals]
+    old, arrivals = splitHistory(history.arrivals, interval)
     bursts = findBursts(arrivals, interval, maxGap)
-    found = [*_connecting(history, maxGap, now)]
+    found = [*_connecting(history, maxGap, now), *diagnoseHistory(old)]
     if bursts:
         found += diagnoseBursts(bursts, arrivals)
         found += diagnoseCuts(history.connections)
@@ -116,7 +122,14 @@ def _silence(history: History, maxGap: float, now: float) -> Findings:
     silence = now - (connections[-1].start if last is None else last)
     if silence <= maxGap:
         return
-    if last is None:
+    if last is None and connections[-1].hasHeaders:
+        yield (
+            "silent",
+            f"The headers of a response came, but in {silence:.1f} s no line: a "
+            "buffer on the way is not full yet, such as a compressor's, or the server "
+            "sends nothing, because another client has its turn, for example.",
+        )
+    elif last is None:
         yield (
             "silent",
             f"The connection was made, but for {silence:.1f} s no line came: the "

@@ -46,6 +46,7 @@ class Connection:
 
     @ivar start: when the request was sent, or when the connection was made if there is
         no request.
+    @ivar hasHeaders: whether a request was sent, and the headers of a response came.
     @ivar lastLine: when the last line arrived, or C{None} if none has.
     @ivar longestGap: the longest time from one line to the next, in seconds.
     @ivar isWithinLine: whether the last line is not complete.
@@ -54,6 +55,7 @@ class Connection:
     """
 
     start: float
+    hasHeaders: bool = False
     lastLine: float | None = None
     longestGap: float = 0.0
     isWithinLine: bool = False
@@ -99,7 +101,8 @@ class History:
 
         @param now: the time.
         """
-        self.connections.append(Connection(self._endWait(now)))
+        hasHeaders = self.requestSent is not None
+        self.connections.append(Connection(self._endWait(now), hasHeaders))
 
     def lineReceived(
         self, now: float, transition: Transition | None, truncated: bool

@@ -11,6 +11,10 @@ from statistics import median
 from clock.check.history import Arrival, Findings
 from clock.reading.timestamps import SECOND
 
+#: The shortest constant delay that is worth mention, and how much it may vary, in
+#: seconds. HAProxy's is 0.2 s.
+DELAY, DELAY_SPREAD = 0.15, 0.1
+
 
 def showTime(arrivals: Sequence[Arrival]) -> bool:
     """
@@ -115,11 +119,23 @@ def diagnoseLateness(arrivals: Sequence[Arrival], interval: float) -> Findings:
         a.gap < 0.1 * middle and (b.gap < 0.75 * interval or not isOneInterval)
         for a, b in firsts
     )
+    # If the clocks differ, the first line does not wait. If it is sent at the start of
+    # an interval, it may wait as long by chance.
+    isDelayed = any(b.gap < 0.9 * interval for _, b in firsts) and all(
+        abs(a.gap - middle) <= DELAY_SPREAD / 2 for a, _ in firsts
+    )
     if isOneInterval and waited and not isPrompt:
         yield (
             "one-behind",
             f"Each line came {middle:.2f} s late, when the next one was sent: a "
             "compressor or a proxy on the way does not flush what it has.",
+        )
+    elif middle >= DELAY and spread <= DELAY_SPREAD and isDelayed:
+        yield (
+            "delayed",
+            f"Each line came {middle:.2f} s late, and so did the first line of each "
+            "connection: something on the way waits for more data before it sends, as "
+            "HAProxy does without option http-no-delay.",
         )
     elif middle <= -0.5 or (middle >= 0.5 and isPrompt):
         yield (

@@ -6,6 +6,7 @@ the reasons why they fail.
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import Any, cast
 
 from hyperlink import URL
@@ -23,7 +24,6 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from twisted.web.client import URI, BrowserLikePolicyForHTTPS
 from twisted.web.error import SchemeNotSupported
-from twisted.web.http import RESPONSES
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
@@ -78,12 +78,16 @@ def statusError(code: int, phrase: bytes = b"") -> RequestError:
     Make the error for a response whose status is not the one that was asked for.
 
     @param code: the status.
-    @param phrase: the server's own words for it.
+    @param phrase: the server's own words for it. If there are none, the standard words
+        are used.
 
     @return: the error: C{502 Bad Gateway}.
     """
-    words = phrase or RESPONSES.get(code, b"")
-    return RequestError(oneLine(f"{code} {words.decode('ascii', 'replace')}"))
+    words = phrase.decode("ascii", "replace")
+    # twisted.web.http.RESPONSES has no words for 426, which refuses a WebSocket.
+    if not words and code in [*HTTPStatus]:
+        words = HTTPStatus(code).phrase
+    return RequestError(oneLine(f"{code} {words}"))
 
 
 @implementer(IOpenSSLClientConnectionCreator)

@@ -249,6 +249,10 @@ class DiagnosisTests(SynchronousTestCase):
         self.assertEqual(self.diagnosis(2)[0].code, "unclear")
         seen = "^The connection was made, but for 9.0 s no line came: "
         self.assertDiagnosis("silent", seen, 10)
+        self.prepare()
+        self.connect(1, requested=0.5)
+        seen = "^The headers of a response came, but in 9.5 s no line: a buffer on the "
+        self.assertDiagnosis("silent", seen, 10)
 
     def test_fallsSilent(self) -> None:
         """
@@ -270,6 +274,9 @@ class DiagnosisTests(SynchronousTestCase):
         self.disconnect(7, "Connection refused")
         seen = r"^Connecting failed 2 times \(Connection refused\): no process listens"
         self.assertDiagnosis("not-reached", seen)
+        self.disconnect(8, "426 Upgrade Required")
+        seen = r"\(426 Upgrade Required\): a proxy on the way does not pass on Upgrade"
+        self.assertDiagnosis("not-reached", seen)
 
     def test_oneBehind(self) -> None:
         """
@@ -280,6 +287,87 @@ class DiagnosisTests(SynchronousTestCase):
             self.prepare(format)
             self.read(0.5, 9, lambda line: line._replace(at=math.floor(line.at) + 1))
             self.assertDiagnosis("one-behind", "^Each line came 1.00 s late, when the ")
+
+    def test_delayed(self) -> None:
+        """
+        If each line waits as long, and so does the first one of each connection, then
+        something delays them.
+        """
+        for format in ("json", "%H:%M:%S"):
+            self.prepare(format)
+            for start in (0.5, 9.5):
+                self.connect(start, requested=start)
+                lines = served(start, start + 5)
+                self.receive(line.later(0.2 + 0.01 * (line.tick % 2)) for line in lines)
+                self.disconnect(start + 6)
+            found = self.diagnosis()
+            self.assertEqual([each.code for each in found], ["cut-every", "delayed"])
+            seen = r"^Each line came 0\.2\d s late, and so did the first line of each "
+            self.assertRegex(found[1].text, seen)
+
+    def test_notDelayed(self) -> None:
+        """
+        If the first line comes at once, the clocks differ by as much, which is too
+        little to be worth mention. Neither is a delay that varies.
+        """
+        self.read(0.5, 9, lambda line: line.later(0.2 * (line.tick > 0)))
+        self.assertEqual(self.diagnosis(), [])
+        self.prepare()
+        self.read(0.5, 9, lambda line: line.later(0.2 + 0.2 * (line.tick % 2)))
+        self.assertEqual(self.diagnosis(), [])
+        self.prepare()
+        self.read(0.5, 9, lambda line: line.later(0.1))
+        self.assertEqual(self.diagnosis(), [])
+
+    def test_delayedByChance(self) -> None:
+        """
+        If a server sends the first line at the start of an interval, its clock may
+        differ by the time that this line takes.
+        """
+        self.connect(4)
+        self.receive(line.later(0.2) for line in served(3.5, 13)[1:])
+        self.assertEqual(self.diagnosis(), [])
+
+    def test_historyFirst(self) -> None:
+        """
+        Lines from before the connection come first if a cache keeps the stream. They
+        are the only ones that are late.
+        """
+        for format in ("json", "%H:%M:%S"):
+            for start in (7.5, 40.01):
+                self.prepare(format)
+                self.connect(start, requested=start)
+                old = [line.later(start - line.at) for line in served(0.5, start)]
+                self.receive([*old, *served(start, start + 9)[1:]])
+                seen = f"^{len(old) - 1} lines from before a connection was made came "
+                self.assertDiagnosis("history-first", f"{seen}at once .* once: a cache")
+
+    def test_historyOften(self) -> None:
+        """
+        Each connection may begin with lines from before it. Other findings remain.
+        """
+        for start in (5, 10, 20):
+            self.connect(start)
+            self.receive(line.later(start - line.at) for line in served(0.5, start))
+            self.disconnect(start + 0.3)
+        found = self.diagnosis()
+        self.assertEqual([each.code for each in found], ["history-first", "cut-every"])
+        self.assertRegex(found[0].text, "^9 lines from .* at its start, 3 times: a ")
+
+    def test_noHistory(self) -> None:
+        """
+        Lines that were sent since the request, but held back, are no history, nor are
+        lines at once that show no time, or repeat one another.
+        """
+        self.connect(8, requested=0.5)
+        self.receive(line.later(max(0, 8 - line.at)) for line in served(0.5, 20))
+        found = [each.code for each in self.diagnosis()]
+        self.assertEqual(found, ["headers-held-back", "stalled"])
+        for format, code in (("%A", "unclear"), ("json", "unclear")):
+            self.prepare(format)
+            self.connect(7)
+            self.receive([*[Sent(7, 7, 7)] * 5, *served(7, 16)[1:]])
+            self.assertDiagnosis(code, "^Seen: (3 in bursts|4 repeated)")
 
     def test_clockDiffers(self) -> None:
         """
@@ -339,7 +427,9 @@ class DiagnosisTests(SynchronousTestCase):
             lines = served(start, start + 20, 70)
             self.receive(lines)
             self.disconnect(lines[-1].at + 60, "reset by the server")
-        seen = r"reset 60\.00 s after .* default of nginx and Apache is 60 s\)\.$"
+        seen = (
+            r"reset 60\.00 s after .* default of nginx, Apache and Varnish is 60 s\)\.$"
+        )
         self.assertDiagnosis("cut-every-idle", seen)
 
     def test_totalTimeout(self) -> None:

@@ -135,6 +135,7 @@ class WebSocketTests(WebClientTestCase):
             (b"", self.close, "closed by the server without a response"),
             (b"", self.reset, "reset by the server"),
             (b"HTTP/1.1 502 x\r\n\r\n", self.reset, "502 Bad Gateway"),
+            (b"HTTP/1.1 426 x\r\n\r\n", self.reset, "426 Upgrade Required"),
             (b"HTTP/1.1 599 x\r\n\r\n", self.reset, "599"),
             (OK + b"Content-Length: 1\r\n\r\nx", self.reset, "200 OK"),
         ]:
