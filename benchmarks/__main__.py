@@ -11,17 +11,28 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import IO, Any, cast
 
 import psutil
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks import raise_open_file_limit, report
+from benchmarks.load import MAX_CLIENTS, quantiles
 from benchmarks.pages import Pages
 from benchmarks.report import Run
-from benchmarks.servers import KINDS, PAGE_KINDS, WEB_KINDS, Kind, MissingError, start
+from benchmarks.servers import (
+    KINDS,
+    PAGE_KINDS,
+    WEB_KINDS,
+    Kind,
+    MissingError,
+    process_kinds,
+    start,
+)
 
 console = Console(width=160)
 
@@ -41,40 +52,115 @@ def others(*measured: psutil.Process) -> float:
     )
 
 
+class LoadGenerators:
+    """
+    As many load generators as the clients need.
+    """
+
+    def __init__(self, port: int, clients: int, seconds: int, path: str) -> None:
+        self._stack = ExitStack()
+        self._programs: list[subprocess.Popen[str]] = []
+        count = -(-clients // MAX_CLIENTS)
+        for number in range(count):
+            share = clients // count + (number < clients % count)
+            arguments = [port, share, seconds, number, count, path]
+            load = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.load", *map(str, arguments)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            self._programs.append(self._stack.enter_context(load))
+
+    def __enter__(self) -> LoadGenerators:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for program in self._programs:
+            program.kill()
+        self._stack.close()
+
+    @property
+    def processes(self) -> list[psutil.Process]:
+        """
+        The processes.
+        """
+        return [psutil.Process(program.pid) for program in self._programs]
+
+    def lines(self) -> list[str]:
+        """
+        Wait for one line of each.
+        """
+        lines = [cast(IO[str], each.stdout).readline() for each in self._programs]
+        if not all(lines):
+            raise SystemExit("a load generator has ended")
+        return lines
+
+    def begin(self) -> None:
+        """
+        When all clients are served, let all begin at the same half of a second.
+        """
+        self.lines()
+        begin = time.monotonic() + 2 + (0.5 - time.time()) % 1
+        for program in self._programs:
+            stdin = cast(IO[str], program.stdin)
+            stdin.write(f"{begin}\n")
+            stdin.flush()
+        self.lines()
+
+    def result(self) -> dict[str, Any]:
+        """
+        Return what all have measured together.
+        """
+        results = [json.loads(line) for line in self.lines()]
+        total = {
+            name: sum((each[name] for each in results), type(value)())
+            for name, value in results[0].items()
+        }
+        return {
+            name: quantiles(value) if isinstance(value, list) else value
+            for name, value in total.items()
+        }
+
+
 def measure(kind: Kind, clients: int, pages: int, seconds: int, folder: Path) -> Run:
     """
     Start a server, and measure it before and after the load.
     """
-    server, port, web = start(kind, folder)
-    with server:
-        process = psutil.Process(server.process.pid)
-        empty = server.memory()
+    with start(kind, folder) as (servers, port, web):
+        processes = [psutil.Process(server.process.pid) for server in servers]
+
+        def memory() -> int:
+            return sum(server.memory() for server in servers)
+
+        def cpu() -> float:
+            return sum(server.cpu() for server in servers)
+
+        def times() -> tuple[float, float]:
+            every = [process.cpu_times() for process in processes]
+            return sum(each.user for each in every), sum(each.system for each in every)
+
+        empty = memory()
         opened = Pages(web, pages if web else 0)
-        load = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.load"]
-            + [str(each) for each in (port, clients, seconds, kind.path)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert load.stdout is not None
-        with load, load.stdout:
-            loading = psutil.Process(load.pid)
-            load.stdout.readline()
-            before, full, began = process.cpu_times(), server.memory(), server.cpu()
-            noise, events = others(process, loading), opened.events
-            load.stdout.readline()
-            used, after = server.cpu() - began, process.cpu_times()
-            noise, events = others(process, loading) - noise, opened.events - events
-            seen = json.loads(load.stdout.readline())
+        with LoadGenerators(port, clients, seconds, kind.path) as load:
+            measured = [*processes, *load.processes]
+            load.begin()
+            before, full, began = times(), memory(), cpu()
+            noise, events = others(*measured), opened.events
+            load.lines()
+            used, after = cpu() - began, times()
+            noise, events = others(*measured) - noise, opened.events - events
+            seen = load.result()
     each = 1e6 * used / seen["lines"]
     # The resolution of user and system time is 10 ms.
-    user, system = after.user - before.user, after.system - before.system
+    user, system = after[0] - before[0], after[1] - before[1]
     part = user / ((user + system) or 1)
     return Run(
         kind=kind.name,
         clients=clients,
         user=each * part,
         system=each * (1 - part),
+        cores=used / seconds,
         memory=(full - empty) / clients,
         events=events / seconds / pages if web else 0,
         noise=noise / seconds / psutil.cpu_count(),
@@ -108,6 +194,13 @@ def parse() -> argparse.Namespace:
         metavar="N",
         help="compare the clock without pages, and with N open pages",
     )
+    what.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="measure the clock alone, with N processes on one port (--reuse-port)",
+    )
     parser.add_argument(
         "--seconds",
         type=int,
@@ -136,6 +229,8 @@ def parse() -> argparse.Namespace:
         arguments.kinds = WEB_KINDS
     elif arguments.pages:
         arguments.kinds = PAGE_KINDS
+    elif arguments.processes > 1:
+        arguments.kinds = process_kinds(arguments.processes)
     names = [kind.name for kind in arguments.kinds]
     if unknown := set(arguments.only or ()) - {*names}:
         parser.error(f"no server {', '.join(unknown)} here; use {', '.join(names)}")

@@ -1,8 +1,12 @@
 """
 The load generator, which holds many connections and records when each line arrives.
 
-It runs in a process of its own, so its CPU time is not counted for the server. It
-measures for some seconds, then prints the result as one JSON object.
+It runs in a process of its own, so its CPU time is not counted for the server. When
+all clients are served, it prints a line, and reads from standard input when to begin.
+It measures for some seconds, then prints the result as one JSON object.
+
+Several load generators can share a load. Each of them connects from a loopback address
+of its own.
 
 Over HTTP it reads event streams at the cost of lines. An event ends with an empty line.
 Everything before the fields of an event, such as headers or the size of a chunk, is
@@ -27,6 +31,13 @@ from dataclasses import dataclass, field
 #: a second.
 RATE = 2_500
 HTTP_RATE = 1_000
+
+#: The most clients of one load generator, which has a limit of open files, and as many
+#: ports as the kernel gives to one address.
+MAX_CLIENTS = 15_000
+
+#: The number of the socket option in Linux, which Python 3.10 does not name.
+IP_BIND_ADDRESS_NO_PORT = 24
 
 #: Seconds to wait for the first lines of all clients.
 TIMEOUT = 60
@@ -75,10 +86,14 @@ class Load:
     @ivar request: the request that a client sends over HTTP; empty over TCP.
     @ivar end: the bytes that end a line, or an event.
     @ivar offset: seconds by which local time is ahead of UTC.
+    @ivar number: the number of this load generator, from 0.
+    @ivar generators: the number of all load generators.
     """
 
     port: int
     path: str = ""
+    number: int = 0
+    generators: int = 1
     poll: select.epoll = field(default_factory=select.epoll)
     clients: dict[int, Client] = field(default_factory=dict)
     first: array[float] = field(default_factory=lambda: array("d"))
@@ -100,7 +115,7 @@ class Load:
         )
         self.request = request.encode() if self.path else b""
         self.end = b"\n\n" if self.path else b"\n"
-        self.rate = HTTP_RATE if self.path else RATE
+        self.rate = (HTTP_RATE if self.path else RATE) / self.generators
         self.offset = time.localtime().tm_gmtoff
 
     def connect(self, count: int) -> None:
@@ -122,6 +137,9 @@ class Load:
         """
         connection = socket.socket()
         connection.setblocking(False)
+        # The kernel chooses the port when it knows the server's address.
+        connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+        connection.bind((f"127.0.0.{1 + self.number}", 0))
         began = time.monotonic_ns()
         connection.connect_ex(("127.0.0.1", self.port))
         self.clients[connection.fileno()] = Client(connection, began)
@@ -183,18 +201,23 @@ class Load:
             age = (now / 1e9 + self.offset - shown + DAY / 2) % DAY - DAY / 2
             self.ages.append(age * 1e3)
 
-    def measure(self, seconds: float) -> None:
+    def wait(self) -> float:
         """
-        Read for some seconds, and record each line.
+        Read lines until standard input says at which steady time to begin.
         """
-        self.measuring = True
-        end = time.monotonic() + seconds
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            self.read(0.1)
+        return float(sys.stdin.readline())
+
+    def read_until(self, end: float) -> None:
+        """
+        Read lines until a steady time.
+        """
         while (left := end - time.monotonic()) > 0:
             self.read(left)
-        self.measuring = False
 
 
-def quantiles(values: array[float]) -> list[float]:
+def quantiles(values: list[float]) -> list[float]:
     """
     Return the quantiles of a distribution.
     """
@@ -203,21 +226,26 @@ def quantiles(values: array[float]) -> list[float]:
     return [ordered[round(last * part / 1000)] for part in PER_MILLE]
 
 
-def main(port: int, count: int, seconds: int, path: str) -> None:
+def main(
+    port: int, count: int, seconds: int, number: int, generators: int, path: str
+) -> None:
     """
     Connect, wait, measure, and print the result. A line on standard output marks the
-    start and the end of the measurement, so that the caller can measure the server.
+    end of the connecting, the start and the end of the measurement, so that the caller
+    can measure the server.
 
     The process is bound to one CPU, so that the server can use the others.
     """
     os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
-    load = Load(port, path)
+    load = Load(port, path, number, generators)
     load.connect(count)
-    settled = time.monotonic() + 2 + (0.5 - time.time()) % 1
-    while (left := settled - time.monotonic()) > 0:
-        load.read(left)
+    print("connected", flush=True)
+    begin = load.wait()
+    load.read_until(begin)
     print("measuring", flush=True)
-    load.measure(seconds)
+    load.measuring = True
+    load.read_until(begin + seconds)
+    load.measuring = False
     print("measured", flush=True)
     result = {
         "lines": load.lines,
@@ -225,11 +253,11 @@ def main(port: int, count: int, seconds: int, path: str) -> None:
         "skips": load.skips,
         "lost": load.lost,
         "gaps": load.gaps,
-        "first": quantiles(load.first),
-        "ages": quantiles(load.ages),
+        "first": [round(each, 3) for each in load.first],
+        "ages": [round(each, 3) for each in load.ages],
     }
     print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]), *sys.argv[4:5])
+    main(*map(int, sys.argv[1:6]), *sys.argv[6:7])

@@ -24,6 +24,7 @@ class Run:
 
     @ivar user: CPU time of the server for one line in user mode, in microseconds.
     @ivar system: the same in the kernel.
+    @ivar cores: CPU time of all its processes, in seconds for each second.
     @ivar memory: resident memory for one client, in bytes.
     @ivar first: quantiles of the time to the first line, in milliseconds.
     @ivar ages: quantiles of the age on arrival, in milliseconds.
@@ -47,6 +48,7 @@ class Run:
     gaps: int = 0
     events: float = 0
     noise: float = 0
+    cores: float = 0
 
 
 def versions(kinds: list[Kind]) -> Iterator[str]:
@@ -107,7 +109,11 @@ def table(kinds: list[Kind], runs: list[Run], clients: int) -> Table:
         "user\nµs": [f"{median(run.user for run in each):.1f}" for each in ran],
         "system\nµs": [f"{median(run.system for run in each):.1f}" for each in ran],
     }
-    if any(kind.name == "ours" for kind in kinds):
+    if any(kind.processes > 1 for kind in kinds):
+        columns["cores\nin all"] = [
+            f"{median(run.cores for run in each):.2f}" for each in ran
+        ]
+    elif any(kind.name == "ours" for kind in kinds):
         columns["ours\n/ its"] = [
             f"{ratio(runs, kind.name, clients):.2f}" for kind in kinds
         ]

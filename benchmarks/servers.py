@@ -7,7 +7,8 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +35,7 @@ class Kind:
     @ivar port: a pattern that finds the port in a line of its output.
     @ivar path: the path of its event stream, if it is measured over HTTP.
     @ivar web: a pattern that finds the port of its pages, if it has pages.
+    @ivar processes: the number of processes that listen on its port.
     """
 
     name: str
@@ -42,15 +44,24 @@ class Kind:
     port: str = r"^(\d+)$"
     path: str = ""
     web: str = ""
+    processes: int = 1
 
 
-def start(kind: Kind, folder: Path) -> tuple[Program, int, int]:
+@contextmanager
+def start(kind: Kind, folder: Path) -> Iterator[tuple[list[Program], int, int]]:
     """
-    Start a server. Return it, its port, and the port of its pages, or 0.
+    Start a server. Yield its processes, its port, and the port of its pages, or 0.
     """
-    server = Program(kind.command(folder), cwd=folder)
-    port = int(server.find(kind.port)[1])
-    return server, port, int(server.find(kind.web)[1]) if kind.web else 0
+    with ExitStack() as stack:
+        command = kind.command(folder)
+        servers = [stack.enter_context(Program(command, cwd=folder))]
+        port = int(servers[0].find(kind.port)[1])
+        web = int(servers[0].find(kind.web)[1]) if kind.web else 0
+        for _ in range(1, kind.processes):
+            other = Program([*command, "--port", str(port)], cwd=folder)
+            servers.append(stack.enter_context(other))
+            other.find(kind.port)
+        yield servers, port, web
 
 
 def ours(folder: Path) -> Sequence[str]:
@@ -58,6 +69,13 @@ def ours(folder: Path) -> Sequence[str]:
     The clock over TCP.
     """
     return [command("twistd"), "-n", "--pidfile=", "clock", "--port", "0"]
+
+
+def shared(folder: Path) -> Sequence[str]:
+    """
+    The clock over TCP, on a port of several processes.
+    """
+    return [*ours(folder), "--reuse-port"]
 
 
 def web(folder: Path) -> Sequence[str]:
@@ -203,3 +221,11 @@ PAGE_KINDS = [
     Kind("ours", "clock", web, PORT),
     Kind("pages", "clock, with pages", web, PORT, web=WEB_PORT),
 ]
+
+
+def process_kinds(processes: int) -> list[Kind]:
+    """
+    Lines over TCP, from several processes on one port.
+    """
+    title = f"clock, {processes} processes"
+    return [Kind("ours", title, shared, PORT, processes=processes)]

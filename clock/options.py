@@ -5,6 +5,7 @@ The command line of C{twistd clock}.
 from __future__ import annotations
 
 import os
+import socket
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
@@ -77,6 +78,13 @@ class Options(CommandOptions):
     )
 
     optFlags = [
+        [
+            "reuse-port",
+            None,
+            "Let several processes of one user, each with this option, listen on the "
+            "same TCP ports, also those of endpoints. Linux spreads the clients over "
+            "them. Not with --sequential.",
+        ],
         ["sequential", "s", "Serve one client at a time; the others wait."],
         ["verbose", "v", "Log each client that connects or disconnects."],
     ]
@@ -141,7 +149,11 @@ class Options(CommandOptions):
     ]
     compData = usage.Completions(
         multiUse=["listen", "web", "zone"],
-        mutuallyExclusive=[("listen", "port"), ("listen", "interface")],
+        mutuallyExclusive=[
+            ("listen", "port"),
+            ("listen", "interface"),
+            ("reuse-port", "sequential"),
+        ],
         optActions={
             "port": usage.Completer(descr="TCP port"),
             # A colon ends a word in zsh's descriptions of options.
@@ -223,6 +235,8 @@ class Options(CommandOptions):
         @raise usage.UsageError: if a value is wrong. The message names the value, and
             what to use instead.
         """
+        if self["reuse-port"]:
+            self._checkReusePort()
         self.interface: str = self["interface"] or DEFAULT_INTERFACE
         zone = (
             self._localZone()
@@ -247,6 +261,15 @@ class Options(CommandOptions):
                 zones[zone] = ZoneListener(self._timeFormat(zone), [])
             zones[zone].addresses.append(address)
         self.zones = [*zones.values()]
+
+    def _checkReusePort(self) -> None:
+        if self["sequential"]:
+            raise usage.UsageError(
+                "--reuse-port and --sequential exclude each other: a turn belongs to "
+                "one process"
+            )
+        if not hasattr(socket, "SO_REUSEPORT"):
+            raise usage.UsageError("--reuse-port: this system has no SO_REUSEPORT")
 
     def _takenAddress(self, option: str, text: str, taken: set[str]) -> ListenAddress:
         """

@@ -6,6 +6,7 @@ and disconnects the clients at the end.
 from __future__ import annotations
 
 import errno
+import select
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -27,6 +28,10 @@ from twisted.python.lockfile import FilesystemLock
 
 from clock._text import commandName, oneLine, shorten
 from clock.addresses import addressText
+
+#: The most times that a port accepts connections before it is closed. It accepts up to
+#: 100 connections each time, so this empties the listen queue.
+MAX_LAST_ACCEPTS = 50
 
 #: Advice for the common errors of opening a port.
 _ADVICE: dict[int | None, str] = {
@@ -133,8 +138,16 @@ class ListeningService(StreamServerEndpointService):
         """
         Stop listening. A service that is started again listens again.
 
+        The connections that wait in the listen queue are accepted first, because the
+        kernel resets those that are left there. The port is closed at once:
+        C{stopListening} closes it in the next iteration of the reactor, and until then
+        more connections arrive.
+
         @return: fires when the port is closed.
         """
+        if isinstance(self.port, tcp.Port):
+            self._acceptWaiting(self.port)
+            self.closePort()
         stopped: Deferred[None] = super().stopService()
         self._waitingForPort = self.port = None
         return stopped
@@ -157,6 +170,20 @@ class ListeningService(StreamServerEndpointService):
         """
         if isinstance(self.port, tcp.Port):
             self.port.connectionLost(Failure(ConnectionDone()))
+
+    def _acceptWaiting(self, port: tcp.Port) -> None:
+        """
+        Accept the connections that wait in the listen queue, and close the socket.
+        """
+        port.stopReading()
+        waiting = select.poll()
+        waiting.register(port.socket, select.POLLIN)
+        for _ in range(MAX_LAST_ACCEPTS):
+            if not waiting.poll(0):
+                break
+            port.doRead()
+        # connectionLost writes to the log first, which takes 0.1 ms or more.
+        port.socket.close()
 
     def _listening(self, port: IListeningPort) -> IListeningPort:
         self.port = port

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from clock._reactor import steadyReactor
+from clock._reuse import ReusePortReactor
 from clock._sockets import stallOptions
 from clock._text import commandName
 from clock.addresses import listenName, serverEndpoint
@@ -44,10 +45,11 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
     maxClients = _maxClients(options["max-clients"], type(reactor).__name__, endpoints)
     limit = ClientLimit(maxClients, reactor)
     ticker = Ticker(reactor, options["interval"])
+    listening = ReusePortReactor(reactor) if options["reuse-port"] else reactor
 
     def listener(address: ListenAddress, factory: ServedFactory) -> ListeningService:
         try:
-            endpoint = serverEndpoint(reactor, address.text, options.interface)
+            endpoint = serverEndpoint(listening, address.text, options.interface)
         except ValueError as error:
             raise _exit(f"{address.option}{error}") from None
         immediate = ImmediateEndpoint(

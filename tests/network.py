@@ -13,6 +13,7 @@ import subprocess
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
+from connects import Connects
 from processes import Program, Server, command, need, skip
 
 if TYPE_CHECKING:
@@ -79,12 +80,31 @@ class Link:
         )
         assert done.returncode == 0, done.stderr
 
-    def server(self, *options: str) -> Server:
+    def set(self, name: str, value: int) -> None:
+        """
+        Set a parameter of the server's kernel, such as C{net.ipv4.tcp_migrate_req}, or
+        skip.
+        """
+        path = f"/proc/sys/{name.replace('.', '/')}"
+        write = ["sh", "-c", f"echo {value} >{path}"]
+        done = subprocess.run(
+            [*self._on("server"), *write], capture_output=True, text=True
+        )
+        if done.returncode:
+            skip(f"no {name} here: {done.stderr.strip()}")
+
+    def server(self, *options: str, port: int = 0) -> Server:
         """
         Run a server on its host.
         """
-        listen = ["--port", "0", "--interface", "0.0.0.0"]
+        listen = ["--port", str(port), "--interface", "0.0.0.0"]
         return Server(*options, listen=listen, prefix=self._on("server"))
+
+    def connects(self, port: int) -> Connects:
+        """
+        Connect clients to the server all the time.
+        """
+        return Connects(self.addresses["server"], port, prefix=self._on("client"))
 
     def client(self, port: int, host: str = "client") -> Program:
         """

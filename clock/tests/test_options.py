@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from io import BytesIO, TextIOWrapper
+from types import SimpleNamespace
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -27,6 +28,7 @@ DEFAULTS: dict[str, object] = {
     "stall-timeout": 30.0,
     "tz": None,
     "format": "%H:%M:%S",
+    "reuse-port": 0,
     "sequential": 0,
     "verbose": 0,
 }
@@ -99,6 +101,7 @@ class OptionsTests(SynchronousTestCase):
             "stall-timeout": 0.0,
             "tz": "UTC",
             "format": "unix",
+            "reuse-port": 0,
             "sequential": 1,
             "verbose": 1,
         }
@@ -111,6 +114,21 @@ class OptionsTests(SynchronousTestCase):
             "--stall-timeout 0 --zone Asia/Tokyo=0 --web 0"
         )
         self.assertEqual(self.parse(*short.split()), expected)
+
+    def test_reusePort(self) -> None:
+        """
+        Ports can be shared with other processes, except in sequential mode, and on a
+        system without this option of sockets.
+        """
+        self.assertEqual(self.parse("--reuse-port"), {**DEFAULTS, "reuse-port": 1})
+        self.assertRefused(
+            ["--reuse-port", "-s"],
+            "--reuse-port and --sequential exclude each other: a turn belongs to one "
+            "process",
+        )
+        message = "--reuse-port: this system has no SO_REUSEPORT"
+        with mock.patch("clock.options.socket", SimpleNamespace()):
+            self.assertRefused(["--reuse-port"], message)
 
     def test_listen(self) -> None:
         """

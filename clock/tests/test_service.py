@@ -9,6 +9,7 @@ import os
 import sys
 from datetime import timezone
 from io import StringIO
+from types import SimpleNamespace
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address
@@ -26,9 +27,15 @@ from twisted.python.lockfile import FilesystemLock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from clock import service as serviceModule
 from clock.factory import ClockFactory
 from clock.protocol import CLOSE_TIMEOUT
-from clock.service import ClockService, ListeningService, StartError
+from clock.service import (
+    MAX_LAST_ACCEPTS,
+    ClockService,
+    ListeningService,
+    StartError,
+)
 from clock.tests.fixture import ClockFixture, capturedEvents
 from clock.timeformat import TimeFormat
 
@@ -337,6 +344,61 @@ class StopTests(SynchronousTestCase):
         client.disconnect()
         self.assertIsNone(self.successResultOf(stopped))
         self.assertEqual(fixture.delayedCalls(), 0)
+
+    def stop(self, queued: int) -> list[str]:
+        """
+        Stop a service with this number of connections in its listen queue. Return what
+        happened to its port.
+        """
+        happened: list[str] = []
+
+        class Poll:
+            def register(self, socket: object, events: int) -> None:
+                """
+                Do nothing.
+                """
+
+            def poll(self, timeout: float) -> bool:
+                return happened.count("accept") < queued
+
+        class RealPort(tcp.Port):
+            socket = SimpleNamespace(
+                getsockname=lambda: ("127.0.0.1", 8080),
+                close=lambda: happened.append("close"),
+            )
+
+            def stopReading(self) -> None:
+                happened.append("stop reading")
+
+            def doRead(self) -> None:
+                happened.append("accept")
+
+            def connectionLost(self, reason: object) -> None:
+                happened.append("lost")
+
+        self.patch(serviceModule, "select", SimpleNamespace(poll=Poll, POLLIN=1))
+        port = RealPort(0, ClockFixture.new().factory, reactor=MemoryReactorClock())
+        service = clockService(ClockFixture.new().factory, ("x", Endpoint(port)))
+        service.startService()
+        self.assertIsNone(self.successResultOf(service.stopService()))
+        return happened
+
+    def test_listenQueue(self) -> None:
+        """
+        The connections in the listen queue are accepted, and then the port is closed at
+        once, so that none is reset.
+        """
+        self.assertEqual(self.stop(0)[:3], ["stop reading", "close", "lost"])
+        expected = ["stop reading", "accept", "accept", "close", "lost"]
+        self.assertEqual(self.stop(2)[:5], expected)
+
+    def test_storm(self) -> None:
+        """
+        Connections that keep arriving do not delay the stop for ever.
+        """
+        happened = self.stop(1_000_000)
+        self.assertEqual(happened.count("accept"), MAX_LAST_ACCEPTS)
+        self.assertIn("lost", happened)
 
     def test_again(self) -> None:
         """

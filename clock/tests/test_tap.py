@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import cast
 
 from twisted.application.service import IServiceMaker
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import addresses, tap
+from clock._reuse import ReusePortReactor
 from clock.factory import ClockFactory
 from clock.limits import RESERVED_FILES
 from clock.service import ClockService
@@ -138,6 +142,27 @@ class MakeServiceTests(SynchronousTestCase):
             "--web 'x:': 'x:' is not an endpoint (ValueError: Unknown endpoint type: "
             "'x'); try tcp:8080, tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock",
         )
+
+    def test_reusePort(self) -> None:
+        """
+        Every TCP port can be shared with other processes, also those of endpoints.
+        Other endpoints are not changed.
+        """
+        opened = []
+
+        class Reusing(ReusePortReactor):
+            def listenTCP(self, port: int, *_: object, **__: object) -> IListeningPort:
+                opened.append(port)
+                return cast(IListeningPort, self._reactor.listenTCP(port, Factory()))
+
+        self.patch(tap, "ReusePortReactor", Reusing)
+        arguments = ["--zone=UTC=2", "--web=3", "-l", "tcp:1", "-l", "unix:/tmp/clock"]
+        service = self.make("--reuse-port", *arguments)
+        service.startService()
+        self.assertEqual(opened, [1, 2, 3])
+        self.assertEqual(self.reactor.unixServers[0][0], "/tmp/clock")
+        self.make(*arguments).startService()
+        self.assertEqual(opened, [1, 2, 3])
 
     def test_maxClients(self) -> None:
         """

@@ -1,0 +1,85 @@
+"""
+TCP ports that several processes listen on: C{SO_REUSEPORT} (socket(7)).
+
+Each process opens a listening socket of its own for the same address. Linux spreads the
+connections evenly over them.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from twisted.internet import tcp
+from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+
+
+class _ReusePort(tcp.Port):
+    """
+    A TCP port that other processes of the same user can open as well.
+    """
+
+    def createInternetSocket(self) -> socket.socket:
+        created: socket.socket = super().createInternetSocket()
+        created.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        return created
+
+
+class ReusePortReactor:
+    """
+    A reactor whose TCP ports can be opened by several processes.
+
+    Twisted's endpoints have no argument for this. They open their ports with the
+    reactor that they are made with. Everything else is done by the wrapped reactor.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        """
+        @param reactor: the reactor to wrap.
+        """
+        self._reactor = reactor
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> IListeningPort:
+        """
+        Open a port.
+
+        @param port: the number of the port; 0 for a free port that no process listens
+            on.
+        @param factory: the factory that builds a protocol for each connection.
+        @param backlog: the size of the listen queue.
+        @param interface: the address or host name to listen on.
+
+        @return: the port.
+
+        @raise CannotListenError: if a process of another user, or one without
+            C{SO_REUSEPORT}, listens there, or for any other error of the system.
+        """
+        opened = _ReusePort(port, factory, backlog, interface, self._reactor)
+        opened.startListening()
+        return opened
+
+    def listenSSL(
+        self,
+        port: int,
+        factory: IProtocolFactory,
+        contextFactory: Any,
+        backlog: int = 50,
+        interface: str = "",
+    ) -> IListeningPort:
+        """
+        Open a port for TLS, as L{listenTCP}.
+        """
+        # This needs OpenSSL.
+        from twisted.protocols.tls import TLSMemoryBIOFactory
+
+        secure = TLSMemoryBIOFactory(contextFactory, False, factory)
+        return self.listenTCP(port, secure, backlog, interface)
