@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from typing import Any
 
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import (
+    AdoptedStreamServerEndpoint,
     HostnameEndpoint,
     StandardIOEndpoint,
     TCP4ServerEndpoint,
@@ -110,7 +112,23 @@ def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndp
         ) from None
     if isinstance(endpoint, StandardIOEndpoint):
         raise ValueError(f"{text!r} cannot be listened on: try tcp:8080")
+    if isinstance(endpoint, AdoptedStreamServerEndpoint):
+        try:
+            family = _family(endpoint.fileno)
+        except OSError as error:
+            raise ValueError(f"{text!r}: {error.strerror}") from None
+        if family != endpoint.addressFamily:
+            # Python would cut the addresses of its clients, or add bytes to them.
+            raise ValueError(
+                f"{text!r}: systemd passed a socket of another domain: try "
+                f"domain={family.name.removeprefix('AF_')}"
+            )
     return endpoint
+
+
+def _family(descriptor: int) -> socket.AddressFamily:
+    with socket.socket(fileno=os.dup(descriptor)) as passed:
+        return socket.AddressFamily(passed.family)
 
 
 def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -245,6 +245,33 @@ class Program:
         Count the open files of the program.
         """
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+_ACTIVATION = """
+import fcntl, os, sys
+numbers, names, *command = sys.argv[1:]
+high = [fcntl.fcntl(int(each), fcntl.F_DUPFD, 100) for each in numbers.split(",")]
+for to, number in enumerate(high, 3):
+    os.dup2(number, to)
+    os.close(number)
+os.environ.update(
+    LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(high)), LISTEN_FDNAMES=names
+)
+os.execv(command[0], command)
+"""
+
+
+def activated(
+    sockets: Mapping[str, socket.socket], arguments: Sequence[str]
+) -> Program:
+    """
+    Start a program with listening sockets, as systemd does.
+
+    @param sockets: the sockets, by the names that the program gets for them.
+    """
+    numbers = [each.fileno() for each in sockets.values()]
+    start = [sys.executable, "-c", _ACTIVATION, ",".join(map(str, numbers))]
+    return Program([*start, ":".join(sockets), *arguments], pass_fds=numbers)
 
 
 class Server(Program):

@@ -11,7 +11,6 @@ import socket
 import ssl
 import struct
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from processes import (
     Client,
     Program,
     Server,
+    activated,
     command,
     need,
     need_module,
@@ -120,29 +120,20 @@ def test_haproxy(version: int) -> None:
         server.find(r"192\.0\.2\.7:4711 disconnected")
 
 
-ACTIVATION = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="x")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
 def test_systemd() -> None:
     """
     C{systemd:} serves on a listening socket that the process inherits.
     """
     listen = ["--listen", "systemd:domain=INET:index=0"]
     twistd = [command("twistd"), "-n", "--pidfile=", "clock", *listen]
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        number = listening.fileno()
-        activated = [sys.executable, "-c", ACTIVATION, str(number), *twistd]
-        with Program(activated, pass_fds=[number]) as server:
-            server.find("Serving")
-            address = listening.getsockname()
-            with Client(socket.create_connection(address, DEADLINE)) as client:
-                assert LINE.fullmatch(client.line().text)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        activated({"x": listening}, twistd) as server,
+    ):
+        server.find("Serving")
+        address = listening.getsockname()
+        with Client(socket.create_connection(address, DEADLINE)) as client:
+            assert LINE.fullmatch(client.line().text)
 
 
 def test_tls_clients_without_handshake(certificate: Path) -> None:

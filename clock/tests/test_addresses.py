@@ -4,6 +4,9 @@ Tests for L{clock.addresses}.
 
 from __future__ import annotations
 
+import os
+import socket
+
 from twisted.internet.address import (
     HostnameAddress,
     IPv4Address,
@@ -11,6 +14,7 @@ from twisted.internet.address import (
     UNIXAddress,
 )
 from twisted.internet.endpoints import (
+    AdoptedStreamServerEndpoint,
     HostnameEndpoint,
     TCP4ClientEndpoint,
     UNIXClientEndpoint,
@@ -20,7 +24,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import addresses
-from clock.addresses import addressText, clientEndpoint
+from clock.addresses import addressText, clientEndpoint, serverEndpoint
 
 
 class AddressTests(SynchronousTestCase):
@@ -122,3 +126,55 @@ class AddressTests(SynchronousTestCase):
             ),
         ]:
             self.assertEqual(addressText(where), text)
+
+
+class AdoptedTests(SynchronousTestCase):
+    """
+    Sockets that systemd passes. (Here they are neither bound nor connected.)
+    """
+
+    def adopt(self, descriptor: int, domain: str) -> None:
+        """
+        Adopt the descriptor that systemd passed.
+        """
+        adopted = AdoptedStreamServerEndpoint(
+            MemoryReactorClock(), descriptor, getattr(socket, f"AF_{domain}")
+        )
+        self.patch(addresses, "serverFromString", lambda *_: adopted)
+        endpoint = serverEndpoint(None, f"systemd:domain={domain}:name=x", "localhost")
+        self.assertIs(endpoint, adopted)
+
+    def test_domain(self) -> None:
+        """
+        A socket of the domain that the endpoint names is adopted, and stays open.
+        """
+        with socket.socket() as passed:
+            self.adopt(passed.fileno(), "INET")
+            self.assertEqual(passed.getsockname(), ("0.0.0.0", 0))
+
+    def test_otherDomain(self) -> None:
+        """
+        A socket of another domain is refused, with its domain.
+        """
+        for domain in ("INET6", "UNIX"):
+            with (
+                socket.socket() as passed,
+                self.assertRaisesRegex(
+                    ValueError,
+                    f"^'systemd:domain={domain}:name=x': systemd passed a socket of "
+                    "another domain: try domain=INET$",
+                ),
+            ):
+                self.adopt(passed.fileno(), domain)
+
+    def test_noSocket(self) -> None:
+        """
+        A descriptor that is no socket, such as that of a FIFO, is refused.
+        """
+        for descriptor in os.pipe():
+            self.addCleanup(os.close, descriptor)
+        with self.assertRaisesRegex(
+            ValueError,
+            "^'systemd:domain=INET:name=x': Socket operation on non-socket$",
+        ):
+            self.adopt(descriptor, "INET")
