@@ -40,6 +40,12 @@ MAX_PATH = 107
 #: once, the kernel drops their connections, and they retry a second later.
 BACKLOG = 4096
 
+#: Endpoints that take a backlog, and have none of their own. A backslash at the end
+#: would take away the meaning of the colon after it.
+_WITHOUT_BACKLOG = re.compile(
+    r"(?:haproxy:)*(?:tcp6?|ssl|unix):(?!.*\bbacklog=).*(?<!\\)", re.DOTALL
+)
+
 
 def addressText(address: IAddress) -> str:
     """
@@ -94,7 +100,8 @@ def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndp
     # The parsers raise many kinds of exceptions: ValueError, TypeError, KeyError,
     # OSError for a missing file, OpenSSL's own.
     try:
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, text)
+        full = f"{text}:backlog={BACKLOG}" if _WITHOUT_BACKLOG.fullmatch(text) else text
+        endpoint: IStreamServerEndpoint = serverFromString(reactor, full)
     except ImportError as error:
         missing = error.name or oneLine(error)
         raise ValueError(

@@ -42,7 +42,7 @@ class Link:
         with ExitStack() as undo:
             self._hold(undo, "server", first)
             # Both belong to one user namespace; otherwise no link could connect them.
-            self._hold(undo, "client", [*self._on("server"), *unshare])
+            self._hold(undo, "client", [*self.on("server"), *unshare])
             peer = ["type", "veth", "peer", "eth", "netns", str(self._pids["client"])]
             self._ip("server", "link", "add", "eth", *peer)
             for host, address in self.addresses.items():
@@ -64,7 +64,7 @@ class Link:
         undo.enter_context(holder).line()
         self._pids[host] = holder.process.pid
 
-    def _on(self, host: str) -> list[str]:
+    def on(self, host: str) -> list[str]:
         """
         Return the start of a command line that runs on a host. The command is killed
         when this process ends.
@@ -76,7 +76,7 @@ class Link:
 
     def _ip(self, host: str, *arguments: str) -> None:
         done = subprocess.run(
-            [*self._on(host), need("ip"), *arguments], capture_output=True, text=True
+            [*self.on(host), need("ip"), *arguments], capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
 
@@ -88,7 +88,7 @@ class Link:
         path = f"/proc/sys/{name.replace('.', '/')}"
         write = ["sh", "-c", f"echo {value} >{path}"]
         done = subprocess.run(
-            [*self._on("server"), *write], capture_output=True, text=True
+            [*self.on("server"), *write], capture_output=True, text=True
         )
         if done.returncode:
             skip(f"no {name} here: {done.stderr.strip()}")
@@ -98,20 +98,20 @@ class Link:
         Run a server on its host.
         """
         listen = ["--port", str(port), "--interface", "0.0.0.0"]
-        return Server(*options, listen=listen, prefix=self._on("server"))
+        return Server(*options, listen=listen, prefix=self.on("server"))
 
     def connects(self, port: int) -> Connects:
         """
         Connect clients to the server all the time.
         """
-        return Connects(self.addresses["server"], port, prefix=self._on("client"))
+        return Connects(self.addresses["server"], port, prefix=self.on("client"))
 
     def client(self, port: int, host: str = "client") -> Program:
         """
         Run a client on one of the hosts.
         """
         address = f"{self.addresses['server']}:{port}"
-        return Program([*self._on(host), command("clock-netcat"), address])
+        return Program([*self.on(host), command("clock-netcat"), address])
 
     def cut(self) -> None:
         """

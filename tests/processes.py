@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import queue
+import random
 import re
 import selectors
 import shutil
@@ -82,6 +83,21 @@ def need_module(name: str) -> None:
     """
     if find_spec(name) is None:
         skip(f"there is no module {name}: pip install 'txclock[test]'", "modules")
+
+
+def free_ports(count: int) -> list[int]:
+    """
+    Find free ports, of those that no program gets unless it asks for them by number:
+    ip(7), ip_local_port_range.
+    """
+    free = []
+    for port in random.sample(range(20000, 32768), 1000):
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            free.append(port)
+        if len(free) == count:
+            return free
+    raise AssertionError("there are no free ports")
 
 
 @dataclass
@@ -451,13 +467,22 @@ class Crowd:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             for key, _ in self._selector.select(left):
-                data = cast("socket.socket", key.fileobj).recv(4096)
-                assert data, "the server closed"
+                client = cast("socket.socket", key.fileobj)
+                data = client.recv(4096)
+                if not data:
+                    self.closed(client, key.data)
+                    continue
                 now = time.time()
                 *lines, self._held[key.data] = (self._held[key.data] + data).split(
                     b"\n"
                 )
                 self.arrivals[key.data] += [Arrival(line, now) for line in lines]
+
+    def closed(self, client: socket.socket, number: int) -> None:
+        """
+        Fail, because the server has closed the connection of a client.
+        """
+        raise AssertionError("the server closed")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

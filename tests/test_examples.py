@@ -8,15 +8,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from textwrap import dedent
 from xml.etree import ElementTree
 
-from processes import DEADLINE, command, need, need_module, wait_until
+from processes import DEADLINE, command, free_ports, need, need_module, wait_until
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -51,7 +49,7 @@ def test_workflow(tmp_path: Path) -> None:
     shutil.copy(DOCS / "haproxy.cfg", tmp_path)
     environment = {**os.environ}
     environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
-    ports = free_ports(4)
+    ports = map(str, free_ports(4))
     names = {"8080": "", "8081": "SHORT", "8082": "RIGHT", "8090": "CLOCK"}
     for (port, name), free in zip(names.items(), ports, strict=True):
         steps = {step: run.replace(port, free) for step, run in steps.items()}
@@ -75,18 +73,6 @@ def test_workflow(tmp_path: Path) -> None:
     assert [case.attrib["name"] for case in suite] == ["Direct", "Proxy"]
     assert suite.attrib["failures"] == suite.attrib["errors"] == "0"
     assert "</svg>" in (tmp_path / "check.svg").read_text()
-
-
-def free_ports(count: int) -> list[str]:
-    """
-    Find ports on which no process listens.
-    """
-    with ExitStack() as sockets:
-        listening = [
-            sockets.enter_context(socket.create_server(("127.0.0.1", 0)))
-            for _ in range(count)
-        ]
-        return [str(each.getsockname()[1]) for each in listening]
 
 
 def end(pid: int) -> None:

@@ -8,12 +8,11 @@ addresses at the same time; each test asserts what it said about one of them.
 from __future__ import annotations
 
 import json
-import random
 import re
 import socket
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +24,7 @@ from processes import (
     Program,
     Server,
     command,
+    free_ports,
     need,
     need_module,
     wait_until,
@@ -99,21 +99,6 @@ CUT = Said(
     "cut-every-idle",
     frozenset({"cut-every", "cut-every-total", "cut-within-response", "closed"}),
 )
-
-
-def free_ports(count: int) -> list[int]:
-    """
-    Find free ports, of those that no program gets unless it asks for them by number:
-    ip(7), ip_local_port_range.
-    """
-    free = []
-    for port in random.sample(range(20000, 32768), 1000):
-        with suppress(OSError):
-            socket.create_server(("127.0.0.1", port)).close()
-            free.append(port)
-        if len(free) == count:
-            return free
-    raise AssertionError("there are no free ports")
 
 
 def answers(port: int) -> bool:

@@ -23,10 +23,10 @@ from processes import (
     Program,
     activated,
     command,
+    free_ports,
     need,
     wait_until,
 )
-from test_proxies import free_ports
 from web import get
 
 from clock.options import Options

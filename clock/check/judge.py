@@ -57,6 +57,8 @@ class Verdict(NamedTuple):
     @ivar silence: the longest time without a line, from the first connection to the
         end, in seconds.
     @ivar disconnects: number of connections that were lost.
+    @ivar outage: the longest time from the end of a connection to the start of the
+        next one, or to the end of the check, in seconds.
     @ivar failures: number of attempts to connect that failed.
     @ivar redirectedTo: the address that a request was redirected to, or C{None}.
     @ivar trouble: the reasons why the stream is not whole; empty if it is.
@@ -75,6 +77,7 @@ class Verdict(NamedTuple):
     lateness: Percentiles | None
     silence: float
     disconnects: int
+    outage: float
     failures: int
     redirectedTo: str | None
     trouble: list[str]
@@ -125,6 +128,9 @@ class Judge:
         self._sequence = SequenceChecker(interval, field)
         # The arrival of the last line, or the first connection, or the first attempt.
         self._lastLine = self._silence = 0.0
+        # When the last connection was lost, until there is another.
+        self._lostAt: float | None = None
+        self._outage = 0.0
         self._hasBegun = False
         self._gaps = Histogram()
         self._lateness = Histogram()
@@ -157,6 +163,7 @@ class Judge:
         self.history.connected(now)
         if not self._reached:
             self._lastLine = now
+        self._outage, self._lostAt = self._longestOutage(now), None
         self._isConnected = self._reached = True
         self._sequence = SequenceChecker(self._interval, self._field)
         self._linesHere = 0
@@ -198,8 +205,10 @@ class Judge:
         """
         Count a lost connection, or a failed attempt to connect.
         """
-        self.history.disconnected(self._seconds(), reason, self._isConnected)
+        now = self._seconds()
+        self.history.disconnected(now, reason, self._isConnected)
         if self._isConnected:
+            self._lostAt = now
             self._disconnects += 1
             self._disconnectReason = reason
         else:
@@ -229,6 +238,7 @@ class Judge:
             lateness=self._lateness.percentiles(),
             silence=silence,
             disconnects=self._disconnects,
+            outage=self._longestOutage(now),
             failures=self._failures,
             redirectedTo=self._redirectedTo,
             trouble=trouble,
@@ -261,6 +271,9 @@ class Judge:
 
     def _longestSilence(self, now: float) -> float:
         return max(self._silence, now - self._lastLine) if self._reached else 0.0
+
+    def _longestOutage(self, now: float) -> float:
+        return max(self._outage, 0.0 if self._lostAt is None else now - self._lostAt)
 
     def _trouble(self, silence: float) -> Iterable[str]:
         if not self._reached:

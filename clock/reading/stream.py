@@ -2,13 +2,16 @@
 The stream of lines of one clock, over one connection after another.
 
 If a connection is lost or refused, the stream connects again, after a delay that grows
-with each failure. Keepalive detects a server that has vanished. A server that sends
-more than any real clock is read slowly, so that it does not delay the others.
+with each failure. After a connection that has worked for a while, the first delay is
+half a second at most, so that the stream misses no second. Keepalive detects a server
+that has vanished. A server that sends more than any real clock is read slowly, so that
+it does not delay the others.
 """
 
 from __future__ import annotations
 
 import math
+from random import random
 from typing import Any, Protocol, cast
 
 from twisted.application.internet import ClientService, backoffPolicy
@@ -36,6 +39,11 @@ from clock.reading.lines import MAX_LENGTH, Line, LineSplitter
 #: The shortest and the longest delay before the next attempt to connect, in seconds. A
 #: random part of up to one second is added.
 MIN_RETRY, MAX_RETRY = 0.5, 15.0
+
+#: After a connection that has delivered lines for this time, in seconds, the first
+#: attempt is made within this time. The attempt is at a random moment, so that the
+#: clients of a server that stops do not all connect at once.
+STEADY_AFTER, RETURN_WITHIN = 1.0, 0.5
 
 #: The most bytes to read at once, and within one L{READ_PAUSE}. No real clock sends
 #: this much.
@@ -207,6 +215,8 @@ class Stream(ClientService):
 
     _reason = ""
     _failures = 0
+    # When the first line of this connection arrived.
+    _firstLine = math.inf
 
     def __init__(
         self,
@@ -237,12 +247,13 @@ class Stream(ClientService):
     def lineReceived(self, line: Line) -> None:
         """
         Report a line. A whole line shows that the server works, so the next retry delay
-        is the minimum.
+        is the minimum, or less if lines have come for a while.
 
         @param line: the line.
         """
         if not line.truncated:
             self._failures = 0
+            self._firstLine = min(self._firstLine, self.reactor.seconds())
         self.observer.lineReceived(line)
 
     def connectionFailed(self, reason: Failure) -> None:
@@ -259,5 +270,8 @@ class Stream(ClientService):
         # second at a proxy that accepts connections while its servers are down.
         self._failures += 1
         delay: float = self._backoff(self._failures)
+        if self.reactor.seconds() - self._firstLine >= STEADY_AFTER:
+            delay = RETURN_WITHIN * random()
+        self._firstLine = math.inf
         self.observer.disconnected(self._reason, delay)
         return delay

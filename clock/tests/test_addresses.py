@@ -24,7 +24,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import addresses
-from clock.addresses import addressText, clientEndpoint, serverEndpoint
+from clock.addresses import BACKLOG, addressText, clientEndpoint, serverEndpoint
 
 
 class AddressTests(SynchronousTestCase):
@@ -46,6 +46,27 @@ class AddressTests(SynchronousTestCase):
             endpoint = clientEndpoint(MemoryReactorClock(), text)
             self.assertIsInstance(endpoint, HostnameEndpoint)
             self.assertIn(f"HostnameEndpoint {shown}>", repr(endpoint))
+
+    def test_backlog(self) -> None:
+        """
+        The backlog of an endpoint is ours, also below the PROXY protocol, unless the
+        endpoint has its own. An endpoint whose end is not clear is not changed.
+        """
+        for text, backlog in [
+            ("8080", BACKLOG),
+            ("tcp:8080", BACKLOG),
+            ("tcp6:8080", BACKLOG),
+            ("haproxy:tcp:8080:interface=127.0.0.1", BACKLOG),
+            ("tcp:8080:backlog=5", 5),
+            ("haproxy:tcp:backlog=5:8080", 5),
+        ]:
+            reactor = MemoryReactorClock()
+            serverEndpoint(reactor, text, "127.0.0.1").listen(Factory())
+            self.assertEqual(reactor.tcpServers[0][2], backlog)
+        reactor = MemoryReactorClock()
+        serverEndpoint(reactor, "unix:/tmp/clock", "").listen(Factory())
+        self.assertEqual(reactor.unixServers[0][2], BACKLOG)
+        self.assertRaises(ValueError, serverEndpoint, reactor, "unix:/tmp/clock\\", "")
 
     def test_endpointStrings(self) -> None:
         """

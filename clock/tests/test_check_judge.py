@@ -333,14 +333,17 @@ class JudgeTests(SynchronousTestCase):
         """
         server = self.start()
         server.run(1)
+        self.assertEqual(server.judge.verdict().outage, 0)
         server.judge.disconnected("closed by the server", 1)
+        server.advance(1)
+        self.assertEqual(server.judge.verdict().outage, 1)
         server.judge.connecting()
         server.judge.disconnected("Connection refused", 1.5)
-        server.advance(3)
+        server.advance(2)
         server.judge.connecting()
         server.judge.connected()
         server.send(1, 2)
-        self.assertVerdict(
+        verdict = self.assertVerdict(
             server,
             disconnects=1,
             failures=1,
@@ -350,6 +353,19 @@ class JudgeTests(SynchronousTestCase):
                 "failed to connect once (Connection refused)",
             ],
         )
+        self.assertEqual(verdict.outage, 3)
+
+    def test_outage(self) -> None:
+        """
+        The longest time without a connection counts, not the last.
+        """
+        server = self.start()
+        for seconds in (0.5, 0.25):
+            server.judge.disconnected("closed by the server", seconds)
+            server.advance(seconds)
+            server.judge.connected()
+        server.advance(5)
+        self.assertEqual(server.judge.verdict().outage, 0.5)
 
     def test_notReached(self) -> None:
         """
@@ -536,6 +552,7 @@ class ReportTests(SynchronousTestCase):
                 "lateness": {"p50": 0, "p99": 0, "max": 0},
                 "silence": 1,
                 "disconnects": 0,
+                "outage": 0,
                 "failures": 0,
                 "redirectedTo": None,
                 "trouble": [],

@@ -24,7 +24,15 @@ from zope.interface import directlyProvides
 
 from clock.reading import stream
 from clock.reading.lines import Line
-from clock.reading.stream import MAX_RETRY, MIN_READ, READ_PAUSE, READ_SIZE, Stream
+from clock.reading.stream import (
+    MAX_RETRY,
+    MIN_READ,
+    READ_PAUSE,
+    READ_SIZE,
+    RETURN_WITHIN,
+    STEADY_AFTER,
+    Stream,
+)
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 8080)
 
@@ -259,6 +267,39 @@ class StreamTests(SynchronousTestCase):
             protocol.connectionLost(Failure(ConnectionDone()))
             self.assertEqual(self.takeEvents()[-1], ("closed by the server", expected))
             self.reactor.advance(expected)
+
+    def test_steady(self) -> None:
+        """
+        A stream that has delivered lines for a while reconnects soon after it is lost.
+        If that attempt fails, the delay grows as usual.
+        """
+        self.patch(stream, "random", lambda: 0.5)
+        protocol = self.connect()
+        protocol.dataReceived(b"x\n")
+        self.reactor.advance(STEADY_AFTER)
+        protocol.dataReceived(b"x\n")
+        self.takeEvents()
+        protocol.connectionLost(Failure(ConnectionDone()))
+        soon = RETURN_WITHIN / 2
+        self.assertEqual(self.takeEvents(), [("closed by the server", soon)])
+        self.reactor.advance(soon)
+        self.assertEqual(self.takeEvents(), ["connecting"])
+        factory: Any = self.reactor.tcpClients[-1][2]
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+        self.assertEqual(self.takeEvents()[-1][1], 2)
+
+    def test_unsteady(self) -> None:
+        """
+        A server that disconnects a client soon after its first line is not asked again
+        at once, however long it waited before that line.
+        """
+        protocol = self.connect()
+        self.reactor.advance(STEADY_AFTER)
+        protocol.dataReceived(b"x\n")
+        self.reactor.advance(STEADY_AFTER / 2)
+        self.takeEvents()
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.takeEvents(), [("closed by the server", 1)])
 
     def test_lostWhilePaused(self) -> None:
         """
