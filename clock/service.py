@@ -139,14 +139,16 @@ class ListeningService(StreamServerEndpointService):
         Stop listening. A service that is started again listens again.
 
         The connections that wait in the listen queue are accepted first, because the
-        kernel resets those that are left there. The port is closed at once:
+        kernel resets those that are left there; but not those of a socket that systemd
+        passed, which stays open for the next process. The port is closed at once:
         C{stopListening} closes it in the next iteration of the reactor, and until then
         more connections arrive.
 
         @return: fires when the port is closed.
         """
         if isinstance(self.port, tcp.Port):
-            self._acceptWaiting(self.port)
+            if not self.endpointName.removeprefix("haproxy:").startswith("systemd:"):
+                self._acceptWaiting(self.port)
             self.closePort()
         stopped: Deferred[None] = super().stopService()
         self._waitingForPort = self.port = None

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 import signal
 import socket
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -19,10 +18,10 @@ from processes import (
     LINE,
     Program,
     Server,
+    activated,
     command,
     need_module,
 )
-from test_endpoints import ACTIVATION
 
 #: The clients that connect before, during and after each change of processes, at least.
 SOME = 500
@@ -180,10 +179,9 @@ def test_restart_with_a_socket() -> None:
     """
 
     def start() -> Program:
-        listen = ["--listen", "systemd:domain=INET:index=0"]
+        listen = ["--listen", "systemd:domain=INET:name=tcp"]
         twistd = [command("twistd"), "-n", "--pidfile=", "clock", *listen]
-        activated = [sys.executable, "-c", ACTIVATION, str(number), *twistd]
-        server = Program(activated, pass_fds=[number])
+        server = activated({"tcp": listening}, twistd)
         server.find("Serving")
         return server
 
@@ -191,18 +189,20 @@ def test_restart_with_a_socket() -> None:
         server.interrupt()
         server.end()
 
-    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
-        number = listening.fileno()
-        with start() as first, Connects(*listening.getsockname()) as clients:
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=4096) as listening,
+        start() as first,
+        Connects(*listening.getsockname()) as clients,
+    ):
+        clients.more(SOME)
+        with start() as second:
             clients.more(SOME)
-            with start() as second:
+            stop(first)
+            clients.more(SOME)
+            # As systemctl restart does.
+            stop(second)
+            with start():
                 clients.more(SOME)
-                stop(first)
-                clients.more(SOME)
-                # As systemctl restart does.
-                stop(second)
-                with start():
-                    clients.more(SOME)
-                    result = clients.result()
-                    assert result["line"] >= 4 * SOME
-                    assert [*result] == ["line"]
+                result = clients.result()
+                assert result["line"] >= 4 * SOME
+                assert [*result] == ["line"]

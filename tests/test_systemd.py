@@ -185,8 +185,6 @@ def test_options() -> None:
     for name in EXPOSURE:
         words = started(name, "--tz Asia/Tokyo --verbose")
         options = Options()
-        if "@" in name and "reuse-port" not in options:
-            words.remove("--reuse-port")
         options.parseOptions(words[words.index("clock") + 1 :])
         assert options.web and options["verbose"]
         assert str(options.zones[0].timeFormat.zone) == "Asia/Tokyo"

@@ -345,7 +345,7 @@ class StopTests(SynchronousTestCase):
         self.assertIsNone(self.successResultOf(stopped))
         self.assertEqual(fixture.delayedCalls(), 0)
 
-    def stop(self, queued: int) -> list[str]:
+    def stop(self, queued: int, name: str = "x") -> list[str]:
         """
         Stop a service with this number of connections in its listen queue. Return what
         happened to its port.
@@ -378,7 +378,7 @@ class StopTests(SynchronousTestCase):
 
         self.patch(serviceModule, "select", SimpleNamespace(poll=Poll, POLLIN=1))
         port = RealPort(0, ClockFixture.new().factory, reactor=MemoryReactorClock())
-        service = clockService(ClockFixture.new().factory, ("x", Endpoint(port)))
+        service = clockService(ClockFixture.new().factory, (name, Endpoint(port)))
         service.startService()
         self.assertIsNone(self.successResultOf(service.stopService()))
         return happened
@@ -391,6 +391,14 @@ class StopTests(SynchronousTestCase):
         self.assertEqual(self.stop(0)[:3], ["stop reading", "close", "lost"])
         expected = ["stop reading", "accept", "accept", "close", "lost"]
         self.assertEqual(self.stop(2)[:5], expected)
+
+    def test_passedSocket(self) -> None:
+        """
+        The connections in the listen queue of a socket that systemd passed are left to
+        the next process.
+        """
+        for name in ("systemd:domain=INET:name=tcp", "haproxy:systemd:domain=INET"):
+            self.assertEqual(self.stop(2, name)[0], "lost")
 
     def test_storm(self) -> None:
         """
