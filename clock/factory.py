@@ -6,7 +6,7 @@ renders the lines.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import chain, count
+from itertools import chain
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -34,6 +34,7 @@ class ClockFactory(ServerFactory):
     @ivar limit: the limit of clients.
     @ivar turns: the clients, and whose turn it is.
     @ivar verbose: whether to log each client that connects or disconnects.
+    @ivar totalClients: the number of clients that have connected so far.
     """
 
     _log = Logger()
@@ -81,7 +82,7 @@ class ClockFactory(ServerFactory):
         self.verbose = verbose
         self._tick = -1
         self._tickLine = b""
-        self._numbers = count(1)
+        self.totalClients = 0
         self._linesOfDisconnected = 0
 
     def doStart(self) -> None:
@@ -103,7 +104,8 @@ class ClockFactory(ServerFactory):
         """
         client = self.protocol()
         client.factory = self
-        client.number = next(self._numbers)
+        self.totalClients += 1
+        client.number = self.totalClients
         return client
 
     def logStart(self, addresses: list[str]) -> None:

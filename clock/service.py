@@ -28,6 +28,7 @@ from twisted.python.lockfile import FilesystemLock
 
 from clock._text import commandName, oneLine, shorten
 from clock.addresses import addressText
+from clock.factory import ClockFactory
 
 #: The most times that a port accepts connections before it is closed. It accepts up to
 #: 100 connections each time, so this empties the listen queue.
@@ -231,11 +232,16 @@ class ClockService(MultiService):
     def __init__(self, listeners: Iterable[ListeningService]) -> None:
         """
         @param listeners: the listening services. Those that share a factory share its
-            queue.
+            queue. At least one serves a L{ClockFactory<clock.ClockFactory>}; all such
+            factories share a ticker and a limit.
         """
         super().__init__()
         self.listeners = [*listeners]
         self.factories = [*dict.fromkeys(each.factory for each in self.listeners)]
+        self._clocks = [
+            each for each in self.factories if isinstance(each, ClockFactory)
+        ]
+        self._madeAt = self._clocks[0].ticker.reactor.seconds()
         for listener in self.listeners:
             listener.setServiceParent(self)
 
@@ -273,7 +279,7 @@ class ClockService(MultiService):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, then disconnect every client.
+        Stop listening, then disconnect every client, and log the totals.
 
         @return: fires when the last connection is lost, after
             L{clock.protocol.CLOSE_TIMEOUT} at most.
@@ -285,4 +291,15 @@ class ClockService(MultiService):
         return gatherResults([each.disconnectAll() for each in self.factories])
 
     def _logEnd(self, _: object) -> None:
-        self._log.info("The clock has stopped")
+        ticker, limit = self._clocks[0].ticker, self._clocks[0].limit
+        self._log.info(
+            "The clock has stopped after {seconds:.1f} s. Clients connected: "
+            "{clients}, refused: {refused}, evicted: {evicted}. Lines sent: {lines}. "
+            "Ticks missed: {missed}",
+            seconds=ticker.reactor.seconds() - self._madeAt,
+            clients=sum(each.totalClients for each in self._clocks),
+            refused=limit.totalRefused,
+            evicted=limit.totalEvicted,
+            lines=sum(each.linesSent() for each in self._clocks),
+            missed=ticker.missed,
+        )

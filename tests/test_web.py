@@ -748,6 +748,8 @@ def test_metrics() -> None:
     assert lines <= sent <= lines + 1
     assert 0 <= float(values.pop("clock_last_tick_age_seconds")) < 1 + LATE
     assert {name: float(value) for name, value in values.items()} == {
+        'clock_clients_connected_total{zone="Asia/Tokyo"}': 2,
+        'clock_clients_connected_total{zone="Europe/London"}': 0,
         'clock_lines_sent_total{zone="Europe/London"}': 0,
         "clock_clients_refused_total": 1,
         "clock_clients_evicted_total": 0,

@@ -408,6 +408,43 @@ class StopTests(SynchronousTestCase):
         self.assertEqual(happened.count("accept"), MAX_LAST_ACCEPTS)
         self.assertIn("lost", happened)
 
+    def test_totals(self) -> None:
+        """
+        The end is logged in one line, with the totals of all time zones.
+        """
+        clock, other = ClockFixture.new(), ClockFixture.new()
+        # As in a real process, the factories share a ticker and a limit.
+        factory = other.factory = ClockFactory(
+            ticker=clock.factory.ticker, limit=clock.factory.limit
+        )
+        service = ClockService(
+            ListeningService("x", Endpoint(Port()), each)
+            for each in (clock.factory, factory)
+        )
+        service.startService()
+        gone, halfClosed, last = *clock.connectMany(2), other.connect()
+        gone.disconnect()
+        clock.clock.advance(1)
+        limit = factory.limit
+        halfClosed.halfClose()
+        for limit.maxClients in (2, 1):
+            limit.admit()
+        clock.clock.advance(2.5)
+        observer = capturedEvents(self)
+        stopped = service.stopService()
+        last.disconnect()
+        self.successResultOf(stopped)
+        (event,) = (each for each in observer if "clients" in each)
+        expected = {
+            "seconds": 3.5,
+            "clients": 3,
+            "refused": 1,
+            "evicted": 1,
+            "lines": 6,
+            "missed": 1,
+        }
+        self.assertEqual({name: event[name] for name in expected}, expected)
+
     def test_again(self) -> None:
         """
         A service that was stopped can be started again.

@@ -298,6 +298,7 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(clients[served], "1.0")
         self.assertEqual(sum(map(float, clients.values())), 1)
         self.assertEqual(len(clients), 6)
+        self.assertEqual(values['clock_clients_connected_total{zone="local"}'], "3.0")
         self.assertEqual(values['clock_lines_sent_total{zone="local"}'], "4.0")
         self.assertEqual(values["clock_ticks_missed_total"], "1.0")
         self.assertEqual(values["clock_last_tick_age_seconds"], "0.5")

@@ -68,6 +68,11 @@ class MetricsResource(TextResource):
             "Number of clients.",
             labels=["state", "zone", "transport"],
         )
+        connected = CounterMetricFamily(
+            "clock_clients_connected",
+            "Number of clients that have connected.",
+            labels=["zone"],
+        )
         lines = CounterMetricFamily(
             "clock_lines_sent", "Number of lines sent.", labels=["zone"]
         )
@@ -80,8 +85,10 @@ class MetricsResource(TextResource):
                 counts = Counter(map(transportOf, members))  # type: ignore[arg-type]
                 for transport in ("tcp", "http", "websocket"):
                     clients.add_metric([state, zone, transport], counts[transport])
+            connected.add_metric([zone], factory.totalClients)
             lines.add_metric([zone], factory.linesSent())
         yield clients
+        yield connected
         yield lines
         factory = next(iter(self._factories.values()))
         limit, ticker = factory.limit, factory.ticker
