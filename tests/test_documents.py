@@ -30,8 +30,8 @@ OPTIONS = {
 }
 
 COMMAND = re.compile(
-    rf" +(?:\$ |ExecStart=)?(?:sudo )?(?:\S*/)?({'|'.join(OPTIONS)})(?= )(?! clock:)"
-    r"([^;>|]*)"
+    rf" +(?:\$ |ExecStart=)?(?:sudo )?(?:\S*/)?({'|'.join(OPTIONS)})(?= )"
+    r"(?! clock:| --help)([^;>|]*?)(?= *(?:[;>|]|&?$| \$))"
 )
 
 
@@ -47,7 +47,7 @@ def command_lines() -> list[str]:
     """
     Find each command line of the project in the READMEs and the pages of the site.
     """
-    pages = [*ROOT.glob("README*.rst"), *(ROOT / "docs").glob("*.rst")]
+    pages = [*ROOT.glob("README*.rst"), *(ROOT / "docs").rglob("*.rst")]
     found = set()
     for page in sorted(pages):
         for line in page.read_text().splitlines():
