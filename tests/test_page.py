@@ -20,6 +20,7 @@ need_module("selenium")
 
 from browser import Browser, Sight, web_port
 from selenium.webdriver.common.keys import Keys
+from web import request
 
 #: What the page says while there is no server.
 GONE = "server not reachable; reconnecting"
@@ -192,6 +193,21 @@ def test_zones(browser: Browser) -> None:
         assert [clock.served.names for clock in sight.clocks] == [[], ["1 (here)"]]
         ahead = seconds([sight.clocks[0].time, sight.panes[0].times[-1]])[0]
         assert abs(ahead - (5 * 60 + 45) * 60) <= 1
+
+
+def test_zone_with_a_plus_sign(browser: Browser) -> None:
+    """
+    The command that a pane shows reads the pane's zone, also if its name has a plus
+    sign, which means a space in a query.
+    """
+    with page(browser, "--zone", "Etc/GMT+5=0"):
+        port = int(browser.run("return location.port"))
+        browser.click("Connect a client", 1)
+        sight = browser.wait(lambda sight: bool(sight.panes))
+        typed = sight.panes[0].typed[0]
+        path = "/" + typed.rstrip("'").partition("/")[2]
+        with request(port, path) as response:
+            assert response.status == 200
 
 
 def test_four_clients_at_most(browser: Browser) -> None:

@@ -13,6 +13,7 @@ from clock.tests.fixture import capturedEvents
 from clock.tests.test_web_streams import fixture
 from clock.web import site as web_site
 from clock.web.channel import CLOSE_TIMEOUT, REQUEST_TIMEOUT
+from clock.web.resources import NotFound
 from clock.web.site import MAX_REFUSALS
 
 
@@ -143,6 +144,36 @@ class RequestTests(SynchronousTestCase):
         for path in ("/x", "/lines/x", "/status/x", "/status/events/x", "/x/y"):
             client = web.get(path)
             self.assertEqual((client.status, client.body), (404, b"no such path\n"))
+
+    def test_longPath(self) -> None:
+        """
+        The server looks no further than the first part of a path that does not exist.
+        With one resource for each part, 16 KB of path took 25 ms.
+        """
+        web = fixture()
+        made: list[object] = []
+        make = NotFound.__init__
+
+        def count(resource: NotFound) -> None:
+            made.append(resource)
+            make(resource)
+
+        self.patch(NotFound, "__init__", count)
+        client = web.get("/x" + "/y" * 8_000)
+        self.assertEqual((client.status, client.body), (404, b"no such path\n"))
+        self.assertLessEqual(len(made), 1)
+
+    def test_absoluteForm(self) -> None:
+        """
+        The target of a request may be a whole URI, as clients send it to proxies.
+        """
+        web = fixture()
+        for origin in ("http://x", "HTTPS://x:8000"):
+            self.assertEqual(web.get(f"{origin}/healthz").body, b"ok\n")
+            self.assertEqual(web.get(f"{origin}/lines?zone=").status, 200)
+            for page in (origin, f"{origin}/", f"{origin}?x"):
+                self.assertEqual(web.get(page).status, 200)
+        self.assertEqual(web.get("/http://x/healthz").status, 404)
 
     def test_bad(self) -> None:
         """

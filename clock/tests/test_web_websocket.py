@@ -211,6 +211,7 @@ class SocketTests(SynchronousTestCase):
         socket.events()
         socket.client.channel.dataReceived(b"\x89\x80\0\0\0\0" * 1000)
         self.assertEqual(socket.events(), [])
+        self.assertEqual(socket.transport._input._unread, b"")
 
     def test_clientCloses(self) -> None:
         """
@@ -273,7 +274,7 @@ class SocketTests(SynchronousTestCase):
         Frames after a closing handshake are not an error, in the same read or later.
         """
         ping = b"\x89\x80\0\0\0\0"
-        for data in (b"\xff" * 20, ping):
+        for data in (b"\xff" * 20, ping, ping * MAX_READ):
             socket = Socket(fixture())
             socket.events()
             close = socket.connection.send(CloseConnection(1000))
@@ -296,6 +297,37 @@ class SocketTests(SynchronousTestCase):
             self.assertEqual(client.status, 400)
             self.assertIn("Sec-Websocket-Version: 13", client.head)
             self.assertEqual(client.body, b"not a valid WebSocket handshake\n")
+
+    def test_headersThatAreNotText(self) -> None:
+        """
+        A handshake whose headers cannot be decoded is not valid, and nothing is logged.
+        """
+        for old, new in [
+            (b"Host: x", b"Host: \xff"),
+            (b"Connection: Upgrade", b"Connection: Upgrade, \xff"),
+            (b"Upgrade: websocket", b"Upgrade: \xff"),
+            (b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: \xc3\xa9\r\n\r\n"),
+            (b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: \xff\r\n\r\n"),
+        ]:
+            client = fixture().open()
+            handshake = WSConnection(ConnectionType.CLIENT).send(
+                Request(host="x", target="/socket")
+            )
+            self.assertIn(old, handshake)
+            client.channel.dataReceived(handshake.replace(old, new))
+            self.assertIn(client.status, (400, 426))
+
+    def test_longHost(self) -> None:
+        """
+        A handshake whose host is too long for a name is not decoded, and not valid.
+        """
+        for host, status in (("x." * 100, 101), ("x." * 200, 400)):
+            client = fixture().open()
+            handshake = WSConnection(ConnectionType.CLIENT).send(
+                Request(host=host, target="/socket")
+            )
+            client.channel.dataReceived(handshake)
+            self.assertEqual(client.status, status)
 
     def test_zone(self) -> None:
         """

@@ -10,6 +10,7 @@ arrived within L{REQUEST_TIMEOUT}.
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -35,6 +36,9 @@ REQUEST_TIMEOUT = 10.0
 
 #: Seconds to wait for a graceful close before aborting.
 CLOSE_TIMEOUT = 0.5
+
+#: What a target in absolute form (RFC 9112, 3.2.2) has before its path.
+_ORIGIN = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 
 
 class ClockChannel(HTTPChannel):
@@ -96,9 +100,11 @@ class ClockChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         """
-        Accept a request without a body.
+        Accept a request without a body. C{Request} finds no path in a whole URI, so its
+        origin is removed.
         """
         if self.length == 0:
+            self._path = _ORIGIN.sub(b"", self._path)
             super().allHeadersReceived()
         elif self._command not in (b"GET", b"HEAD"):
             self.refuse(405, "use GET or HEAD", b"Allow: GET, HEAD\r\n")

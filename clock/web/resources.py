@@ -63,9 +63,10 @@ class TextResource(Resource):
 
     def getChild(self, path: bytes, request: Any) -> Resource:
         """
-        Respond to paths that do not exist with the status 404.
+        Respond to paths that do not exist with the status 404. There is nothing below
+        them, however long the path is.
         """
-        return NotFound()
+        return TextResource()
 
     def beginStream(
         self, request: Any, contentType: str, headers: Mapping[str, str]
@@ -119,7 +120,7 @@ class TextResource(Resource):
 
 class NotFound(TextResource):
     """
-    A path that does not exist. There may be paths below it.
+    A path that does not exist. There are paths below it.
     """
 
     isLeaf = False

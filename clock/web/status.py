@@ -1,8 +1,8 @@
 """
 The status of the clocks: C{/status}, C{/status/events} and C{/healthz}.
 
-Readers of C{/status/events} get the status at each tick, and when a client has
-connected or disconnected, at most four times a second. The status lists at most
+Readers of C{/status/events} get the status at each tick, and at most three times a
+second when a client has connected or disconnected. The status lists at most
 L{MAX_LISTED} clients, and is rendered once for all readers. So its cost does not grow
 with the number of clients, and each reader costs only a write.
 """
@@ -28,8 +28,8 @@ from clock.web.resources import UNBUFFERED, TextResource
 #: The most clients in each list of the status.
 MAX_LISTED = 50
 
-#: Seconds between two checks whether clients have connected or disconnected. With the
-#: event of each tick, there are at most four events a second.
+#: Seconds between two checks whether clients have connected or disconnected. With one
+#: tick a second, there are at most four events a second.
 CHECK_INTERVAL = 1 / 3
 
 

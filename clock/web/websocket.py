@@ -33,6 +33,10 @@ GOING_AWAY = 1001
 #: 0.3 s.
 MAX_READ = 1024
 
+#: The longest host of a handshake, in bytes. A name has 253 at most, and a port may
+#: follow. C{wsproto} decodes the host, which takes 0.1 s for 16 KB.
+MAX_HOST = 300
+
 
 class _Input:
     """
@@ -56,8 +60,11 @@ class _Input:
     def received(self, data: bytes) -> None:
         """
         Read a piece, or keep the data while reading is paused. After a pause, TLS still
-        delivers what it has read before.
+        delivers what it has read before. After the end, TLS reads on, to receive the
+        client's close_notify; other data is discarded.
         """
+        if self._transport.disconnecting:
+            return
         self._unread += data
         if not self._pauses:
             self._readPiece()
@@ -260,8 +267,9 @@ class SocketResource(TextResource):
         factory = chosenFactory(self._factories, request)
         if isinstance(factory, str):
             return self.respond(request, 404, factory)
-        upgrade = request.getHeader("Upgrade") or ""
-        if request.method == b"HEAD" or upgrade.lower() != "websocket":
+        # As bytes, because it may not be text.
+        upgrade = request.getHeader(b"Upgrade") or b""
+        if request.method == b"HEAD" or upgrade.lower() != b"websocket":
             request.setHeader("Upgrade", "websocket")
             return self.respond(request, 426, "use a WebSocket client")
         if not _isHandshake(request):
@@ -273,8 +281,11 @@ class SocketResource(TextResource):
 def _isHandshake(request: Any) -> bool:
     """
     Return whether a request is a valid handshake. For any other one, Twisted would log
-    an error, or raise one.
+    an error, or raise one; C{wsproto} raises C{UnicodeError} for a header that it
+    cannot decode.
     """
+    if len(request.getHeader(b"Host") or b"") > MAX_HOST:
+        return False
     headers = [
         (name, value)
         for name, values in request.requestHeaders.getAllRawHeaders()
@@ -283,7 +294,7 @@ def _isHandshake(request: Any) -> bool:
     handshake = H11Handshake(ConnectionType.SERVER)
     try:
         handshake.initiate_upgrade_connection(headers, request.path)
-    except (RemoteProtocolError, LocalProtocolError):
+    except (RemoteProtocolError, LocalProtocolError, UnicodeError):
         return False
     return True
 

@@ -181,7 +181,9 @@ class Pane {
     const url = new URL("lines", document.baseURI);
     const shown = url.href.replace("http://", "");
     const { key, isDefault } = this.clock;
-    this.write(`$ curl -N ${isDefault ? shown : `'${shown}?zone=${key}'`}`, "typed");
+    // A plus sign means a space in a query.
+    const query = `?zone=${key.replaceAll("+", "%2B")}`;
+    this.write(`$ curl -N ${isDefault ? shown : `'${shown}${query}'`}`, "typed");
   }
 
   write(text, kind = "") {
