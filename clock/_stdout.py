@@ -56,6 +56,18 @@ def write(
         exitNow(1)
 
 
+def warn(command: str, text: str) -> None:
+    """
+    Print a line on standard error, if the process has one.
+
+    @param command: the name of the command. The line begins with it.
+    @param text: the rest of the line.
+    """
+    # Without one, print would use standard output.
+    if sys.stderr is not None:
+        print(f"{command}: {text}", file=sys.stderr)
+
+
 def requireStdout(command: str) -> None:
     """
     Check that the process has a standard output.

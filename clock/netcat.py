@@ -9,7 +9,6 @@ control stops the server from sending.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -25,7 +24,7 @@ from twisted.python.failure import Failure
 from clock._cli import whole
 from clock._client import run
 from clock._start import exitOnInterrupt
-from clock._stdout import requireStdout, writeBytes
+from clock._stdout import requireStdout, warn, writeBytes
 from clock._text import connectionError, oneLine, printable
 from clock.reading.options import ReadingOptions
 from clock.reading.web import DEFAULTS, WebOptions, addressEndpoint
@@ -147,7 +146,7 @@ class RedirectPrinter:
         """
         Print the address.
         """
-        print(f"{NAME}: redirected to {printable(url)}", file=sys.stderr)
+        warn(NAME, f"redirected to {printable(url)}")
 
 
 async def copy(

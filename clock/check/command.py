@@ -4,7 +4,6 @@ The C{clock-check} command.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Any, BinaryIO
 from twisted.internet.task import deferLater
 
 from clock._client import exitOnSignals, run
-from clock._stdout import requireStdout, write
+from clock._stdout import requireStdout, warn, write
 from clock._text import oneLine
 from clock.check.judge import Judge
 from clock.check.junit import junitReport
@@ -55,9 +54,7 @@ async def check(reactor: Any, options: Options) -> int:
         for target in options.targets
     ]
     watches = [StreamWatch(judge.name, judge, options["field"]) for judge in judges]
-    # What cannot be written is said before the check, not after it.
-    files = {name: _open(options[name]) for name in ("junit", "plot") if options[name]}
-    if "plot" in files and not canPlot():
+    if options["plot"] and not canPlot():
         raise SystemExit(
             f"{NAME}: --plot needs matplotlib: pip install 'txclock[plot]'"
         )
@@ -66,6 +63,8 @@ async def check(reactor: Any, options: Options) -> int:
         startStreams(reactor, options.targets, watches, web, field)
     except ValueError as error:
         raise SystemExit(f"{NAME}: {error}") from None
+    # What cannot be written is said before the check, not after it.
+    files = {name: _open(options[name]) for name in ("junit", "plot") if options[name]}
     start = reactor.seconds()
     removeProgress = _nothing
     if not options["quiet"]:
@@ -110,7 +109,7 @@ def _write(file: BinaryIO, data: bytes) -> bool:
         with file:
             file.write(data)
     except OSError as error:
-        print(f"{NAME}: {file.name}: {oneLine(error)}", file=sys.stderr)
+        warn(NAME, f"{file.name}: {oneLine(error)}")
         return False
     return True
 

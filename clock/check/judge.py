@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
     @ivar lost: number of ticks whose numbers are missing; C{None} if lines have no
         numbers.
     @ivar unreadable: number of lines that are truncated, or show neither the second nor
-        a number although others do.
+        a number although others do. Events with a name, such as a greeting, need not.
     @ivar bursts: number of lines that arrived together with the line before; C{None} if
         lines show times or numbers, which tell more.
     @ivar gaps: the times from one line to the next.
@@ -120,6 +120,8 @@ class Judge:
         self._lines = self._repeats = self._skips = self._bursts = 0
         # Lines that are truncated, and others that show neither time nor number.
         self._truncated = self._plain = 0
+        # Events with a name that show neither.
+        self._plainNamed = 0
         # Lines of this connection.
         self._linesHere = 0
         self._lost: int | None = None
@@ -192,7 +194,8 @@ class Judge:
             self._truncated += 1
             return
         if transition is None:
-            self._plain += 1
+            self._plain += not line.isNamed
+            self._plainNamed += line.isNamed
             return
         self._repeats += transition.intervals < 1
         self._skips += max(0, transition.intervals - 1)
@@ -264,7 +267,7 @@ class Judge:
         """
         Return whether no whole line shows a time or a number.
         """
-        return self._plain + self._truncated == self._lines
+        return self._plain + self._plainNamed + self._truncated == self._lines
 
     def _countUnreadable(self) -> int:
         return self._truncated + (0 if self._showsNothing() else self._plain)

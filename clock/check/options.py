@@ -97,6 +97,10 @@ class Options(ReadingOptions):
         """
         if self["quiet"] and self["json"]:
             raise usage.UsageError("--quiet and --json contradict: leave one out")
+        if self["junit"] and self["junit"] == self["plot"]:
+            raise usage.UsageError(
+                f"--junit and --plot name the same file: {self['junit']!r}"
+            )
         if self["for"] is None:
             self["for"] = FOR_UNTIL_BROKEN if self["until-broken"] else FOR
         if self["max-gap"] is None:

@@ -10,17 +10,26 @@ dropped when the connection is lost, as browsers do.
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 from clock.reading.lines import MAX_LENGTH, Line, decode
+
+#: The name of the event in which this package's server numbers its clients.
+CLIENT = "client"
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class EventSplitter:
     """
-    Split what arrives on one connection into lines: the data of each event. Comments,
-    and events with a name other than C{message}, are no lines.
+    Split what arrives on one connection into lines: the data of each event. Comments
+    are no lines.
+
+    Some servers give a name to each of their events, such as C{ping}. Others name only
+    what belongs to no series, such as a greeting. So events with a name are lines until
+    one without a name has come, or one named C{message}. Events named L{CLIENT} never
+    are.
     """
 
     _truncated = False
@@ -32,6 +41,8 @@ class EventSplitter:
         self._maxLength = maxLength
         self._buffer = b""
         self._endsInCR = False
+        self._isFirstLine = True
+        self._isUnnamed = False
         self._id: str | None = None
         self._startEvent()
 
@@ -41,8 +52,8 @@ class EventSplitter:
 
         @param data: the bytes that have arrived.
 
-        @return: a line for each line of data of the events that end in this chunk. Data
-            that is too long is truncated.
+        @return: a line for each event that ends in this chunk. If it has several lines
+            of data, they are joined with newlines. Data that is too long is truncated.
         """
         if data:
             endedInCR, self._endsInCR = self._endsInCR, data.endswith(b"\r")
@@ -64,8 +75,8 @@ class EventSplitter:
         return iter(())
 
     def _startEvent(self) -> None:
-        self._data: list[Line] = []
-        self._size = 0
+        self._data = b""
+        self._isDataTruncated = False
         self._name = ""
 
     def _append(self, part: bytes) -> None:
@@ -77,23 +88,30 @@ class EventSplitter:
     def _lineEnded(self) -> Iterator[Line]:
         line, truncated = self._buffer, self._truncated
         self._buffer, self._truncated = b"", False
+        if self._isFirstLine:
+            line = line.removeprefix(BOM_UTF8)
+        self._isFirstLine = False
         if line:
             self._fieldReceived(line, truncated)
             return
-        if self._name in ("", "message"):
-            for each in self._data:
-                yield each._replace(id=self._id)
+        isNamed = self._name not in ("", "message")
+        self._isUnnamed |= bool(self._data) and not isNamed
+        isLine = not isNamed or not (self._isUnnamed or self._name == CLIENT)
+        if self._data and isLine:
+            # Each line of data has added a newline.
+            text, most = self._data[:-1], self._maxLength
+            truncated = self._isDataTruncated or len(text) > most
+            yield Line(decode(text[:most]), truncated, self._id, isNamed)
         self._startEvent()
 
     def _fieldReceived(self, line: bytes, truncated: bool) -> None:
         field, _, value = line.partition(b":")
-        text = decode(value.removeprefix(b" "))
+        value = value.removeprefix(b" ")
         if field == b"data":
             # An event that never ends must not fill the memory.
-            if self._size <= self._maxLength:
-                self._data.append(Line(text, truncated))
-            self._size += len(line)
+            self._data = (self._data + value + b"\n")[: self._maxLength + 2]
+            self._isDataTruncated |= truncated
         elif field == b"event":
-            self._name = text
+            self._name = decode(value)
         elif field == b"id":
-            self._id = text
+            self._id = decode(value)

@@ -40,6 +40,9 @@ from clock.reading.stream import READ_SIZE
 #: The most redirects to follow.
 MAX_REDIRECTS = 5
 
+#: The most bytes to read until the headers are complete.
+MAX_HEADERS = 262_144
+
 #: The window size for C{zlib} that means a gzip header.
 GZIP = 16 + zlib.MAX_WBITS
 
@@ -51,7 +54,11 @@ MAX_RATIO = 64
 class GzipDecoder:
     """
     Decode what arrives of a gzip body.
+
+    @ivar isWithin: whether the end of the gzip is missing.
     """
+
+    isWithin = False
 
     def __init__(self) -> None:
         """
@@ -79,6 +86,7 @@ class GzipDecoder:
             if len(text) >= limit:
                 raise RequestError("the body grows too much when it is decoded")
             data = self._member.unused_data
+            self.isWithin = not self._member.eof
             if self._member.eof:
                 self._member = zlib.decompressobj(GZIP)
         return text
@@ -94,8 +102,9 @@ def bodyDecoder(headers: Headers) -> Callable[[bytes], bytes]:
 
     @raise RequestError: if the encoding is not known.
     """
-    values = headers.getRawHeaders("Content-Encoding", [])
-    encoding = ", ".join(values).lower()
+    # As bytes, because they need not be UTF-8.
+    values = headers.getRawHeaders(b"Content-Encoding", [])
+    encoding = b", ".join(values).decode("ascii", "backslashreplace").lower()
     if encoding in ("gzip", "x-gzip"):
         return GzipDecoder()
     if encoding in ("", "identity"):
@@ -143,10 +152,13 @@ class BodyProtocol(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Report the end. Without a length and without chunks, the end of the connection
-        is the end of the body.
+        is the end of the body, unless the end of its gzip is missing.
         """
+        isWithin = isinstance(self._decode, GzipDecoder) and self._decode.isWithin
         if self._error is not None:
             reason = Failure(self._error)
+        elif isWithin and reason.check(PotentialDataLoss):
+            reason = Failure(RequestError(CUT))
         elif reason.check(ResponseDone, PotentialDataLoss):
             reason = Failure(ConnectionDone())
         else:
@@ -174,12 +186,15 @@ class HTTPEndpoint:
         @param headers: the names and values of the headers to send.
         """
         self._connector = connector
+        self._connector.prepare = self._limitHeaders
+        self._hasHeaders = self._isTooLong = False
         self._url = url.to_text().encode("ascii")
         self._headers = Headers()
         for name, value in headers:
             self._headers.addRawHeader(name, value)
         agent = Agent.usingEndpointFactory(reactor, connector)
-        self._agent = RedirectAgent(agent, MAX_REDIRECTS)
+        # Another server has another host, as for curl.
+        self._agent = RedirectAgent(agent, MAX_REDIRECTS, [b"Host"])
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
@@ -196,9 +211,10 @@ class HTTPEndpoint:
 
         def deliver(found: tuple[IResponse, Callable[[bytes], bytes]]) -> None:
             response, decode = found
+            self._hasHeaders = True
             transport = self._connector.transport
-            (contentType,) = response.headers.getRawHeaders("Content-Type", [""])[:1]
-            isEventStream = contentType.lower().startswith("text/event-stream")
+            contentType = response.headers.getRawHeaders(b"Content-Type", [b""])[0]
+            isEventStream = contentType.lower().startswith(b"text/event-stream")
             protocol = connectReceiver(protocolFactory, transport, isEventStream)
             # The body may be complete already, and its end must not come before.
             connected.callback(protocol)
@@ -207,10 +223,30 @@ class HTTPEndpoint:
 
         def fail(reason: Failure) -> None:
             self._connector.abort()
+            if self._isTooLong:
+                reason = Failure(RequestError("the headers are too long"))
             connected.errback(_requestFailure(reason, NO_RESPONSE))
 
         attempt.addCallback(self._responded).addCallbacks(deliver, fail)
         return connected
+
+    def _limitHeaders(self, protocol: Any) -> None:
+        """
+        Abort a new connection if its headers do not end: Twisted would keep them all.
+        """
+        receive, room = protocol.dataReceived, MAX_HEADERS
+        self._hasHeaders = self._isTooLong = False
+
+        def dataReceived(data: bytes) -> None:
+            nonlocal room
+            room -= len(data)
+            if room < 0 and not self._hasHeaders:
+                self._isTooLong = True
+                self._connector.abort()
+            else:
+                receive(data)
+
+        protocol.dataReceived = dataReceived
 
     def _responded(self, response: Any) -> tuple[IResponse, Callable[[bytes], bytes]]:
         """
@@ -236,4 +272,10 @@ def _requestFailure(reason: Failure, closed: str) -> Failure:
         return Failure(RequestError(f"more than {MAX_REDIRECTS} redirects"))
     if reason.check(RedirectWithNoLocation):
         return Failure(RequestError("redirected without a location"))
+    if reason.check(KeyError):
+        # Twisted has a table of decoders.
+        text = "the transfer encoding is not known: only chunked is"
+        return Failure(RequestError(text))
+    if reason.check(UnicodeDecodeError):
+        return Failure(RequestError("redirected to an address not in ASCII"))
     return closedWithout(reason, closed)

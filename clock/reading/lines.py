@@ -21,15 +21,18 @@ class Line(NamedTuple):
     """
     A line that has arrived.
 
-    @ivar text: the line without its newline. Bytes that are not UTF-8 are escaped.
+    @ivar text: the line without its newline. Bytes that are not UTF-8 are escaped. The
+        data of an event may have newlines within.
     @ivar truncated: whether the end of the line is missing, because the line was too
         long or the connection was lost.
     @ivar id: the last id of the event stream, or C{None}.
+    @ivar isNamed: whether the line is an event with a name.
     """
 
     text: str
     truncated: bool = False
     id: str | None = None
+    isNamed: bool = False
 
 
 class LineSplitter:

@@ -4,11 +4,10 @@ The options that all commands that read clocks have in common.
 
 from __future__ import annotations
 
-import sys
-
 from twisted.python import usage
 
 from clock._cli import CommandOptions
+from clock._stdout import warn
 from clock._text import oneLine
 from clock.reading.web import WebOptions, parseHeader
 
@@ -72,6 +71,5 @@ class ReadingOptions(CommandOptions):
         @param command: the name of the command.
         """
         if self["insecure"]:
-            warning = "certificates are not verified (--insecure)"
-            print(f"{command}: {warning}", file=sys.stderr)
+            warn(command, "certificates are not verified (--insecure)")
         return WebOptions(self.headers, verify=not self["insecure"])

@@ -5,7 +5,7 @@ the reasons why they fail.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -39,9 +39,6 @@ CUT = "cut within a response"
 NO_RESPONSE = "closed by the server without a response"
 
 
-_ASCII = re.compile("[!-~]+")
-
-
 class RequestError(Exception):
     """
     Why there is no response, or no more of it. The text is for people.
@@ -59,11 +56,11 @@ def httpURL(text: str) -> URL:
     @raise ValueError: if it is not valid.
     """
     url = URL.from_text(text)
-    # It takes an IPv6 address for a host name, and refuses its colons.
-    if not isIPv6Address(url.host):
+    if isIPv6Address(url.host):
+        # to_uri takes it for a host name, and refuses its colons.
+        url = url.replace(host="localhost").to_uri().replace(host=url.host)
+    else:
         url = url.to_uri()
-    if not _ASCII.fullmatch(url.to_text()):
-        raise ValueError("a URL has no spaces and no control characters")
     if not url.host:
         raise ValueError("there is no host: try http://localhost:8000/lines")
     if not url.port or not 1 <= url.port <= 65535:
@@ -161,6 +158,7 @@ class Connector:
     Connect to the server of a URL, one connection at a time.
 
     @ivar observer: the receiver of what happens before the response begins.
+    @ivar prepare: called with the protocol of each connection.
     @ivar transport: the transport of the latest connection.
     """
 
@@ -173,6 +171,7 @@ class Connector:
         @param observer: the receiver of what happens before the response begins.
         """
         self.observer = observer
+        self.prepare: Callable[[Any], object] = lambda protocol: None
         self._reactor = reactor
         self._verify = verify
 
@@ -180,19 +179,19 @@ class Connector:
         """
         Make the endpoint for a URL.
 
-        @param uri: the URL.
+        @param uri: the URL. That of a WebSocket begins with http or https here.
 
         @return: the endpoint.
 
         @raise SchemeNotSupported: if a redirect leads to something else than HTTP.
         """
         scheme = uri.scheme.decode("ascii", "replace")
-        if scheme not in ("http", "https", "ws", "wss"):
+        if scheme not in ("http", "https"):
             raise SchemeNotSupported(f"redirected to {scheme}")
         host = uri.host.decode("ascii").strip("[]")
         address = f"[{host}]:{uri.port}" if ":" in host else f"{host}:{uri.port}"
         endpoint = clientEndpoint(self._reactor, address)
-        if scheme in ("https", "wss"):
+        if scheme == "https":
             endpoint = wrapClientTLS(self._connections(host, uri.port), endpoint)
         return _ConnectorEndpoint(endpoint, self)
 
@@ -213,6 +212,7 @@ class Connector:
         self.abort()
         self.transport = protocol.transport
         prepareConnection(self.transport)
+        self.prepare(protocol)
         self.observer.waitingForHeaders()
         return protocol
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
+from h11 import LocalProtocolError
 from hyperlink import URL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -59,6 +60,7 @@ class WebSocketProtocol(Protocol):
     _receiver: IProtocol | None = None
     _error: RequestError | None = None
     _isClosed = False
+    _endsLine = False
 
     def __init__(
         self,
@@ -93,7 +95,8 @@ class WebSocketProtocol(Protocol):
             self._connection.receive_data(data)
             for event in self._connection.events():
                 self._eventReceived(event)
-        except RemoteProtocolError as error:
+        except (RemoteProtocolError, UnicodeDecodeError) as error:
+            # wsproto does not expect other headers than ASCII.
             self._fail(f"not a WebSocket: {oneLine(error)}")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -128,8 +131,11 @@ class WebSocketProtocol(Protocol):
 
     def _messageReceived(self, event: Message[Any]) -> None:
         data = event.data.encode() if isinstance(event, TextMessage) else event.data
-        if event.message_finished and not data.endswith(b"\n"):
-            data += b"\n"
+        # The last frame of a message may be empty.
+        self._endsLine = data.endswith(b"\n") if data else self._endsLine
+        if event.message_finished:
+            data += b"" if self._endsLine else b"\n"
+            self._endsLine = False
         cast(IProtocol, self._receiver).dataReceived(bytes(data))
 
     def _closeReceived(self, event: CloseConnection) -> None:
@@ -159,21 +165,36 @@ class WebSocketEndpoint:
         @param connector: the factory of connections.
         @param url: the URL, in ASCII.
         @param headers: the names and values of the headers to send.
+
+        @raise ValueError: if they cannot be sent.
         """
         self._connector = connector
-        # A URI of older versions of Twisted does not know the port of wss.
-        self._uri = URI.fromBytes(url.to_text().encode("ascii"), url.port)
+        uri = url.replace(scheme="https" if url.scheme == "wss" else "http")
+        self._uri = URI.fromBytes(uri.to_text().encode("ascii"))
         hosts = [value for name, value in headers if name.lower() == "host"]
+        # wsproto refuses a server that chooses a subprotocol it did not offer itself.
+        offers = [
+            each.strip()
+            for name, value in headers
+            if name.lower() == "sec-websocket-protocol"
+            for each in value.split(",")
+        ]
         others = [
             (name.encode(), value.encode())
             for name, value in headers
-            if name.lower() != "host"
+            if name.lower() not in ("host", "sec-websocket-protocol")
         ]
         self._request = Request(
             host=hosts[-1] if hosts else url.authority(),
             target=self._uri.originForm.decode("ascii"),
+            subprotocols=offers,
             extra_headers=others,
         )
+        # An error in connectionMade would be reported to nobody.
+        try:
+            WSConnection(ConnectionType.CLIENT).send(self._request)
+        except (LocalProtocolError, UnicodeError) as error:
+            raise ValueError(f"--header: {oneLine(error)}") from None
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """

@@ -11,6 +11,7 @@ import signal
 import sys
 from importlib.util import find_spec
 from io import StringIO
+from pathlib import Path
 from unittest import SkipTest, mock, skipUnless
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -90,6 +91,7 @@ class OptionsTests(SynchronousTestCase):
             ("--for 0 x=:1", "--for '0' is not a number of seconds from 0.1 "),
             ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
             ("--quiet --json x=:1", "--quiet and --json contradict: leave one out"),
+            ("--junit a --plot a x=:1", "--junit and --plot name the same file: 'a'"),
             ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
         ]:
             error = self.assertRaises(SystemExit, self.parse, *arguments.split())
@@ -220,6 +222,17 @@ class CommandTests(ClientTestCase):
         self.assertIn(">$a$</text>", picture)
         self.assertIn(">x</text>", picture)
         self.assertEqual(picture.count("stroke-dasharray"), 1)
+
+    def test_keepsReport(self) -> None:
+        """
+        An error in an address, or a missing matplotlib, leaves an old report alone.
+        """
+        path = self.mktemp()
+        Path(path).write_text("old")
+        self.failureResultOf(self.check("--junit", path, "http://"), SystemExit)
+        self.patch(command, "canPlot", lambda: False)
+        self.failureResultOf(self.check("--plot", path), SystemExit)
+        self.assertEqual(Path(path).read_text(), "old")
 
     def test_withoutMatplotlib(self) -> None:
         """

@@ -223,6 +223,17 @@ class JudgeTests(SynchronousTestCase):
         server.judge.connected()
         self.assertVerdict(server, lines=0, trouble=["no lines"])
 
+    def test_namedEvents(self) -> None:
+        """
+        Events with a name need not show anything.
+        """
+        server = FakeServer()
+        server.judge.connected()
+        server.judge.lineReceived(Line("hello", isNamed=True))
+        self.assertFalse(server.judge.isBroken())
+        server.run(3)
+        self.assertVerdict(server, lines=4, unreadable=0, trouble=[])
+
     def test_unreadable(self) -> None:
         """
         A line that does not show the time, or is truncated, is unreadable.

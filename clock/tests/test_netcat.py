@@ -21,7 +21,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import netcat
-from clock.netcat import CopyProtocol, Options, copy, main
+from clock.netcat import CopyProtocol, Options, RedirectPrinter, copy, main
 from clock.reading.web import WebOptions
 from clock.tests.webclient import OK, WebClientTestCase
 
@@ -156,6 +156,16 @@ class WebTests(WebClientTestCase):
         self.assertEqual(self.successResultOf(finished), 0)
         told = "clock-netcat: redirected to http://x/events\n"
         self.assertEqual(stderr.getvalue(), told)
+
+    def test_redirectWithoutStderr(self) -> None:
+        """
+        With a closed standard error, nothing is printed, least of all among the data.
+        """
+        stdout = StringIO()
+        self.patch(sys, "stdout", stdout)
+        self.patch(sys, "stderr", None)
+        RedirectPrinter().redirected("http://x/")
+        self.assertEqual(stdout.getvalue(), "")
 
 
 class MainTests(SynchronousTestCase):

@@ -46,19 +46,44 @@ class EventSplitterTests(SynchronousTestCase):
             self.assertLines(data, Line("a"), Line("b"))
         self.assertLines(b"data: a\r\n\ndata: b\n\r\n", Line("a"), Line("b"))
 
+    def test_byteOrderMark(self) -> None:
+        """
+        A byte order mark at the start is dropped, and nowhere else.
+        """
+        mark = b"\xef\xbb\xbf"
+        self.assertLines(
+            mark + b"data: a\n\n" + mark + b"data: b\n\ndata: c\n\n",
+            Line("a"),
+            Line("c"),
+        )
+
     def test_severalLines(self) -> None:
         """
-        Several lines of data in one event are several lines, at its end.
+        Several lines of data in one event are one line, at its end.
         """
         splitter = EventSplitter()
         self.assertEqual([*splitter.split(b"data: a\r")], [])
         self.assertEqual([*splitter.split(b"")], [])
         self.assertEqual([*splitter.split(b"\ndata: b\n")], [])
-        self.assertEqual([*splitter.split(b"\n")], [Line("a"), Line("b")])
+        self.assertEqual([*splitter.split(b"\n")], [Line("a\nb")])
+        self.assertLines(b"data: {\ndata\ndata: }\nid: 7\n\n", Line("{\n\n}", id="7"))
+
+    def test_named(self) -> None:
+        """
+        Events with a name are lines until one without a name has come, but not those in
+        which this package's server numbers its clients.
+        """
+        self.assertLines(
+            b"event: client\ndata: 7\n\nevent: ping\ndata: a\n\nevent: ping\n\n"
+            b"event: ping\ndata: b\n\n\ndata: c\n\nevent: ping\ndata: d\n\n",
+            Line("a", isNamed=True),
+            Line("b", isNamed=True),
+            Line("c"),
+        )
 
     def test_name(self) -> None:
         """
-        Only events without a name, or named C{message}, are lines.
+        Events named C{message} are like those without a name.
         """
         self.assertLines(
             b"event: client\ndata: 7\n\nevent: message\ndata: a\n\ndata: b\n\n",

@@ -13,7 +13,7 @@ from unittest import SkipTest, mock
 from twisted.internet.error import ConnectionRefusedError
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.reading.http import GZIP, MAX_RATIO
+from clock.reading.http import GZIP, MAX_HEADERS, MAX_RATIO
 from clock.reading.lines import Line
 from clock.reading.requests import UnverifiedConnections
 from clock.reading.stream import MIN_READ, READ_SIZE
@@ -51,11 +51,15 @@ class HTTPTests(WebClientTestCase):
 
     def test_otherScript(self) -> None:
         """
-        A host name and a path in another script are encoded.
+        A host name and a path in another script are encoded, and so is what must not be
+        in a request.
         """
         self.read("http://bücher.example/ü")
         self.assertEqual(self.addresses, ["xn--bcher-kva.example:80"])
         self.assertEqual(self.request()[0], "GET /%C3%BC HTTP/1.1")
+        self.read("http://[::1]:8000/ü\n x")
+        self.assertEqual(self.addresses[1:], ["[::1]:8000"])
+        self.assertEqual(self.request()[0], "GET /%C3%BC%0A%20x HTTP/1.1")
 
     def test_headers(self) -> None:
         """
@@ -68,6 +72,24 @@ class HTTPTests(WebClientTestCase):
         self.assertEqual(first, "GET / HTTP/1.1")
         self.assertEqual((sent["Accept-Encoding"], sent["Host"]), ("br", "y"))
         self.assertEqual(self.transport.value().count(b"\r\nX: "), 2)
+
+    def test_endlessHeaders(self) -> None:
+        """
+        Headers that never end end the connection. A long body does not.
+        """
+        for status in (OK, b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20000):
+            self.read("http://x/")
+            self.receive(status)
+            for _ in range(MAX_HEADERS // READ_SIZE):
+                self.receive(b"X: " + b"x" * (READ_SIZE - 5) + b"\r\n")
+            self.assertTrue(self.transport.disconnected)
+            self.reset()
+            self.assertDown("the headers are too long")
+        self.read("http://x/")
+        self.receive(OK + b"\r\n")
+        for _ in range(MAX_HEADERS // READ_SIZE):
+            self.receive(b"x" * READ_SIZE)
+        self.assertFalse(self.transport.disconnected)
 
     def test_chunks(self) -> None:
         """
@@ -124,6 +146,15 @@ class HTTPTests(WebClientTestCase):
             events = self.takeEvents()
             self.assertEqual((events[:2], events[2][0]), (START, reason))
 
+    def test_transferEncoding(self) -> None:
+        """
+        Of transfer encodings, only chunks are known.
+        """
+        self.read("http://x/")
+        self.receive(OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n")
+        self.reset()
+        self.assertDown("the transfer encoding is not known: only chunked is")
+
     def test_status(self) -> None:
         """
         A status other than 200 is the reason, and the connection is aborted.
@@ -152,6 +183,21 @@ class HTTPTests(WebClientTestCase):
             self.assertEqual(self.takeEvents(), [Line(text)])
             self.receive(encoder.flush())
         self.assertEqual(self.takeEvents(), [])
+
+    def test_gzipCut(self) -> None:
+        """
+        The end of the connection within gzip cuts a body without a length.
+        """
+        encoder = zlib.compressobj(wbits=GZIP)
+        data = encoder.compress(b"a\n") + encoder.flush(zlib.Z_SYNC_FLUSH)
+        for rest, reason in [
+            (b"", "cut within a response"),
+            (encoder.flush(), "closed by the server"),
+        ]:
+            self.read("http://x/")
+            self.receive(OK + b"Content-Encoding: gzip\r\n\r\n" + data + rest)
+            self.close()
+            self.assertDown(reason)
 
     def test_gzipBomb(self) -> None:
         """
@@ -202,6 +248,17 @@ class HTTPTests(WebClientTestCase):
         self.connect()
         self.assertTrue(previous.disconnected)
 
+    def test_headersNotUTF8(self) -> None:
+        """
+        Headers need not be UTF-8.
+        """
+        self.read("http://x/")
+        self.receive(OK + b"Content-Type: text/event-stream;\xff\r\n\r\ndata: a\n\n")
+        self.assertEqual(self.takeEvents(), [*START, "connected", Line("a")])
+        self.read("http://x/")
+        self.receive(OK + b"Content-Encoding: \xff\r\n\r\n")
+        self.assertDown("the encoding \\xff is not known: only gzip is")
+
     def test_redirect(self) -> None:
         """
         A redirect is followed and reported. A password is not passed on to another
@@ -217,6 +274,16 @@ class HTTPTests(WebClientTestCase):
         self.receive(OK + b"\r\n")
         expected = [*START, START[1], "redirected to http://y:8000/lines", "connected"]
         self.assertEqual(self.takeEvents(), expected)
+
+    def test_redirectHost(self) -> None:
+        """
+        The user's host is not passed on to another server.
+        """
+        self.read("http://x/", WebOptions([("host", "z")]))
+        self.redirect(b"/a")
+        self.assertEqual(self.request()[1]["Host"], "z")
+        self.redirect(b"http://y/")
+        self.assertEqual(self.request()[1]["Host"], "y")
 
     def test_redirects(self) -> None:
         """
@@ -235,6 +302,9 @@ class HTTPTests(WebClientTestCase):
         for header, reason in [
             (b"", "redirected without a location"),
             (b"Location: ftp://x/\r\n", "redirected to ftp"),
+            (b"Location: wss://x/\r\n", "redirected to wss"),
+            (b"Location: /\xc3\xbc\r\n", "redirected to an address not in ASCII"),
+            (b"Location: http://\xff/\r\n", "redirected to an address not in ASCII"),
         ]:
             self.read("http://x/")
             self.receive(b"HTTP/1.1 302 Found\r\n" + header + b"\r\n")
@@ -351,7 +421,6 @@ class AddressTests(SynchronousTestCase):
             ("http:///x", "there is no host: try http://localhost:8000/lines"),
             ("http://x:0/", "a port is a whole number from 1 to 65535"),
             ("http://x:65536/", "a port is a whole number from 1 to 65535"),
-            ("http://[::1]/ x", "a URL has no spaces and no control characters"),
             (
                 "http://me:secret@x/",
                 "a password is sent with --header 'Authorization: Basic ...'",

@@ -35,7 +35,9 @@ class WebSocketTests(WebClientTestCase):
 
         self.messages = events
 
-    def accept(self, url: str = "ws://x/", options: WebOptions = DEFAULTS) -> None:
+    def accept(
+        self, url: str = "ws://x/", options: WebOptions = DEFAULTS, answer: Any = None
+    ) -> None:
         """
         Read a URL, and finish the handshake.
         """
@@ -47,7 +49,7 @@ class WebSocketTests(WebClientTestCase):
         (request,) = self.server.events()
         self.assertIsInstance(request, self.messages.Request)
         self.transport.clear()
-        self.send(self.messages.AcceptConnection())
+        self.send(answer or self.messages.AcceptConnection())
 
     def send(self, *events: Any) -> None:
         """
@@ -66,6 +68,14 @@ class WebSocketTests(WebClientTestCase):
         self.assertEqual((headers["Host"], headers["Cookie"]), ("x:8000", "a=b"))
         self.read("ws://x/", WebOptions([("host", "y")]))
         self.assertEqual(self.request()[1]["Host"], "y")
+
+    def test_badHeaders(self) -> None:
+        """
+        A header that no WebSocket's request can have is an error in the options.
+        """
+        for header in (("Host", "a..b"), ("Content-Length", "x")):
+            with self.assertRaisesRegex(ValueError, "^--header: .+"):
+                self.read("ws://x/", WebOptions([header]))
 
     def test_messages(self) -> None:
         """
@@ -160,6 +170,35 @@ class WebSocketTests(WebClientTestCase):
         self.assertTrue(self.transport.disconnected)
         self.reset()
         self.assertIn("not a WebSocket: ", self.takeEvents()[-1][0])
+
+    def test_headersNotASCII(self) -> None:
+        """
+        A header of the handshake that is not ASCII is the reason.
+        """
+        self.read("ws://x/")
+        self.receive(b"HTTP/1.1 101 x\r\nConnection: \xff\r\n\r\n")
+        self.assertTrue(self.transport.disconnected)
+        self.reset()
+        self.assertIn("not a WebSocket: ", self.takeEvents()[-1][0])
+
+    def test_emptyLastFrame(self) -> None:
+        """
+        A message that ends in a newline is one line, even if its last frame is empty.
+        """
+        text = self.messages.TextMessage
+        self.accept()
+        self.takeEvents()
+        self.send(text("a\n", message_finished=False), text(""), text("b"))
+        self.assertEqual(self.takeEvents(), [Line("a"), Line("b")])
+
+    def test_subprotocol(self) -> None:
+        """
+        The server may choose one of the subprotocols of the user's header.
+        """
+        headers = [("sec-websocket-protocol", "chat, ticks"), ("X", "y")]
+        accept = self.messages.AcceptConnection("ticks")
+        self.accept("ws://x/", WebOptions(headers), accept)
+        self.assertEqual(self.takeEvents(), [*START, "connected"])
 
     def test_refused(self) -> None:
         """
