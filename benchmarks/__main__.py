@@ -83,13 +83,13 @@ class LoadGenerators:
     @property
     def processes(self) -> list[psutil.Process]:
         """
-        The processes.
+        The processes of the load generators.
         """
         return [psutil.Process(program.pid) for program in self._programs]
 
     def lines(self) -> list[str]:
         """
-        Wait for one line of each.
+        Wait for one line from each load generator.
         """
         lines = [cast(IO[str], each.stdout).readline() for each in self._programs]
         if not all(lines):
@@ -98,7 +98,8 @@ class LoadGenerators:
 
     def begin(self) -> None:
         """
-        When all clients are served, let all begin at the same half of a second.
+        When all clients are served, let all load generators begin at the same time, in
+        the middle of a second.
         """
         self.lines()
         begin = time.monotonic() + 2 + (0.5 - time.time()) % 1
@@ -110,7 +111,7 @@ class LoadGenerators:
 
     def result(self) -> dict[str, Any]:
         """
-        Return what all have measured together.
+        Return the results of all load generators together.
         """
         results = [json.loads(line) for line in self.lines()]
         total = {

@@ -32,8 +32,8 @@ from dataclasses import dataclass, field
 RATE = 2_500
 HTTP_RATE = 1_000
 
-#: The most clients of one load generator, which has a limit of open files, and as many
-#: ports as the kernel gives to one address.
+#: The most clients of one load generator. Its open files are limited, and so are the
+#: ports that the kernel gives to one address.
 MAX_CLIENTS = 15_000
 
 #: The number of the socket option in Linux, which Python 3.10 does not name.
@@ -203,7 +203,9 @@ class Load:
 
     def wait(self) -> float:
         """
-        Read lines until standard input says at which steady time to begin.
+        Read lines until standard input says when to begin.
+
+        @return: the monotonic time, in seconds.
         """
         while not select.select([sys.stdin], [], [], 0)[0]:
             self.read(0.1)
@@ -211,7 +213,7 @@ class Load:
 
     def read_until(self, end: float) -> None:
         """
-        Read lines until a steady time.
+        Read lines until a monotonic time, in seconds.
         """
         while (left := end - time.monotonic()) > 0:
             self.read(left)
@@ -230,9 +232,8 @@ def main(
     port: int, count: int, seconds: int, number: int, generators: int, path: str
 ) -> None:
     """
-    Connect, wait, measure, and print the result. A line on standard output marks the
-    end of the connecting, the start and the end of the measurement, so that the caller
-    can measure the server.
+    Connect, wait, measure, and print the result. A line on standard output tells the
+    caller when all clients are served, and when the measurement starts and ends.
 
     The process is bound to one CPU, so that the server can use the others.
     """

@@ -24,7 +24,7 @@ class Run:
 
     @ivar user: CPU time of the server for one line in user mode, in microseconds.
     @ivar system: the same in the kernel.
-    @ivar cores: CPU time of all its processes, in seconds for each second.
+    @ivar cores: CPU time of all processes of the server, in seconds per second.
     @ivar memory: resident memory for one client, in bytes.
     @ivar first: quantiles of the time to the first line, in milliseconds.
     @ivar ages: quantiles of the age on arrival, in milliseconds.

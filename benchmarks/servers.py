@@ -73,7 +73,7 @@ def ours(folder: Path) -> Sequence[str]:
 
 def shared(folder: Path) -> Sequence[str]:
     """
-    The clock over TCP, on a port of several processes.
+    The clock over TCP, on a port that several processes share.
     """
     return [*ours(folder), "--reuse-port"]
 

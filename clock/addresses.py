@@ -40,8 +40,8 @@ MAX_PATH = 107
 #: once, the kernel drops their connections, and they retry a second later.
 BACKLOG = 4096
 
-#: Endpoints that take a backlog, and have none of their own. A backslash at the end
-#: would take away the meaning of the colon after it.
+#: Descriptions of endpoints that accept a backlog, and do not set one. A backslash at
+#: the end would escape the colon that follows it.
 _WITHOUT_BACKLOG = re.compile(
     r"(?:haproxy:)*(?:tcp6?|ssl|unix):(?!.*\bbacklog=).*(?<!\\)", re.DOTALL
 )
@@ -125,7 +125,7 @@ def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndp
         except OSError as error:
             raise ValueError(f"{text!r}: {error.strerror}") from None
         if family != endpoint.addressFamily:
-            # Python would cut the addresses of its clients, or add bytes to them.
+            # Python would truncate the addresses of its clients, or pad them.
             raise ValueError(
                 f"{text!r}: systemd passed a socket of another domain: try "
                 f"domain={family.name.removeprefix('AF_')}"

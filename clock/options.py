@@ -81,9 +81,9 @@ class Options(CommandOptions):
         [
             "reuse-port",
             None,
-            "Let several processes of one user, each with this option, listen on the "
-            "same TCP ports, also those of endpoints. Linux spreads the clients over "
-            "them. Not with --sequential.",
+            "Let several processes of the same user listen on the same TCP ports, also "
+            "those of endpoints. Each process needs this option. Linux spreads the "
+            "clients over them. Not with --sequential.",
         ],
         ["sequential", "s", "Serve one client at a time; the others wait."],
         ["verbose", "v", "Log each client that connects or disconnects."],
@@ -265,8 +265,8 @@ class Options(CommandOptions):
     def _checkReusePort(self) -> None:
         if self["sequential"]:
             raise usage.UsageError(
-                "--reuse-port and --sequential exclude each other: a turn belongs to "
-                "one process"
+                "--reuse-port and --sequential exclude each other: each process would "
+                "serve a client"
             )
         if not hasattr(socket, "SO_REUSEPORT"):
             raise usage.UsageError("--reuse-port: this system has no SO_REUSEPORT")

@@ -30,7 +30,7 @@ from clock._text import commandName, oneLine, shorten
 from clock.addresses import addressText
 from clock.factory import ClockFactory
 
-#: The most times that a port accepts connections before it is closed. It accepts up to
+#: How often a port accepts connections before it is closed, at most. It accepts up to
 #: 100 connections each time, so this empties the listen queue.
 MAX_LAST_ACCEPTS = 50
 
@@ -140,10 +140,10 @@ class ListeningService(StreamServerEndpointService):
         Stop listening. A service that is started again listens again.
 
         The connections that wait in the listen queue are accepted first, because the
-        kernel resets those that are left there; but not those of a socket that systemd
-        passed, which stays open for the next process. The port is closed at once:
+        kernel resets those that are left there. A socket that systemd passed stays
+        open, so the next process accepts them. The port is closed at once:
         C{stopListening} closes it in the next iteration of the reactor, and until then
-        more connections arrive.
+        more connections could arrive.
 
         @return: fires when the port is closed.
         """

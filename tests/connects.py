@@ -1,5 +1,5 @@
 """
-Clients that connect all the time, 1,000 a second, and what each of them got first.
+Clients that connect continuously, 1,000 a second, and what each of them gets first.
 
 As a program, C{python connects.py HOST PORT} connects until its standard input ends,
 and prints the result as one JSON object.
@@ -18,13 +18,13 @@ from collections.abc import Sequence
 
 from processes import DEADLINE, Program
 
-#: The number of clients that connect in a second. On a busy machine they are fewer.
+#: The number of clients that connect in a second. On a busy machine it is lower.
 RATE = 1_000
 
 
 class Connects(Program):
     """
-    The program.
+    The program that connects the clients.
     """
 
     def __init__(self, host: str, port: int, prefix: Sequence[str] = ()) -> None:

@@ -102,7 +102,7 @@ class Link:
 
     def connects(self, port: int) -> Connects:
         """
-        Connect clients to the server all the time.
+        Connect clients to the server continuously.
         """
         return Connects(self.addresses["server"], port, prefix=self.on("client"))
 

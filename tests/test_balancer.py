@@ -55,7 +55,7 @@ SOURCE = "127.0.0.2"
 
 class State(NamedTuple):
     """
-    What HAProxy says of a clock: its status, and the number of its streams.
+    What HAProxy reports about a clock: its status, and the number of its streams.
     """
 
     status: str
@@ -105,7 +105,7 @@ class Balancer:
 
     def find(self, start: str) -> str:
         """
-        Find the command in the page that begins like this, and put in the real ports.
+        Find the command in the page with this beginning, and insert the real ports.
         """
         (found,) = re.findall(rf"^    ({re.escape(start)}.*)", PAGE, re.M)
         return self._translate(found)
@@ -189,7 +189,7 @@ class Balancer:
 
     def serves(self, backend: str, count: int) -> bool:
         """
-        Return whether the clocks serve so many streams.
+        Return whether the clocks serve this number of streams.
         """
         return sum(each.streams for each in self.states(backend).values()) == count
 

@@ -1,9 +1,9 @@
 """
 C{deploy/Containerfile}, built and run by C{podman}.
 
-The base of the image is made from the packages of this system, so no registry of images
-is needed. The container has a network of its own with only the loopback, which the
-clients enter, so no port of this system is used.
+The base of the image is made from the packages of this system, so no image is
+downloaded. The container has a network of its own with only a loopback interface, which
+the clients enter, so no port of this system is used.
 """
 
 from __future__ import annotations

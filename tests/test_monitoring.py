@@ -37,8 +37,8 @@ MISSED = f"clock_ticks_missed_total{{{TARGET}}}"
 REFUSED = f"clock_clients_refused_total{{{TARGET}}}"
 UP = f"up{{{TARGET}}}"
 
-#: For each alert, series that raise it, one value every 15 seconds, and series that
-#: nearly do.
+#: For each alert, series that meet its condition, with one value every 15 seconds, and
+#: series that almost meet it.
 CASES = {
     "ClockDown": ({UP: "0x40"}, {UP: "0 0 0 1x37"}),
     "ClockTicksLate": (
@@ -111,7 +111,7 @@ def test_totals() -> None:
 
 def test_configuration() -> None:
     """
-    C{promtool} finds no fault in the configuration and its rules.
+    C{promtool} finds no fault in the configuration and the rules.
     """
     checked = promtool("check", "config", DEPLOY / "prometheus.yml")
     assert f"SUCCESS: {len(CASES)} rules found" in checked
@@ -120,7 +120,8 @@ def test_configuration() -> None:
 @pytest.mark.parametrize("alert", CASES)
 def test_alert(alert: str, tmp_path: Path) -> None:
     """
-    An alert is raised by what it is about, and by nothing less. No other alert is.
+    Each alert fires when its condition is met, but not when it is almost met. No other
+    alert fires.
     """
     assert set(re.findall(r"alert: (\w+)", RULES)) == set(CASES)
     tests = [

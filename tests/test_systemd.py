@@ -85,7 +85,7 @@ def installed(words: list[str]) -> list[str]:
 
 def verify(folder: Path, change: str = "", by: str = "") -> str:
     """
-    Return the faults that systemd finds in the units, of which one text is changed.
+    Replace a text in the units, and return the faults that systemd finds in them.
     """
     units = sorted(DEPLOY.glob("clock*.s*"))
     assert len(units) == 4
@@ -192,7 +192,7 @@ def test_options() -> None:
 
 def test_documented_changes() -> None:
     """
-    The options that the page adds, and the commands that it has instead, are valid.
+    The options and the commands that the page shows are valid.
     """
     added = re.findall(r'Environment="CLOCK_OPTIONS=(.*)"', PAGE)
     lines = re.findall(r"ExecStart=(/.*) \$CLOCK_OPTIONS", PAGE)

@@ -49,8 +49,8 @@ class AddressTests(SynchronousTestCase):
 
     def test_backlog(self) -> None:
         """
-        The backlog of an endpoint is ours, also below the PROXY protocol, unless the
-        endpoint has its own. An endpoint whose end is not clear is not changed.
+        An endpoint gets the clock's backlog, also below the PROXY protocol, unless it
+        sets its own. A description that ends with a backslash is not changed.
         """
         for text, backlog in [
             ("8080", BACKLOG),

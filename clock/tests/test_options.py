@@ -123,8 +123,8 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(self.parse("--reuse-port"), {**DEFAULTS, "reuse-port": 1})
         self.assertRefused(
             ["--reuse-port", "-s"],
-            "--reuse-port and --sequential exclude each other: a turn belongs to one "
-            "process",
+            "--reuse-port and --sequential exclude each other: each process would "
+            "serve a client",
         )
         message = "--reuse-port: this system has no SO_REUSEPORT"
         with mock.patch("clock.options.socket", SimpleNamespace()):

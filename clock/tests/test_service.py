@@ -402,7 +402,7 @@ class StopTests(SynchronousTestCase):
 
     def test_storm(self) -> None:
         """
-        Connections that keep arriving do not delay the stop for ever.
+        Connections that keep arriving do not delay the stop forever.
         """
         happened = self.stop(1_000_000)
         self.assertEqual(happened.count("accept"), MAX_LAST_ACCEPTS)
