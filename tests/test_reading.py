@@ -288,7 +288,7 @@ def test_reasons(origin: str) -> None:
         "hold": ("no answer", "headers-held-back"),
     }
     addresses = (f"{path}={origin}/{path}" for path in found)
-    for clock in check("--max-gap", "3", *addresses):
+    for clock in check("--interval", str(PERIOD), "--max-gap", "3", *addresses):
         reason, code = found[clock["name"]]
         if clock["reached"]:
             assert f"({reason})" in clock["trouble"][-1]

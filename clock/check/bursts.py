@@ -16,7 +16,7 @@ from clock.check.history import Arrival, Findings
 #: is longer, but never if half an interval is between them.
 TOGETHER = 0.12
 
-#: The fewest lines from before a connection that are worth mention. This machine may
+#: The fewest lines from before a connection that are worth mentioning. This machine may
 #: notice late that it is connected, so that a few look older than the connection.
 MIN_OLD = 3
 
@@ -103,9 +103,9 @@ def diagnoseHistory(old: Sequence[int]) -> Findings:
     if old:
         yield (
             "history-first",
-            f"{median_low(old)} lines from before a connection was made came at once "
-            f"at its start, {times(len(old))}: a cache on the way, such as Varnish, "
-            "keeps the stream, or the server sends its last lines again.",
+            f"{median_low(old)} lines from before the connection came at once at its "
+            f"start, {times(len(old))}: a cache on the way, such as Varnish, stored "
+            "the stream, or the server sends its last lines again.",
         )
 
 

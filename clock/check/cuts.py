@@ -1,26 +1,27 @@
 """
 Say what the ends of connections have in common.
 
-A time-out cuts each connection after the same time: since the last line if it is an
-idle time-out, since the start if it limits the whole connection. A connection that
-survived a longer time without a line shows that it is not an idle time-out.
+A timeout cuts each connection after the same time: since the last line if it is an
+idle timeout, since the start if it limits the whole connection. A connection that
+survived a longer time without a line shows that it is not an idle timeout.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from statistics import median
 
 from clock.check.history import Connection, Findings
 
-#: How much times of the same time-out may differ: this many seconds, and this part of
+#: How much times of the same timeout may differ: this many seconds, and this part of
 #: the time.
 TOLERANCE, TOLERANCE_PART = 0.1, 0.1
 
-#: Default time-outs of well-known proxies, in seconds.
+#: Default timeouts of well-known proxies, in seconds.
 IDLE_DEFAULTS = {
     60: "nginx, Apache and Varnish",
-    300: "Envoy's streams, and of Apache in Debian,",
+    300: "Envoy's streams, and of Apache in Debian",
     3600: "Envoy's TCP proxy",
 }
 TOTAL_DEFAULTS = {15: "Envoy's routes"}
@@ -29,7 +30,7 @@ TOTAL_DEFAULTS = {15: "Envoy's routes"}
 KINDS = {
     "closed": (
         "closed in good order",
-        "the server, or a proxy, ended it on purpose, as at a restart or a time-out",
+        "the server, or a proxy, ended it on purpose, as at a restart or a timeout",
     ),
     "reset": (
         "reset",
@@ -38,18 +39,21 @@ KINDS = {
     ),
     "cut-within-response": (
         "cut before the end of the response",
-        "a proxy lost its own connection to the server, or gave it up",
+        "a proxy lost its own connection to the server, or closed it",
     ),
     "cut-within-line": (
         "closed in the middle of a line",
-        "a proxy, or a server that is no clock of this package, ended it with data "
-        "under way",
+        "a proxy, or another kind of server, closed it before a line was complete",
     ),
     "lost": (
         "lost",
         "the host may be down, or the path to it",
     ),
 }
+
+
+#: The errors of the system, as a regular expression, that tell of the path to a host.
+PATH_ERRORS = "(?i)timed out|no route|unreachable|is down"
 
 
 def diagnoseCuts(connections: Iterable[Connection]) -> Findings:
@@ -70,7 +74,10 @@ def diagnoseCuts(connections: Iterable[Connection]) -> Findings:
             # The reason is known in full only where no kind stands for it.
             if kind == "lost":
                 what = f"lost ({cuts[-1].reason})"
-            yield kind, f"The connection was {what} {_when(cuts)}: {cause}."
+            # Only what the system says of a path has a usual cause.
+            isKnown = kind != "lost" or re.search(PATH_ERRORS, cuts[-1].reason)
+            usual = f": {cause}" if isKnown else ""
+            yield kind, f"The connection was {what} {_when(cuts)}{usual}."
 
 
 def times(count: int) -> str:
@@ -93,6 +100,9 @@ def _kind(connection: Connection) -> str:
 
 
 def _timeout(ended: Sequence[Connection]) -> tuple[str, str] | None:
+    if "lost" in map(_kind, ended):
+        # The reason says more than the time.
+        return None
     idle, total = [*map(_idle, ended)], [*map(_total, ended)]
     longestGap = max(each.longestGap for each in ended)
     isIdle = _match(idle) and longestGap <= _most(min(idle), TOLERANCE / 5)
@@ -102,11 +112,11 @@ def _timeout(ended: Sequence[Connection]) -> tuple[str, str] | None:
     if isIdle and _match(total):
         return "cut-every", (
             f"{how} {after}, and {median(idle):.2f} s after its last line, if any: a "
-            "time-out on the way, for idle connections or for all."
+            "timeout on the way, for idle connections or for all."
         )
     if isIdle:
         return "cut-every-idle", (
-            f"{how} {median(idle):.2f} s after its last line: an idle time-out on the "
+            f"{how} {median(idle):.2f} s after its last line: an idle timeout on the "
             "way is too short, such as HAProxy's timeout server or nginx's "
             f"proxy_read_timeout{_default(IDLE_DEFAULTS, median(idle))}."
         )
@@ -121,7 +131,7 @@ def _timeout(ended: Sequence[Connection]) -> tuple[str, str] | None:
 def _default(defaults: dict[int, str], seconds: float) -> str:
     for default, name in defaults.items():
         if abs(seconds - default) <= default / 50:
-            return f" (the default of {name} is {default} s)"
+            return f" ({default} s is the default of {name})"
     return ""
 
 

@@ -126,15 +126,15 @@ def _silence(history: History, maxGap: float, now: float) -> Findings:
         yield (
             "silent",
             f"The headers of a response came, but in {silence:.1f} s no line: a "
-            "buffer on the way is not full yet, such as a compressor's, or the server "
-            "sends nothing, because another client has its turn, for example.",
+            "buffer on the way, such as a compressor's, is not full yet, or the server "
+            "sends nothing, for example because another client has its turn.",
         )
     elif last is None:
         yield (
             "silent",
             f"The connection was made, but for {silence:.1f} s no line came: the "
-            "server sends nothing, because another client has its turn, for "
-            "example, or a buffer on the way is not full yet.",
+            "server sends nothing, for example because another client has its turn, "
+            "or a buffer on the way is not full yet.",
         )
     else:
         yield (

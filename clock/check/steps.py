@@ -11,7 +11,7 @@ from statistics import median
 from clock.check.history import Arrival, Findings
 from clock.reading.timestamps import SECOND
 
-#: The shortest constant delay that is worth mention, and how much it may vary, in
+#: The shortest constant delay that is worth mentioning, and how much it may vary, in
 #: seconds. HAProxy's is 0.2 s.
 DELAY, DELAY_SPREAD = 0.15, 0.1
 
@@ -70,7 +70,7 @@ def diagnoseMissing(arrivals: Sequence[Arrival], interval: float) -> Findings:
         yield (
             "lines-lost",
             f"{_numbers(lost)} missing: lost on the way, or left out by the server "
-            "while the path took no more.",
+            "because the path was full.",
         )
     if slept:
         yield (
@@ -148,7 +148,7 @@ def diagnoseLateness(arrivals: Sequence[Arrival], interval: float) -> Findings:
         yield (
             "late",
             f"Each line came {middle:.2f} s late: the server's clock is behind "
-            "this machine's, or each line is held back for as long.",
+            "this machine's, or each line is held back by this time.",
         )
 
 
