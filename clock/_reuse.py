@@ -7,11 +7,15 @@ connections evenly over them.
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from typing import Any
 
 from twisted.internet import tcp
+from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.python.failure import Failure
 
 
 class _ReusePort(tcp.Port):
@@ -38,6 +42,7 @@ class ReusePortReactor:
         @param reactor: the reactor to wrap.
         """
         self._reactor = reactor
+        self._ports: list[tcp.Port] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._reactor, name)
@@ -60,11 +65,18 @@ class ReusePortReactor:
 
         @return: the port.
 
-        @raise CannotListenError: if a process of another user, or one without
+        @raise CannotListenError: if this process, one of another user, or one without
             C{SO_REUSEPORT}, listens there, or for any other error of the system.
         """
+        self._ports = [each for each in self._ports if each.connected]
         opened = _ReusePort(port, factory, backlog, interface, self._reactor)
         opened.startListening()
+        if opened.getHost() in [each.getHost() for each in self._ports]:
+            # Each client would reach one of the two by chance.
+            opened.connectionLost(Failure(ConnectionDone()))
+            used = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            raise CannotListenError(interface, port, used)
+        self._ports.append(opened)
         return opened
 
     def listenSSL(

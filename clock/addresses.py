@@ -7,12 +7,12 @@ from __future__ import annotations
 import os
 import re
 import socket
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.abstract import isIPv6Address
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import (
-    AdoptedStreamServerEndpoint,
     HostnameEndpoint,
     StandardIOEndpoint,
     TCP4ServerEndpoint,
@@ -81,6 +81,15 @@ def listenName(text: str, interface: str) -> str:
     )
 
 
+def isPassed(text: str) -> bool:
+    """
+    Return whether systemd passes the socket of an endpoint.
+
+    @param text: the string of a Twisted server endpoint.
+    """
+    return re.match("(?:haproxy:)*systemd:", text) is not None
+
+
 def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndpoint:
     """
     Make an endpoint to listen on.
@@ -100,15 +109,14 @@ def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndp
     # The parsers raise many kinds of exceptions: ValueError, TypeError, KeyError,
     # OSError for a missing file, OpenSSL's own.
     try:
-        full = f"{text}:backlog={BACKLOG}" if _WITHOUT_BACKLOG.fullmatch(text) else text
-        endpoint: IStreamServerEndpoint = serverFromString(reactor, full)
+        endpoint = _serverFromString(reactor, text)
     except ImportError as error:
         missing = error.name or oneLine(error)
         raise ValueError(
             f"{text!r} needs {missing}: pip install 'txclock[tls]'"
         ) from None
     except Exception as error:
-        if text.startswith("systemd:") and isinstance(error, LookupError):
+        if isPassed(text) and isinstance(error, LookupError):
             raise ValueError(
                 f"{text!r}: systemd passed no such socket; use a socket unit, or "
                 "systemd-socket-activate with --fdname"
@@ -119,23 +127,43 @@ def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndp
         ) from None
     if isinstance(endpoint, StandardIOEndpoint):
         raise ValueError(f"{text!r} cannot be listened on: try tcp:8080")
-    if isinstance(endpoint, AdoptedStreamServerEndpoint):
-        try:
-            family = _family(endpoint.fileno)
-        except OSError as error:
-            raise ValueError(f"{text!r}: {error.strerror}") from None
-        if family != endpoint.addressFamily:
-            # Python would truncate the addresses of its clients, or pad them.
-            raise ValueError(
-                f"{text!r}: systemd passed a socket of another domain: try "
-                f"domain={family.name.removeprefix('AF_')}"
-            )
+    if isPassed(text):
+        _checkPassed(reactor, text)
     return endpoint
 
 
-def _family(descriptor: int) -> socket.AddressFamily:
-    with socket.socket(fileno=os.dup(descriptor)) as passed:
-        return socket.AddressFamily(passed.family)
+def _serverFromString(reactor: Any, text: str) -> IStreamServerEndpoint:
+    endpoint: IStreamServerEndpoint
+    if _WITHOUT_BACKLOG.fullmatch(text):
+        # It may have a backlog without the name, such as tcp:8080:127.0.0.1:50.
+        with suppress(TypeError):
+            endpoint = serverFromString(reactor, f"{text}:backlog={BACKLOG}")
+            return endpoint
+    endpoint = serverFromString(reactor, text)
+    return endpoint
+
+
+def _checkPassed(reactor: Any, text: str) -> None:
+    # The endpoint of the PROXY protocol hides that of the socket.
+    endpoint = serverFromString(reactor, text[text.index("systemd:") :])
+    try:
+        with socket.socket(fileno=os.dup(endpoint.fileno)) as passed:
+            family = socket.AddressFamily(passed.family)
+            listens = passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as error:
+        raise ValueError(f"{text!r}: {error.strerror}") from None
+    if family != endpoint.addressFamily:
+        # Python would truncate the addresses of its clients, or pad them.
+        raise ValueError(
+            f"{text!r}: systemd passed a socket of another domain: try "
+            f"domain={family.name.removeprefix('AF_')}"
+        )
+    if not listens:
+        # The reactor would try to accept connections without end.
+        raise ValueError(
+            f"{text!r}: systemd passed a socket that does not listen: it needs "
+            "ListenStream= and Accept=no"
+        )
 
 
 def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:

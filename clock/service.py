@@ -8,26 +8,27 @@ from __future__ import annotations
 import errno
 import select
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Protocol, cast
 
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
 from twisted.internet import tcp
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import (
     IListeningPort,
     IProtocolFactory,
     IStreamServerEndpoint,
 )
+from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.lockfile import FilesystemLock
 
 from clock._text import commandName, oneLine, shorten
-from clock.addresses import addressText
+from clock.addresses import addressText, isPassed
 from clock.factory import ClockFactory
 
 #: How often a port accepts connections before it is closed, at most. It accepts up to
@@ -145,10 +146,13 @@ class ListeningService(StreamServerEndpointService):
         C{stopListening} closes it in the next iteration of the reactor, and until then
         more connections could arrive.
 
-        @return: fires when the port is closed.
+        @return: fires when the port is closed. If the service was not started, or was
+            stopped already, that is at once.
         """
+        if self._waitingForPort is None:
+            return succeed(None)
         if isinstance(self.port, tcp.Port):
-            if not self.endpointName.removeprefix("haproxy:").startswith("systemd:"):
+            if not isPassed(self.endpointName):
                 self._acceptWaiting(self.port)
             self.closePort()
         stopped: Deferred[None] = super().stopService()
@@ -229,13 +233,19 @@ class ClockService(MultiService):
 
     _log = Logger()
 
-    def __init__(self, listeners: Iterable[ListeningService]) -> None:
+    def __init__(
+        self,
+        listeners: Iterable[ListeningService],
+        callWhenRunning: Callable[[Callable[[], None]], object] = lambda call: call(),
+    ) -> None:
         """
         @param listeners: the listening services. Those that share a factory share its
             queue. At least one serves a L{ClockFactory<clock.ClockFactory>}; all such
             factories share a ticker and a limit.
+        @param callWhenRunning: calls a function when the reactor runs.
         """
         super().__init__()
+        self._callWhenRunning = callWhenRunning
         self.listeners = [*listeners]
         self.factories = [*dict.fromkeys(each.factory for each in self.listeners)]
         self._clocks = [
@@ -260,7 +270,8 @@ class ClockService(MultiService):
 
     def startService(self) -> None:
         """
-        Start, and log for each factory what it serves and where.
+        Start. When the reactor runs, and so handles signals, log for each factory what
+        it serves and where.
 
         @raise StartError: as L{privilegedStartService}.
         """
@@ -268,7 +279,22 @@ class ClockService(MultiService):
             # twist, unlike twistd, does not call this.
             self.privilegedStartService()
         super().startService()
-        for factory in self.factories:
+        self._callWhenRunning(self._logStart)
+
+    def stopService(self) -> Deferred[None]:
+        """
+        Stop listening, then disconnect every client, and log the totals. Clients that
+        have just connected and sent a request, or a PROXY header, are served first.
+
+        @return: fires when the last connection is lost, after
+            L{clock.protocol.CLOSE_TIMEOUT} at most.
+        """
+        stopped: Deferred[object] = super().stopService()
+        stopped.addCallback(self._readOnce).addCallback(self._disconnectAll)
+        return stopped.addCallback(self._logEnd)
+
+    def _logStart(self) -> None:
+        for factory in self.factories if self.running else []:
             factory.logStart(
                 [
                     listener.address(listener.port)
@@ -277,15 +303,9 @@ class ClockService(MultiService):
                 ]
             )
 
-    def stopService(self) -> Deferred[None]:
-        """
-        Stop listening, then disconnect every client, and log the totals.
-
-        @return: fires when the last connection is lost, after
-            L{clock.protocol.CLOSE_TIMEOUT} at most.
-        """
-        stopped: Deferred[object] = super().stopService()
-        return stopped.addCallback(self._disconnectAll).addCallback(self._logEnd)
+    def _readOnce(self, _: object) -> Deferred[None]:
+        # Meanwhile the reactor reads from each connection once.
+        return deferLater(self._clocks[0].ticker.reactor, 0)
 
     def _disconnectAll(self, _: object) -> Deferred[list[None]]:
         return gatherResults([each.disconnectAll() for each in self.factories])

@@ -79,7 +79,7 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
     if options.web:
         site = ClockSite(factories)
         listeners += [listener(address, site) for address in options.web]
-    service = ClockService(listeners)
+    service = ClockService(listeners, reactor.callWhenRunning)
     HangUpService(reactor).setServiceParent(service)
     return service
 

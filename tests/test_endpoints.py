@@ -185,6 +185,7 @@ def test_tls_handshake_over_a_boundary(certificate: Path) -> None:
         started = time.time()
         while int(time.time()) == int(started):
             assert Client(raw).silent(0.05)
+        raw.settimeout(DEADLINE)
         with Client(context.wrap_socket(raw)) as client:
             assert steps(client.lines(5)) == [1, 1, 1, 1]
 

@@ -20,8 +20,10 @@ from processes import (
     Server,
     activated,
     command,
+    free_ports,
     need_module,
 )
+from web import head
 
 #: The clients that connect before, during and after each change of processes, at least.
 SOME = 500
@@ -71,6 +73,17 @@ def test_port_of_another() -> None:
     """
     with Server() as server:
         assert_refused(server.port, "--reuse-port")
+
+
+def test_twice() -> None:
+    """
+    C{--reuse-port} does not let one process listen twice on one address.
+    """
+    (port,) = free_ports(1)
+    listen = ["--port", str(port), "--web", f"tcp:{port}:interface=127.0.0.1"]
+    with Server("--reuse-port", listen=listen, logs=False) as server:
+        assert "Address already in use" in server.errors()
+        assert server.end() == 1
 
 
 def test_own_web_port() -> None:
@@ -138,17 +151,43 @@ def test_sequential() -> None:
 
 def test_listen_queue() -> None:
     """
-    Clients in the listen queue are served before the port is closed.
+    Clients in the listen queue are served before the port is closed. The server handles
+    signals as soon as it logs that it serves.
     """
     with Server() as server:
-        # The server handles signals as soon as it serves.
-        server.connect().line()
         server.interrupt(signal.SIGSTOP)
         clients = [server.connect() for _ in range(300)]
         server.interrupt(signal.SIGTERM)
         server.interrupt(signal.SIGCONT)
         for client in clients:
             assert re.fullmatch(rb"([\d:]{8}\n)+", client.rest())
+        server.end()
+        assert "Traceback" not in b"".join(server.rest()).decode()
+
+
+def test_requests_in_the_listen_queue() -> None:
+    """
+    Requests and PROXY headers in the listen queue are read before the clients are
+    disconnected.
+    """
+    proxied = "haproxy:tcp:0:interface=127.0.0.1"
+    with Server("--web", "0", listen=["-l", proxied]) as server:
+        ports = (server.port, server.web_port)
+        server.interrupt(signal.SIGSTOP)
+        over_tcp, over_http = (
+            [server.connect(port) for _ in range(50)] for port in ports
+        )
+        for client in over_tcp:
+            client.socket.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n")
+        for client in over_http:
+            client.socket.sendall(head("/lines"))
+        server.interrupt(signal.SIGTERM)
+        server.interrupt(signal.SIGCONT)
+        for client in over_tcp:
+            assert re.fullmatch(rb"([\d:]{8}\n)+", client.rest())
+        for client in over_http:
+            response = client.rest()
+            assert b"\r\n9\r\n" in response and response.endswith(b"\r\n0\r\n\r\n")
         server.end()
         assert "Traceback" not in b"".join(server.rest()).decode()
 

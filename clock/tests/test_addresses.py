@@ -59,6 +59,8 @@ class AddressTests(SynchronousTestCase):
             ("haproxy:tcp:8080:interface=127.0.0.1", BACKLOG),
             ("tcp:8080:backlog=5", 5),
             ("haproxy:tcp:backlog=5:8080", 5),
+            ("tcp:8080:127.0.0.1:5", 5),
+            ("haproxy:tcp6:8080:5", 5),
         ]:
             reactor = MemoryReactorClock()
             serverEndpoint(reactor, text, "127.0.0.1").listen(Factory())
@@ -151,42 +153,67 @@ class AddressTests(SynchronousTestCase):
 
 class AdoptedTests(SynchronousTestCase):
     """
-    Sockets that systemd passes. (Here they are neither bound nor connected.)
+    Sockets that systemd passes.
     """
 
-    def adopt(self, descriptor: int, domain: str) -> None:
+    def adopt(self, descriptor: int, domain: str, prefix: str = "") -> None:
         """
-        Adopt the descriptor that systemd passed.
+        Make the endpoint of the descriptor that systemd passed.
         """
         adopted = AdoptedStreamServerEndpoint(
             MemoryReactorClock(), descriptor, getattr(socket, f"AF_{domain}")
         )
-        self.patch(addresses, "serverFromString", lambda *_: adopted)
-        endpoint = serverEndpoint(None, f"systemd:domain={domain}:name=x", "localhost")
+        texts: list[str] = []
+
+        def fromString(reactor: object, text: str) -> AdoptedStreamServerEndpoint:
+            texts.append(text)
+            return adopted
+
+        self.patch(addresses, "serverFromString", fromString)
+        name = f"systemd:domain={domain}:name=x"
+        endpoint = serverEndpoint(None, f"{prefix}{name}", "localhost")
         self.assertIs(endpoint, adopted)
+        # The last one is that of the socket itself.
+        self.assertEqual(texts[-1], name)
 
     def test_domain(self) -> None:
         """
         A socket of the domain that the endpoint names is adopted, and stays open.
         """
-        with socket.socket() as passed:
-            self.adopt(passed.fileno(), "INET")
-            self.assertEqual(passed.getsockname(), ("0.0.0.0", 0))
+        for prefix in ("", "haproxy:"):
+            with socket.create_server(("127.0.0.1", 0)) as passed:
+                self.adopt(passed.fileno(), "INET", prefix)
+                self.assertEqual(passed.getsockname()[0], "127.0.0.1")
 
     def test_otherDomain(self) -> None:
         """
         A socket of another domain is refused, with its domain.
         """
-        for domain in ("INET6", "UNIX"):
+        for domain, prefix in (("INET6", ""), ("UNIX", ""), ("INET6", "haproxy:")):
             with (
                 socket.socket() as passed,
                 self.assertRaisesRegex(
                     ValueError,
-                    f"^'systemd:domain={domain}:name=x': systemd passed a socket of "
-                    "another domain: try domain=INET$",
+                    f"^'{prefix}systemd:domain={domain}:name=x': systemd passed a "
+                    "socket of another domain: try domain=INET$",
                 ),
             ):
-                self.adopt(passed.fileno(), domain)
+                self.adopt(passed.fileno(), domain, prefix)
+
+    def test_notListening(self) -> None:
+        """
+        A socket that does not listen, such as that of one connection, is refused: the
+        reactor would try to accept connections without end.
+        """
+        with (
+            socket.socket() as passed,
+            self.assertRaisesRegex(
+                ValueError,
+                "^'systemd:domain=INET:name=x': systemd passed a socket that does not "
+                "listen: it needs ListenStream= and Accept=no$",
+            ),
+        ):
+            self.adopt(passed.fileno(), "INET")
 
     def test_noSocket(self) -> None:
         """

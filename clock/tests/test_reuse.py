@@ -9,9 +9,10 @@ import socket
 from importlib.util import find_spec
 
 from twisted.internet import tcp
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock._reuse import ReusePortReactor
@@ -97,6 +98,22 @@ class ReusePortTests(SynchronousTestCase):
             CannotListenError, self.reactor.listenTCP, 1234, self.factory
         )
         self.assertEqual(error.socketError.errno, errno.ENOPROTOOPT)
+
+    def test_twice(self) -> None:
+        """
+        In one process, the option does not allow two ports on one address: each client
+        would reach one of them by chance. A port that was closed can be opened again.
+        """
+        port = self.reactor.listenTCP(1234, self.factory)
+        error = self.assertRaises(
+            CannotListenError, self.reactor.listenTCP, 1234, self.factory
+        )
+        self.assertEqual(error.socketError.errno, errno.EADDRINUSE)
+        self.assertEqual(self.inner.getReaders(), [port])
+        self.assertEqual(self.factory.numPorts, 1)
+        assert isinstance(port, tcp.Port)
+        port.connectionLost(Failure(ConnectionDone()))
+        self.reactor.listenTCP(1234, self.factory)
 
     def test_tls(self) -> None:
         """

@@ -127,6 +127,30 @@ class StartTests(SynchronousTestCase):
         }
         self.assertEqual({name: event[name] for name in expected}, expected)
 
+    def test_logWhenRunning(self) -> None:
+        """
+        The start is logged when the reactor runs, and handles signals. If the service
+        was stopped before, nothing is logged.
+        """
+        reactor = MemoryReactorClock()
+        fixture = ClockFixture.new()
+        listener = ListeningService("x", Endpoint(Port()), fixture.factory)
+        service = ClockService([listener], reactor.callWhenRunning)
+        observer = capturedEvents(self)
+        service.startService()
+        self.assertEqual(observer, [])
+        reactor.run()
+        self.assertEqual(observer[0]["addresses"], "127.0.0.1:8080")
+        reactor = MemoryReactorClock()
+        service = ClockService([listener], reactor.callWhenRunning)
+        service.startService()
+        stopped = service.stopService()
+        fixture.clock.advance(0)
+        self.successResultOf(stopped)
+        observer.clear()
+        reactor.run()
+        self.assertEqual(observer, [])
+
     def test_privilegedStart(self) -> None:
         """
         Endpoints that were opened by the privileged start are not opened again.
@@ -330,8 +354,8 @@ class StopTests(SynchronousTestCase):
 
     def test_order(self) -> None:
         """
-        First the ports are closed, then the clients are disconnected, and then the
-        service has stopped.
+        First the ports are closed, then clients that have just connected are read from,
+        then all clients are disconnected, and then the service has stopped.
         """
         fixture = ClockFixture.new()
         port = Port()
@@ -339,7 +363,10 @@ class StopTests(SynchronousTestCase):
         service.startService()
         client = fixture.connect()
         stopped = service.stopService()
-        self.assertTrue(port.stopped and client.closed)
+        self.assertTrue(port.stopped)
+        self.assertFalse(client.closed)
+        fixture.clock.advance(0)
+        self.assertTrue(client.closed)
         self.assertNoResult(stopped)
         client.disconnect()
         self.assertIsNone(self.successResultOf(stopped))
@@ -378,9 +405,12 @@ class StopTests(SynchronousTestCase):
 
         self.patch(serviceModule, "select", SimpleNamespace(poll=Poll, POLLIN=1))
         port = RealPort(0, ClockFixture.new().factory, reactor=MemoryReactorClock())
-        service = clockService(ClockFixture.new().factory, (name, Endpoint(port)))
+        fixture = ClockFixture.new()
+        service = clockService(fixture.factory, (name, Endpoint(port)))
         service.startService()
-        self.assertIsNone(self.successResultOf(service.stopService()))
+        stopped = service.stopService()
+        fixture.clock.advance(0)
+        self.assertIsNone(self.successResultOf(stopped))
         return happened
 
     def test_listenQueue(self) -> None:
@@ -432,6 +462,7 @@ class StopTests(SynchronousTestCase):
         clock.clock.advance(2.5)
         observer = capturedEvents(self)
         stopped = service.stopService()
+        clock.clock.advance(0)
         last.disconnect()
         self.successResultOf(stopped)
         (event,) = (each for each in observer if "clients" in each)
@@ -445,6 +476,21 @@ class StopTests(SynchronousTestCase):
         }
         self.assertEqual({name: event[name] for name in expected}, expected)
 
+    def test_notStarted(self) -> None:
+        """
+        A service can be stopped before it is started, and twice.
+        """
+        fixture = ClockFixture.new()
+        service = clockService(fixture.factory)
+        for _ in range(2):
+            self.successResultOf(service.listeners[0].stopService())
+        service.startService()
+        for _ in range(2):
+            stopped = service.stopService()
+            fixture.clock.advance(0)
+            self.successResultOf(stopped)
+        self.assertFalse(service.listeners[0].running)
+
     def test_again(self) -> None:
         """
         A service that was stopped can be started again.
@@ -452,7 +498,9 @@ class StopTests(SynchronousTestCase):
         fixture = ClockFixture.new()
         service = clockService(fixture.factory)
         service.startService()
-        service.stopService()
+        stopped = service.stopService()
+        fixture.clock.advance(0)
+        self.successResultOf(stopped)
         fixture.factory.doStart()
         service.startService()
         self.assertEqual(fixture.connect().received, b"22:13:20\n")
@@ -470,6 +518,7 @@ class StopTests(SynchronousTestCase):
         service.startService()
         clients = [fixture.connect() for fixture in fixtures]
         stopped = service.stopService()
+        fixtures[0].clock.advance(0)
         for client in clients:
             self.assertTrue(client.closed)
             self.assertNoResult(stopped)
@@ -485,6 +534,7 @@ class StopTests(SynchronousTestCase):
         service.startService()
         client = fixture.connect()
         service.stopService()
+        fixture.clock.advance(0)
         fixture.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(client.transport.aborted)
         self.assertLess(CLOSE_TIMEOUT, 1)

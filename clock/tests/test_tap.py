@@ -217,8 +217,11 @@ class MakeServiceTests(SynchronousTestCase):
         """
         A socket that systemd did not pass is an error that says so.
         """
-        for which in ["index=0", "name=x"]:
-            value = f"systemd:domain=INET:{which}"
+        for value in [
+            "systemd:domain=INET:index=0",
+            "systemd:domain=INET:name=x",
+            "haproxy:systemd:domain=INET:name=x",
+        ]:
             self.assertRefused(
                 ["--listen", value],
                 f"--listen {value!r}: systemd passed no such socket; use a socket "
