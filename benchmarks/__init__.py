@@ -1,5 +1,5 @@
 """
-Compare the clock with its peers, and measure it under faults at full size.
+Compare the clock with its peers, measure it under faults at full size, and soak it.
 
 This package needs a checkout and the extra C{bench}. It uses the servers, clients and
 scenarios of the tests.
