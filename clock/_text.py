@@ -54,13 +54,18 @@ def connectionError(error: object) -> str:
         return os.strerror(error.osError)
     for details in getattr(error, "args", ()):
         if isinstance(details, list):
-            # OpenSSL gives tuples of a library, a function and a reason;
-            # service_identity gives the mismatches of a certificate.
-            reasons = (
-                each[-1] if isinstance(each, tuple) else each for each in details
-            )
-            return oneLine(", ".join(map(str, reasons)))
+            return oneLine(", ".join(map(_tlsReason, details)))
     return oneLine(error).rstrip(".")
+
+
+def _tlsReason(detail: object) -> str:
+    # service_identity gives the mismatches of a certificate.
+    wanted = getattr(detail, "mismatched_id", None)
+    if wanted is not None:
+        host = getattr(wanted, "hostname", b"").decode() or wanted.ip
+        return f"the certificate is not for {host}"
+    # OpenSSL gives tuples of a library, a function and a reason.
+    return str(detail[-1] if isinstance(detail, tuple) else detail)
 
 
 def printable(text: str) -> str:

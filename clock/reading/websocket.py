@@ -117,8 +117,9 @@ class WebSocketProtocol(Protocol):
             self._receiver = connectReceiver(self._factory, self.transport)
             self._accepted.callback(self._receiver)
         elif isinstance(event, RejectConnection):
-            error = statusError(event.status_code)
-            self._fail(str(error))
+            error = str(statusError(event.status_code))
+            isSuccess = event.status_code < 300
+            self._fail(f"not a WebSocket: {error}" if isSuccess else error)
         elif isinstance(event, Message):
             self._messageReceived(event)
         elif isinstance(event, CloseConnection):

@@ -147,7 +147,7 @@ class WebSocketTests(WebClientTestCase):
             (b"HTTP/1.1 502 x\r\n\r\n", self.reset, "502 Bad Gateway"),
             (b"HTTP/1.1 426 x\r\n\r\n", self.reset, "426 Upgrade Required"),
             (b"HTTP/1.1 599 x\r\n\r\n", self.reset, "599"),
-            (OK + b"Content-Length: 1\r\n\r\nx", self.reset, "200 OK"),
+            (OK + b"Content-Length: 1\r\n\r\nx", self.reset, "not a WebSocket: 200 OK"),
         ]:
             self.read("ws://x/")
             if data:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import errno
 import sys
+from ipaddress import IPv4Address
+from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock._text import commandName, oneLine, shorten
+from clock._text import commandName, connectionError, oneLine, shorten
 
 
 class TextTests(SynchronousTestCase):
@@ -38,6 +40,21 @@ class TextTests(SynchronousTestCase):
         """
         error = FileNotFoundError(errno.ENOENT, "No such file", "server.pem")
         self.assertEqual(oneLine(error), "No such file: server.pem")
+
+    def test_certificate(self) -> None:
+        """
+        A certificate that is not for the host is named with the host, as
+        C{service_identity} gives it: a name in bytes, or an address.
+        """
+        name = SimpleNamespace(mismatched_id=SimpleNamespace(hostname=b"a.example"))
+        address = SimpleNamespace(
+            mismatched_id=SimpleNamespace(ip=IPv4Address("127.0.0.1"))
+        )
+        for mismatch, host in ((name, "a.example"), (address, "127.0.0.1")):
+            self.assertEqual(
+                connectionError(ValueError([mismatch])),
+                f"the certificate is not for {host}",
+            )
 
     def test_shorten(self) -> None:
         """
