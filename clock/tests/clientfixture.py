@@ -5,6 +5,7 @@ A client command in memory: its reactor, its signals, its output and its exit.
 from __future__ import annotations
 
 import signal
+import sys
 from typing import Any, NoReturn
 
 from twisted.internet import reactor as globalReactor
@@ -43,6 +44,52 @@ class ClientReactor(MemoryReactorClock):
         Record the size.
         """
         self.threads = size
+
+
+class OptionsTestCase(SynchronousTestCase):
+    """
+    A test case for the command line of a command.
+
+    @cvar command: the name of the command.
+    @cvar options: the class of its options.
+    """
+
+    command: str
+    options: Any
+
+    def setUp(self) -> None:
+        """
+        Set the name of the command.
+        """
+        self.patch(sys, "argv", [f"/somewhere/bin/{self.command}"])
+
+    def parse(self, *arguments: str) -> Any:
+        """
+        Parse a command line.
+        """
+        options = self.options()
+        options.parseOptions(arguments)
+        return options
+
+    def assertRefused(self, arguments: str, message: str) -> None:
+        """
+        Assert that a command line is refused with a line that begins like this.
+        """
+        error = self.assertRaises(SystemExit, self.parse, *arguments.split())
+        start = f"{self.command}: {message}"
+        self.assertEqual(str(error)[: len(start)], start)
+
+    def assertHelp(self) -> None:
+        """
+        Assert that the help names the command, and that its examples are valid.
+        """
+        text = str(self.options())
+        start = f"Usage: {self.command} [options]"
+        self.assertEqual(text[: len(start)], start)
+        for example in text.partition("\nExamples:\n")[2].splitlines():
+            name, *arguments = example.partition("#")[0].split()
+            self.assertEqual(name, self.command)
+            self.parse(*arguments)
 
 
 class ClientTestCase(SynchronousTestCase):

@@ -17,7 +17,6 @@ from unittest import SkipTest, mock, skipUnless
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
-from twisted.trial.unittest import SynchronousTestCase
 
 from clock import _stdout
 from clock.check import command
@@ -31,27 +30,21 @@ from clock.check.progress import (
 )
 from clock.check.watch import StreamWatch
 from clock.reading.lines import Line
-from clock.tests.clientfixture import ClientTestCase, ExitError, patchGlobalReactor
+from clock.tests.clientfixture import (
+    ClientTestCase,
+    ExitError,
+    OptionsTestCase,
+    patchGlobalReactor,
+)
 
 
-class OptionsTests(SynchronousTestCase):
+class OptionsTests(OptionsTestCase):
     """
     The command line.
     """
 
-    def setUp(self) -> None:
-        """
-        Set the name of the command.
-        """
-        self.patch(sys, "argv", ["/somewhere/bin/clock-check"])
-
-    def parse(self, *arguments: str) -> Options:
-        """
-        Parse a command line.
-        """
-        options = Options()
-        options.parseOptions(arguments)
-        return options
+    command = "clock-check"
+    options = Options
 
     def test_defaults(self) -> None:
         """
@@ -94,21 +87,13 @@ class OptionsTests(SynchronousTestCase):
             ("--junit a --plot a x=:1", "--junit and --plot name the same file: 'a'"),
             ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
         ]:
-            error = self.assertRaises(SystemExit, self.parse, *arguments.split())
-            start = f"clock-check: {message}"
-            self.assertEqual(str(error)[: len(start)], start)
+            self.assertRefused(arguments, message)
 
     def test_help(self) -> None:
         """
         The help names the command, and its examples are valid.
         """
-        text = str(Options())
-        self.assertEqual(text[:28], "Usage: clock-check [options]")
-        examples = text.partition("\nExamples:\n")[2].splitlines()
-        for example in examples:
-            name, *arguments = example.partition("#")[0].split()
-            self.assertEqual(name, "clock-check")
-            self.parse(*arguments)
+        self.assertHelp()
 
 
 class CommandTests(ClientTestCase):

@@ -12,10 +12,13 @@ from io import StringIO
 from unittest import SkipTest, mock
 
 from twisted.internet.defer import ensureDeferred
-from twisted.trial.unittest import SynchronousTestCase
 
 from clock.reading.targets import ClockTarget
-from clock.tests.clientfixture import ClientTestCase, patchGlobalReactor
+from clock.tests.clientfixture import (
+    ClientTestCase,
+    OptionsTestCase,
+    patchGlobalReactor,
+)
 from clock.wall import command
 from clock.wall.options import Options
 from clock.wall.printer import Printer
@@ -33,24 +36,13 @@ class Terminal(StringIO):
         return True
 
 
-class OptionsTests(SynchronousTestCase):
+class OptionsTests(OptionsTestCase):
     """
     The command line.
     """
 
-    def setUp(self) -> None:
-        """
-        Set the name of the command.
-        """
-        self.patch(sys, "argv", ["/somewhere/bin/clockwall"])
-
-    def parse(self, *arguments: str) -> Options:
-        """
-        Parse a command line.
-        """
-        options = Options()
-        options.parseOptions(arguments)
-        return options
+    command = "clockwall"
+    options = Options
 
     def test_defaults(self) -> None:
         """
@@ -78,21 +70,13 @@ class OptionsTests(SynchronousTestCase):
             ("x=:1 --check", "option --check not recognized"),
             ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
         ]:
-            error = self.assertRaises(SystemExit, self.parse, *arguments.split())
-            start = f"clockwall: {message}"
-            self.assertEqual(str(error)[: len(start)], start)
+            self.assertRefused(arguments, message)
 
     def test_help(self) -> None:
         """
         The help names the command, and its examples are valid.
         """
-        text = str(Options())
-        self.assertEqual(text[:26], "Usage: clockwall [options]")
-        examples = text.partition("\nExamples:\n")[2].splitlines()
-        for example in examples:
-            name, *arguments = example.partition("#")[0].split()
-            self.assertEqual(name, "clockwall")
-            self.parse(*arguments)
+        self.assertHelp()
 
 
 class CommandTests(ClientTestCase):
