@@ -16,6 +16,7 @@ from clock._text import commandName, oneLine
 from clock.addresses import listenName
 from clock.limits import MAX_CLIENTS
 from clock.timeformat import WELL_KNOWN, TimeFormat, localZone, zoneNamed, zoneNames
+from clock.web.origins import normalOrigin
 
 DEFAULT_PORT = 8080
 DEFAULT_INTERFACE = "localhost"
@@ -148,13 +149,14 @@ class Options(CommandOptions):
         ],
     ]
     compData = usage.Completions(
-        multiUse=["listen", "web", "zone"],
+        multiUse=["allow-origin", "listen", "web", "zone"],
         mutuallyExclusive=[
             ("listen", "port"),
             ("listen", "interface"),
             ("reuse-port", "sequential"),
         ],
         optActions={
+            "allow-origin": usage.Completer(descr="origin of a site, or *"),
             "port": usage.Completer(descr="TCP port"),
             # A colon ends a word in zsh's descriptions of options.
             "interface": usage.CompleteList(
@@ -176,9 +178,22 @@ class Options(CommandOptions):
         Begin without endpoints and zones.
         """
         super().__init__()
-        for option in ("listen", "web", "zone"):
+        for option in ("allow-origin", "listen", "web", "zone"):
             self[option] = []
             self.docs[option] = oneLine(self.docs[option])
+
+    def opt_allow_origin(self, origin: str) -> None:
+        """
+        Let the pages of another site, such as https://example.org, read the streams and
+        the status over HTTP; * lets all sites. May be repeated.
+        """
+        normal = "*" if origin == "*" else normalOrigin(origin)
+        if normal is None:
+            raise usage.UsageError(
+                f"--allow-origin {origin!r} is not an origin: try https://example.org, "
+                "http://localhost:3000 or *"
+            )
+        self["allow-origin"].append(normal)
 
     def opt_listen(self, endpoint: str) -> None:
         """
@@ -246,6 +261,8 @@ class Options(CommandOptions):
         zones = {zone: ZoneListener(self._timeFormat(zone), self._listenAddresses())}
         taken = {self._name(address) for address in zones[zone].addresses}
         self.web = []
+        if self["allow-origin"] and not self["web"]:
+            raise usage.UsageError("--allow-origin needs --web")
         for text in self["web"]:
             self.web.append(self._takenAddress(f"--web {text!r}", text, taken))
         for text in self["zone"]:

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 #: Seconds to read nothing from a client that has sent data.
 READ_PAUSE = 1.0
 
+#: The most reads, of up to 64 KiB each, from a client that waits, before a pause. The
+#: end of its data must be read before the server notices that it has left, and takes it
+#: from the queue.
+WAITING_READS = 64
+
 #: Seconds to wait for a graceful close before aborting.
 CLOSE_TIMEOUT = 0.5
 
@@ -69,6 +74,7 @@ class ClockProtocol(Protocol):
     ready = False
     halfClosed = False
     _paused = False
+    _reads = 0
     _lastTick: int | None = None
     _loop: LeanLoopingCall | None = None
     _abortCall: IDelayedCall | None = None
@@ -135,18 +141,31 @@ class ClockProtocol(Protocol):
     def dataReceived(self, data: bytes) -> None:
         """
         Ignore what the client sends, and read nothing for L{READ_PAUSE}. A client that
-        keeps sending fills the kernel's buffers; it costs no CPU time.
+        keeps sending fills the kernel's buffers; it costs no CPU time. While a client
+        waits, read up to L{WAITING_READS} times before each pause.
         """
-        if self._abortCall is not None or (
-            # After a pause, TLS still delivers what it has read before.
-            self._resumeCall is not None and self._resumeCall.active()
-        ):
-            return
-        transport = cast(IPushProducer, self.transport)
-        transport.pauseProducing()
-        self._resumeCall = self._reactor.callLater(
-            READ_PAUSE, transport.resumeProducing
-        )
+        self._reads += 1
+        if self._loop is not None or self._reads >= WAITING_READS:
+            self.pauseReading()
+        else:
+            self._resumeReadingLater()
+
+    def pauseReading(self) -> None:
+        """
+        Read nothing for L{READ_PAUSE}.
+        """
+        if self._abortCall is None:
+            cast(IPushProducer, self.transport).pauseProducing()
+            self._resumeReadingLater()
+
+    def _resumeReadingLater(self) -> None:
+        if self._abortCall is None and self._resumeCall is None:
+            self._resumeCall = self._reactor.callLater(READ_PAUSE, self._resumeReading)
+
+    def _resumeReading(self) -> None:
+        self._resumeCall = None
+        self._reads = 0
+        cast(IPushProducer, self.transport).resumeProducing()
 
     def readConnectionLost(self) -> None:
         """

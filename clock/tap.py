@@ -7,6 +7,7 @@ reactor's time steady, and raises the limit of open files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from clock._reactor import steadyReactor
@@ -47,7 +48,9 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
     ticker = Ticker(reactor, options["interval"])
     listening = ReusePortReactor(reactor) if options["reuse-port"] else reactor
 
-    def listener(address: ListenAddress, factory: ServedFactory) -> ListeningService:
+    def listener(
+        address: ListenAddress, factory: ServedFactory, admit: Callable[[], bool]
+    ) -> ListeningService:
         try:
             endpoint = serverEndpoint(listening, address.text, options.interface)
         except ValueError as error:
@@ -55,7 +58,7 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
         immediate = ImmediateEndpoint(
             endpoint,
             socketOptions=stallOptions(options["stall-timeout"]),
-            admit=limit.admit,
+            admit=admit,
             # A client may disconnect and connect again while others are accepted. The
             # reactor reports the end of its first connection within two iterations, so
             # the accepts of two iterations must not reach the limit.
@@ -75,10 +78,12 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
             verbose=bool(options["verbose"]),
         )
         factories[getattr(zone.timeFormat.zone, "key", "")] = factory
-        listeners += [listener(address, factory) for address in zone.addresses]
+        listeners += [
+            listener(address, factory, limit.admit) for address in zone.addresses
+        ]
     if options.web:
-        site = ClockSite(factories)
-        listeners += [listener(address, site) for address in options.web]
+        site = ClockSite(factories, options["allow-origin"])
+        listeners += [listener(address, site, site.admit) for address in options.web]
     service = ClockService(listeners, reactor.callWhenRunning)
     HangUpService(reactor).setServiceParent(service)
     return service

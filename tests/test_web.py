@@ -13,8 +13,9 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -300,11 +301,16 @@ def test_head(server: Server, path: str) -> None:
             # The status grows with what it counts.
             {"Content-Length"} if path == "/status" else set()
         )
-    assert headers["Connection"] == "close"
+    # A stream ends with its connection.
+    is_stream = path in ("/lines", "/events", "/status/events")
+    assert headers.get("Connection") == ("close" if is_stream else None)
 
+
+#: The header of a request that is the last one on its connection.
+CLOSE = "Connection: close\r\n"
 
 REFUSED = {
-    "POST": (head("/lines", "POST"), 405, "use GET or HEAD"),
+    "POST": (head("/lines", "POST", extra=CLOSE), 405, "use GET or HEAD"),
     "body of POST": (
         head("/lines", "POST", extra="Content-Length: 4\r\n") + b"body",
         405,
@@ -320,10 +326,10 @@ REFUSED = {
         413,
         "a request must not have a body",
     ),
-    "path": (head("/line"), 404, "no such path"),
-    "path below": (head("/lines/x"), 404, "no such path"),
+    "path": (head("/line", extra=CLOSE), 404, "no such path"),
+    "path below": (head("/lines/x", extra=CLOSE), 404, "no such path"),
     "zone": (
-        head("/events?zone=Mars"),
+        head("/events?zone=Mars", extra=CLOSE),
         404,
         "no clock of this zone; there are: local time, Asia/Tokyo",
     ),
@@ -342,7 +348,14 @@ REFUSED = {
     ),
     "no HTTP": (b"hello\r\n\r\n", 400, "not an HTTP request"),
     "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n", 400, "not an HTTP request"),
-    "no WebSocket": (head("/socket"), 426, "use a WebSocket client"),
+    "no Host": (b"GET / HTTP/1.1\r\n\r\n", 400, "a request needs one Host"),
+    "bad Host": (
+        head("/", extra="Host: a/b\r\n").replace(b"Host: x\r\n", b""),
+        400,
+        "the Host is not valid",
+    ),
+    "continued line": (head("/", extra="X: y\r\n z\r\n"), 400, "not an HTTP request"),
+    "no WebSocket": (head("/socket", extra=CLOSE), 426, "use a WebSocket client"),
 }
 
 
@@ -361,6 +374,9 @@ def test_refused(server: Server, name: str) -> None:
     assert "Content-Type: text/plain; charset=utf-8" in headers
     assert f"Content-Length: {len(body)}" in headers
     assert "Connection: close" in headers
+    assert "Server: clock" in headers
+    (date,) = (each for each in headers if each.startswith("Date: "))
+    parsedate_to_datetime(date.removeprefix("Date: "))
     assert ("Allow: GET, HEAD" in headers) == (code == 405)
 
 
@@ -393,12 +409,62 @@ def test_http10(server: Server) -> None:
 
 def test_pipelined(server: Server) -> None:
     """
-    A connection serves one request. A client that sends two learns so.
+    Requests that a client sends without waiting for the responses are answered in
+    order, up to the one that is the last.
     """
-    answer = exchange(server.web_port, head("/healthz") * 2)
-    assert answer.count(b"HTTP/1.1 ") == 1
-    assert b"\r\nConnection: close\r\n" in answer
+    paths = ["/healthz", "/x", "/style.css", "/healthz"]
+    requests = [head(path) for path in paths[:-1]]
+    answer = exchange(
+        server.web_port, b"".join(requests) + head(paths[-1], extra=CLOSE) * 2
+    )
+    codes = re.findall(rb"^HTTP/1.1 (\d+)", answer, re.M)
+    assert codes == [b"200", b"404", b"200", b"200"]
+    assert answer.count(b"\r\nConnection: close\r\n") == 1
     assert answer.endswith(b"\r\n\r\nok\n")
+
+
+def test_one_connection(server: Server) -> None:
+    """
+    C{curl} reads the page and its files over one connection, and is told later that
+    they have not changed.
+    """
+    base = f"http://127.0.0.1:{server.web_port}"
+    files = ["", "style.css", "page.js", "icon.svg"]
+    urls = [word for file in files for word in (f"{base}/{file}", "-o", "/dev/null")]
+    with curl("-w", "%{num_connects}\\n", *urls) as client:
+        assert client.end() == 0, client.errors()
+        assert [*client.rest()] == [b"1\n", b"0\n", b"0\n", b"0\n"]
+    connection = http.client.HTTPConnection("127.0.0.1", server.web_port, DEADLINE)
+    with closing(connection):
+        connection.request("GET", "/style.css")
+        first = connection.getresponse()
+        assert first.read()
+        tag = first.getheader("ETag")
+        assert tag
+        connection.request("GET", "/style.css", headers={"If-None-Match": tag})
+        second = connection.getresponse()
+        assert (second.status, second.read()) == (304, b"")
+
+
+def test_further_request_on_a_slow_connection(server: Server) -> None:
+    """
+    A connection that has served a request waits much longer for the next one than for
+    the rest of one that has begun.
+    """
+    with (
+        server.connect(server.web_port) as idle,
+        server.connect(server.web_port) as slow,
+    ):
+        for client in (idle, slow):
+            client.socket.sendall(head("/healthz"))
+            while client.line().text != b"ok\n":
+                pass
+        slow.socket.sendall(b"GET ")
+        begun = time.monotonic()
+        assert slow.rest().endswith(b"\r\n\r\nthe request did not arrive in time\n")
+        assert 10 <= time.monotonic() - begun < 10 + LATE
+        idle.socket.sendall(head("/healthz", extra=CLOSE))
+        assert idle.rest().endswith(b"\r\n\r\nok\n")
 
 
 def test_input_is_ignored(server: Server) -> None:
@@ -455,26 +521,51 @@ def test_verbose() -> None:
 
 def test_limit() -> None:
     """
-    Each connection counts once against C{--max-clients}, whatever it does.
+    Each stream counts against C{--max-clients}. At the limit, the page and the status
+    are served, and a stream is refused with a status.
     """
-    with web("--max-clients", "4") as server, ExitStack() as stack:
+    with web("--max-clients", "3") as server, ExitStack() as stack:
         port = server.web_port
-        for _ in range(10):
-            assert get(port, "/healthz") == "ok\n"
-            exchange(port, b"hello\r\n\r\n")
+        tcp = server.connect()
+        tcp.line()
+        line(stack.enter_context(request(port, "/lines")))
+        reader = stack.enter_context(request(port, "/status/events"))
+        status(reader)
+        # There is no room for any other.
+        assert server.connect().rest() == b""
+        for path in ("/", "/page.js", "/status", "/healthz"):
+            get(port, path)
+        for path in ("/lines", "/events", "/status/events"):
+            with request(port, path) as response:
+                assert response.status == 503
+                assert response.getheader("Retry-After") == "5"
+                assert response.read() == b"the client limit is reached\n"
+        tcp.close()
+        wait_until(lambda: server.connect().hears())
+        server.find("Client limit of 3 reached: 1 connections refused")
+
+
+def test_many_connections() -> None:
+    """
+    Only 16 connections without a stream do not count. An idle one makes room for a new
+    one.
+    """
+    with web("--max-clients", "1") as server:
+        port = server.web_port
         tcp = server.connect()
         tcp.line()
         idle = server.connect(port)
-        line(stack.enter_context(request(port, "/lines")))
-        status(stack.enter_context(request(port, "/status/events")))
-        # There is no room for any other, on either port.
-        assert server.connect().rest() == b""
-        assert exchange(port, b"") == b""
-        idle.close()
-        wait_until(lambda: server.connect().hears())
-        tcp.close()
-        wait_until(lambda: exchange(port, head("/healthz")).endswith(b"ok\n"))
-        server.find("Client limit of 4 reached: 1 connections refused")
+        idle.socket.sendall(head("/healthz"))
+        while idle.line().text != b"ok\n":
+            pass
+        silent = [server.connect(port) for _ in range(16)]
+        assert idle.rest() == b""
+        assert server.connect(port).rest() == b""
+        silent[0].socket.sendall(head("/healthz", extra=CLOSE))
+        assert silent[0].rest().endswith(b"\r\n\r\nok\n")
+        wait_until(
+            lambda: exchange(port, head("/healthz", extra=CLOSE)).endswith(b"ok\n")
+        )
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -702,7 +793,7 @@ def test_page(server: Server) -> None:
             assert response.status == 200
             assert response.getheader("Content-Type") == f"{kind}; charset=utf-8"
             policy = response.getheader("Content-Security-Policy")
-            assert policy == "default-src 'self'"
+            assert policy == "default-src 'self'; frame-ancestors 'none'"
             assert response.getheader("Content-Length") == str(len(response.read()))
 
 
@@ -711,16 +802,15 @@ def test_metrics() -> None:
     C{promtool} finds no fault in C{/metrics}, and the figures are those of the clients.
     """
     need_module("prometheus_client")
-    options = ["--sequential", "--max-clients", "3", "--tz", "Asia/Tokyo"]
+    options = ["--sequential", "--max-clients", "2", "--tz", "Asia/Tokyo"]
     with web(*options, "--zone", "Europe/London=0") as server, ExitStack() as stack:
         port = server.web_port
         active = server.connect()
         lines = len(active.lines(2))
         assert stack.enter_context(request(port, "/events")).status == 200
-        scraping = server.connect(port)
-        assert exchange(port, b"") == b""
-        scraping.socket.sendall(head("/metrics"))
-        top, _, text = scraping.rest().partition(b"\r\n\r\n")
+        assert server.connect().rest() == b""
+        answer = exchange(port, head("/metrics", extra=CLOSE))
+        top, _, text = answer.partition(b"\r\n\r\n")
     assert b"\r\nContent-Type: text/plain; version=" in top
     checked = subprocess.run(
         [need("promtool"), "check", "metrics"],
@@ -825,6 +915,78 @@ def test_closed_by_the_server() -> None:
             assert client.event() is None
 
 
+#: The headers of a handshake.
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def test_origins() -> None:
+    """
+    Pages of other sites can read a stream, or open a WebSocket, if they are allowed.
+    """
+    need_websockets()
+    with web("--allow-origin", "https://example.org") as server:
+        port = server.web_port
+        for origin, code in [
+            ("https://example.org", 101),
+            (f"http://127.0.0.1:{port}", 101),
+            ("https://example.com", 403),
+        ]:
+            with request(port, "/socket", Origin=origin, **HANDSHAKE) as response:
+                assert response.status == code
+        for origin, allowed in [
+            ("https://example.org", "https://example.org"),
+            ("https://example.com", None),
+        ]:
+            with request(port, "/lines", Origin=origin) as response:
+                assert response.getheader("Access-Control-Allow-Origin") == allowed
+                line(response)
+        origin = "https://example.org"
+        with request(port, "/events", "OPTIONS", Origin=origin) as response:
+            assert response.status == 204
+            assert response.getheader("Access-Control-Allow-Methods") == "GET, HEAD"
+
+
+@pytest.mark.parametrize("size", [1_000_000, 5_000_000])
+def test_much_input_of_a_waiting_client(size: int) -> None:
+    """
+    A client that waits, sends much and disconnects loses its place within seconds.
+    """
+    with Server("--sequential", "--verbose") as server:
+        active = server.connect()
+        active.line()
+        waiting = server.connect()
+        server.find(": 1 active, 1 waiting$")
+        # A half-closed client keeps its place while nobody waits behind it.
+        server.connect()
+        server.find(": 1 active, 2 waiting$")
+        waiting.socket.settimeout(DEADLINE)
+        waiting.socket.sendall(b"x" * size)
+        waiting.close()
+        server.find(" disconnected from .* 0 lines: ", 4 * UNIT)
+
+
+def test_much_input_of_a_waiting_websocket() -> None:
+    """
+    So does one that uses a WebSocket.
+    """
+    need_websockets()
+    from wsproto.events import BytesMessage
+
+    with web("--sequential", "--verbose") as server:
+        port = server.web_port
+        server.connect().line()
+        waiting = WebSocket(server.connect(port).socket)
+        server.find(": 1 active, 1 waiting$")
+        waiting.send(BytesMessage(b"x" * 30_000))
+        waiting.socket.close()
+        server.find(" disconnected from .* 0 lines: ", 6 * UNIT)
+
+
 def test_websocket_turns() -> None:
     """
     A WebSocket waits for its turn, counts once against the limit, and leaves at once.
@@ -836,6 +998,8 @@ def test_websocket_turns() -> None:
         first = WebSocket(server.connect(server.web_port).socket)
         second = WebSocket(server.connect(server.web_port).socket)
         assert server.connect().rest() == b""
+        with request(server.web_port, "/socket", **HANDSHAKE) as response:
+            assert response.status == 503
         server.find(": 1 active, 2 waiting$")
         first.socket.close()
         server.find(" disconnected from .* 0 lines: ", LATE)

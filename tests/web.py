@@ -11,10 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from processes import DEADLINE, Arrival, need_module
 
 if TYPE_CHECKING:
@@ -78,10 +76,8 @@ def status(response: http.client.HTTPResponse) -> Any:
 
 def need_websockets() -> None:
     """
-    Skip where Twisted is too old for WebSockets, or C{wsproto} is not installed.
+    Skip where C{wsproto} is not installed.
     """
-    if find_spec("twisted.web.websocket") is None:
-        pytest.skip("this Twisted has no twisted.web.websocket")
     need_module("wsproto")
 
 

@@ -18,6 +18,7 @@ from clock.addresses import listenName
 from clock.options import Options
 
 DEFAULTS: dict[str, object] = {
+    "allow-origin": [],
     "port": None,
     "interface": None,
     "listen": [],
@@ -88,9 +89,10 @@ class OptionsTests(SynchronousTestCase):
         long = (
             "--port 0 --interface ::1 --sequential --interval 0.1 --tz UTC "
             "--format unix --verbose --max-clients 9 --stall-timeout 0 "
-            "--zone Asia/Tokyo=0 --web 0"
+            "--zone Asia/Tokyo=0 --web 0 --allow-origin https://example.org"
         )
         expected = {
+            "allow-origin": ["https://example.org"],
             "port": 0,
             "interface": "::1",
             "listen": [],
@@ -111,9 +113,30 @@ class OptionsTests(SynchronousTestCase):
         self.assertEqual(shape(options), zones)
         short = (
             "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v --max-clients 9 "
-            "--stall-timeout 0 --zone Asia/Tokyo=0 --web 0"
+            "--stall-timeout 0 --zone Asia/Tokyo=0 --web 0 "
+            "--allow-origin https://example.org"
         )
         self.assertEqual(self.parse(*short.split()), expected)
+
+    def test_allowOrigin(self) -> None:
+        """
+        Origins are compared as browsers send them. They need HTTP.
+        """
+        for text, origin in [
+            ("*", "*"),
+            ("HTTPS://Example.org:443/", "https://example.org"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("http://[::1]:80", "http://[::1]"),
+        ]:
+            options = self.parse("--web", "0", "--allow-origin", text)
+            self.assertEqual(options["allow-origin"], [origin])
+        for text in ("example.org", "https://example.org/x", "ftp://x", "null", ""):
+            self.assertRefused(
+                ["--web", "0", "--allow-origin", text],
+                f"--allow-origin {text!r} is not an origin: try https://example.org, "
+                "http://localhost:3000 or *",
+            )
+        self.assertRefused(["--allow-origin", "*"], "--allow-origin needs --web")
 
     def test_reusePort(self) -> None:
         """

@@ -12,7 +12,12 @@ from twisted.internet.interfaces import (
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from clock.protocol import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, READ_PAUSE
+from clock.protocol import (
+    CLOSE_TIMEOUT,
+    HANDSHAKE_TIMEOUT,
+    READ_PAUSE,
+    WAITING_READS,
+)
 from clock.tests.fixture import ClockFixture
 
 
@@ -108,6 +113,27 @@ class InputTests(SynchronousTestCase):
         fixture.clock.advance(READ_PAUSE)
         self.assertEqual(client.transport.producerState, "producing")
         self.assertEqual(client.received, b"22:13:20\n22:13:21\n")
+
+    def test_waits(self) -> None:
+        """
+        A client that waits is read more often before each pause, so that its end is
+        noticed even if it has sent much.
+        """
+        fixture = ClockFixture.new(sequential=True)
+        active, client = fixture.connectMany(2)
+        for _ in range(2):
+            for _ in range(WAITING_READS):
+                self.assertEqual(client.transport.producerState, "producing")
+                client.protocol.dataReceived(b"x" * 65536)
+            self.assertEqual(client.transport.producerState, "paused")
+            fixture.clock.advance(READ_PAUSE)
+        client.protocol.dataReceived(b"x")
+        active.disconnect()
+        self.assertEqual(client.transport.producerState, "producing")
+        client.protocol.dataReceived(b"x")
+        self.assertEqual(client.transport.producerState, "paused")
+        client.disconnect()
+        self.assertEqual(fixture.delayedCalls(), 0)
 
     def test_disconnectsWhilePaused(self) -> None:
         """

@@ -4,6 +4,13 @@ Tests for L{clock.web.channel} and L{clock.web.site}: connections and their limi
 
 from __future__ import annotations
 
+import gc
+import re
+import weakref
+from collections.abc import Iterable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
 from incremental import Version
 from twisted.internet.interfaces import ISSLTransport
 from twisted.trial.unittest import SynchronousTestCase
@@ -11,28 +18,31 @@ from zope.interface import alsoProvides
 
 from clock.tests.fixture import capturedEvents
 from clock.tests.test_web_streams import fixture
+from clock.tests.web import WebClient
+from clock.web import channel
 from clock.web import site as web_site
-from clock.web.channel import CLOSE_TIMEOUT, REQUEST_TIMEOUT
-from clock.web.resources import NotFound
-from clock.web.site import MAX_REFUSALS
+from clock.web.channel import (
+    CLOSE_TIMEOUT,
+    IDLE_TIMEOUT,
+    PIPELINE_PAUSE,
+    REQUEST_TIMEOUT,
+    ClockChannel,
+)
+from clock.web.resources import RETRY_AFTER, NotFound
+from clock.web.site import FREE_CONNECTIONS, MAX_REFUSALS, ClockRequest
+from clock.web.status import HealthResource
+
+#: A request.
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+#: The response to what is not HTTP.
+NOT_HTTP = b"not an HTTP request\n"
 
 
 class RequestTests(SynchronousTestCase):
     """
     Requests that are accepted, and requests that are refused.
     """
-
-    def test_oneRequest(self) -> None:
-        """
-        A connection serves one request. Later data is not read.
-        """
-        web = fixture()
-        client = web.open()
-        request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-        client.channel.dataReceived(request * 1000)
-        self.assertEqual(client.received.count(b"HTTP/1.1 "), 1)
-        self.assertIn("Connection: close", client.head)
-        self.assertTrue(client.closed)
 
     def test_inputAfterTheRequest(self) -> None:
         """
@@ -45,6 +55,17 @@ class RequestTests(SynchronousTestCase):
         web.clock.advance(1)
         self.assertEqual(client.transport.producerState, "producing")
         self.assertEqual(client.chunks(), [b"22:13:20\n", b"22:13:21\n"])
+
+    def test_inputWithTheRequest(self) -> None:
+        """
+        Data that arrives together with the request of a stream is ignored too.
+        """
+        web = fixture()
+        client = web.open()
+        request = b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n"
+        client.channel.dataReceived(request * 10)
+        self.assertEqual(client.chunks(), [b"22:13:20\n"])
+        self.assertEqual(client.transport.producerState, "paused")
 
     def test_inputDuringTheResponse(self) -> None:
         """
@@ -98,16 +119,18 @@ class RequestTests(SynchronousTestCase):
         lost before that is forgotten.
         """
         web = fixture()
-        served, lost = web.open(), web.open()
+        stream, served, lost = web.open(), web.open(), web.open()
 
         def turn() -> None:
-            served.channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
+            stream.channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
+            served.channel.dataReceived(HEALTH)
             lost.disconnect()
 
         web.clock.callLater(REQUEST_TIMEOUT, turn)
         web.clock.advance(REQUEST_TIMEOUT)
-        self.assertEqual(served.status, 200)
-        self.assertFalse(served.closed)
+        for client in (stream, served):
+            self.assertEqual(client.status, 200)
+            self.assertFalse(client.closed)
         self.assertEqual(lost.received, b"")
 
     def test_bodies(self) -> None:
@@ -153,7 +176,7 @@ class RequestTests(SynchronousTestCase):
         web = fixture()
         made: list[object] = []
         self.patch(NotFound, "__init__", made.append)
-        client = web.get("/x" + "/y" * 8_000)
+        client = web.get("/x" + "/y" * 4_000)
         self.assertEqual((client.status, client.body), (404, b"no such path\n"))
         self.assertEqual(made, [])
 
@@ -179,6 +202,79 @@ class RequestTests(SynchronousTestCase):
         self.assertEqual(client.status, 400)
         self.assertEqual(client.body, b"not an HTTP request\n")
 
+    def test_host(self) -> None:
+        """
+        A request has one valid C{Host} (RFC 9112, 3.2). Only HTTP/1.0 needs none.
+        """
+        web = fixture()
+        for version, headers, status in [
+            ("1.0", "", 200),
+            ("1.0", "Host: x\r\n", 200),
+            ("1.1", "Host: \r\n", 200),
+            ("1.1", "Host: my_host.example:8080\r\n", 200),
+            ("1.1", "Host: [::1]:8080\r\n", 200),
+            ("1.1", "", 400),
+            ("1.1", "Host: x\r\nHost: x\r\n", 400),
+            ("1.0", "Host: x\r\nHost: y\r\n", 400),
+            ("1.1", "Host: x/y\r\n", 400),
+            ("1.1", f"Host: {'x' * 256}\r\n", 400),
+        ]:
+            client = web.open()
+            request = f"GET /healthz HTTP/{version}\r\n{headers}\r\n".encode()
+            client.channel.dataReceived(request)
+            self.assertEqual(client.status, status, headers)
+            self.assertEqual(client.received.count(b"HTTP/1."), 1)
+
+    def test_continuedHeader(self) -> None:
+        """
+        A header that is continued on a second line is refused (RFC 9112, 5.2).
+        """
+        for more in (" y", "\ty", " y\r\n" * 90):
+            client = fixture().get("/", headers=f"X: y\r\n{more}\r\n")
+            self.assertEqual((client.status, client.body), (400, NOT_HTTP))
+
+    def test_afterAnError(self) -> None:
+        """
+        What follows an error is not split into lines. With 32,000 line ends in a read,
+        that took 50 ms.
+        """
+        web = fixture()
+        lines: list[bytes] = []
+
+        def received(channel: ClockChannel, line: bytes) -> None:
+            lines.append(line)
+            channel.refuse(400, "no")
+
+        self.patch(ClockChannel, "lineReceived", received)
+        client = web.open()
+        client.channel.dataReceived(b"hello\r\n" + b"\r\n" * 32_000)
+        client.channel.dataReceived(b"\r\n" * 32_000)
+        self.assertEqual(lines, [b"hello"])
+
+    def test_dateAndServer(self) -> None:
+        """
+        Each response has a date, and tells no versions.
+        """
+        web = fixture()
+        for request in (HEALTH, b"hello\r\n", b"GET /lines HTTP/1.0\r\n\r\n"):
+            client = web.open()
+            client.channel.dataReceived(request)
+            self.assertIn("Server: clock", client.head)
+            (date,) = (each for each in client.head if each.startswith("Date: "))
+            parsedate_to_datetime(date.removeprefix("Date: "))
+
+    def test_cookies(self) -> None:
+        """
+        Cookies are not parsed.
+        """
+        web = fixture()
+        seen: list[Any] = []
+        self.patch(
+            HealthResource, "render_GET", lambda _, request: seen.append(request)
+        )
+        web.get("/healthz", headers="Cookie: a=b\r\n")
+        self.assertEqual([each.received_cookies for each in seen], [{}])
+
     def test_hugeNumber(self) -> None:
         """
         A length with more digits than Python converts is an error as any other.
@@ -189,11 +285,11 @@ class RequestTests(SynchronousTestCase):
 
     def test_responseIsNotTaken(self) -> None:
         """
-        A client that does not take the response, or over TLS does not close its side,
-        is aborted after a while.
+        A client that does not take the last response, or over TLS does not close its
+        side, is aborted after a while.
         """
         web = fixture()
-        client = web.get("/healthz")
+        client = web.get("/healthz", headers="Connection: close\r\n")
         web.clock.advance(REQUEST_TIMEOUT - 0.1)
         self.assertFalse(client.transport.aborted)
         web.clock.advance(0.1)
@@ -204,7 +300,7 @@ class RequestTests(SynchronousTestCase):
         A header that is too long is refused, in one line or in many.
         """
         web = fixture()
-        for header in ("X: " + "y" * 20_000 + "\r\n", "X: y\r\n" * 4_000):
+        for header in ("X: " + "y" * 9_000 + "\r\n", "X: y\r\n" * 110):
             client = web.get("/", headers=header)
             self.assertEqual(client.status, 431)
             self.assertEqual(client.body, b"the header is too long\n")
@@ -221,49 +317,341 @@ class RequestTests(SynchronousTestCase):
         self.assertFalse(client.transport.halfClosed)
 
 
-class LimitTests(SynchronousTestCase):
+class PersistenceTests(SynchronousTestCase):
     """
-    Connections count against the limit of clients.
+    Connections that serve further requests.
     """
 
-    def test_counted(self) -> None:
+    def test_next(self) -> None:
         """
-        A connection counts once: before its request, and as the stream's client.
+        A connection serves one request after the other.
+        """
+        web = fixture()
+        client = web.open()
+        for count in range(1, 4):
+            client.channel.dataReceived(HEALTH)
+            self.assertEqual(client.received.count(b"\r\n\r\nok\n"), count)
+            web.clock.advance(IDLE_TIMEOUT - 1)
+        client.channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
+        web.clock.advance(IDLE_TIMEOUT)
+        self.assertFalse(client.closed)
+
+    def test_close(self) -> None:
+        """
+        The connection is closed if the client wants it, or uses HTTP/1.0.
+        """
+        web = fixture()
+        for client in (
+            web.get("/healthz", headers="Connection: close\r\n"),
+            web.get("/healthz", version="1.0"),
+        ):
+            self.assertIn("Connection: close", client.head)
+            self.assertTrue(client.transport.disconnecting)
+
+    def test_count(self) -> None:
+        """
+        The number of requests on a connection is limited.
+        """
+        self.patch(channel, "MAX_REQUESTS", 3)
+        client = fixture().open()
+        for _ in range(3):
+            client.channel.dataReceived(HEALTH)
+        self.assertEqual(client.received.count(b"ok\n"), 3)
+        self.assertEqual(client.received.count(b"Connection: close"), 1)
+        self.assertTrue(client.transport.disconnecting)
+
+    def test_idle(self) -> None:
+        """
+        A connection that waits too long for another request is closed, without a
+        response.
+        """
+        web = fixture()
+        client = web.get("/healthz")
+        received = client.received
+        web.clock.advance(IDLE_TIMEOUT - 0.1)
+        self.assertFalse(client.closed)
+        web.clock.advance(0.1)
+        self.assertTrue(client.transport.halfClosed)
+        self.assertEqual(client.received, received)
+
+    def test_slowNextRequest(self) -> None:
+        """
+        From its first byte on, a further request has as long as the first one.
+        """
+        web = fixture()
+        client = web.get("/healthz")
+        web.clock.advance(IDLE_TIMEOUT - 1)
+        client.channel.dataReceived(b"GET")
+        web.clock.advance(REQUEST_TIMEOUT - 0.1)
+        self.assertFalse(client.closed)
+        web.clock.advance(0.1)
+        self.assertIn(b" 408 ", client.received)
+
+    def test_requestAtTheTimeout(self) -> None:
+        """
+        If a further request begins when the idle connection is about to be closed, it
+        is served.
+        """
+        web = fixture()
+        client = web.get("/healthz")
+        web.clock.callLater(IDLE_TIMEOUT, client.channel.dataReceived, HEALTH[:9])
+        web.clock.advance(IDLE_TIMEOUT)
+        client.channel.dataReceived(HEALTH[9:])
+        self.assertEqual(client.received.count(b"ok\n"), 2)
+        self.assertFalse(client.closed)
+
+    def test_pipelined(self) -> None:
+        """
+        Requests that arrive together are served in order, with a pause between them.
+        Meanwhile nothing is read.
+        """
+        web = fixture()
+        client = web.open()
+        status = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
+        client.channel.dataReceived(HEALTH + status + HEALTH)
+        codes = []
+        for _ in range(3):
+            codes.append(re.findall(rb"HTTP/1.1 (\d+)", client.received))
+            self.assertEqual(
+                client.transport.producerState,
+                "producing" if len(codes) == 3 else "paused",
+            )
+            web.clock.advance(PIPELINE_PAUSE)
+        self.assertEqual(codes, [[b"200"], [b"200", b"404"], [b"200", b"404", b"200"]])
+
+    def test_inputAfterTheLast(self) -> None:
+        """
+        After the last response, nothing more is read. (TLS, which waits for the other
+        end, would go on.)
+        """
+        client = fixture().get("/healthz", headers="Connection: close\r\n")
+        client.transport.disconnecting = False
+        client.channel.dataReceived(HEALTH)
+        self.assertEqual(client.transport.producerState, "paused")
+        self.assertEqual(client.received.count(b"ok\n"), 1)
+
+    def test_disconnectsInThePause(self) -> None:
+        """
+        A client that disconnects between two requests leaves no delayed call.
+        """
+        web = fixture()
+        client = web.open()
+        client.channel.dataReceived(HEALTH * 2)
+        client.disconnect()
+        self.assertEqual(web.delayedCalls(), 0)
+
+    def test_slowReader(self) -> None:
+        """
+        Until the client has read a response, nothing is read from it, and its next
+        request is not served.
+        """
+        web = fixture()
+        for requests in (1, 2):
+            client = web.open()
+            write = client.transport.writeSequence
+
+            def slow(
+                data: Iterable[bytes],
+                write: Any = write,
+                client: WebClient = client,
+            ) -> None:
+                write(data)
+                client.producer.pauseProducing()
+
+            client.transport.writeSequence = slow  # type: ignore[method-assign]
+            client.channel.dataReceived(HEALTH * requests)
+            web.clock.pump([PIPELINE_PAUSE] * 10)
+            self.assertEqual(client.transport.producerState, "paused")
+            self.assertEqual(client.received.count(b"ok\n"), 1)
+            client.transport.writeSequence = write  # type: ignore[method-assign]
+            client.producer.resumeProducing()
+            state = {1: "producing", 2: "paused"}[requests]
+            self.assertEqual(client.transport.producerState, state)
+            web.clock.advance(PIPELINE_PAUSE)
+            self.assertEqual(client.received.count(b"ok\n"), requests)
+            web.clock.advance(IDLE_TIMEOUT - 1)
+            self.assertFalse(client.closed)
+
+    def test_stuckReader(self) -> None:
+        """
+        A client that does not read a response is aborted.
+        """
+        web = fixture()
+        client = web.open()
+        self.patch(
+            client.transport, "write", lambda _: client.producer.pauseProducing()
+        )
+        client.channel.dataReceived(HEALTH)
+        web.clock.advance(REQUEST_TIMEOUT)
+        web.clock.advance(CLOSE_TIMEOUT)
+        self.assertTrue(client.transport.aborted)
+        self.assertIsNone(client.transport.producer)
+
+    def test_halfClosed(self) -> None:
+        """
+        A client that closes its sending half gets the responses to its requests. A
+        stream ends at once.
+        """
+        web = fixture()
+        client = web.get("/healthz")
+        client.channel.readConnectionLost()
+        self.assertTrue(client.transport.disconnecting)
+        self.assertEqual(client.status, 200)
+        client = web.get("/lines")
+        client.channel.readConnectionLost()
+        self.assertTrue(client.transport.lost)
+        client = web.open()
+        client.channel.refuse(400, "no")
+        client.channel.writeConnectionLost()
+        client.channel.readConnectionLost()
+        self.assertTrue(client.transport.disconnecting)
+
+    def test_stream(self) -> None:
+        """
+        What a request needs is freed when its stream begins.
+        """
+        web = fixture()
+        paths = ["/lines", "/events", "/status/events"]
+        for path in paths:
+            requests: list[Any] = []
+            self.patch(
+                ClockRequest,
+                "parseCookies",
+                lambda request: requests.append(weakref.ref(request)),  # noqa: B023
+            )
+            client = web.get(f"{path}?x={'y' * 8_000}")
+            self.assertEqual(client.status, 200)
+            gc.collect()
+            self.assertEqual([each() for each in requests], [None])
+
+
+class LimitTests(SynchronousTestCase):
+    """
+    Connections and the limit of clients.
+    """
+
+    def test_free(self) -> None:
+        """
+        Some connections without a stream do not count. More of them do.
         """
         web = fixture()
         limit = web.factory.limit
-        client = web.open()
-        self.assertEqual(limit.count, 1)
-        client.channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
-        self.assertEqual(limit.count, 1)
-        client.disconnect()
+        clients = [web.open() for _ in range(FREE_CONNECTIONS)]
         self.assertEqual(limit.count, 0)
-        web.get("/healthz").disconnect()
+        clients += [web.open() for _ in range(3)]
+        self.assertEqual(limit.count, 3)
+        for client in clients:
+            client.disconnect()
         self.assertEqual(limit.count, 0)
 
-    def test_tooMany(self) -> None:
+    def test_streams(self) -> None:
         """
-        A connection above the limit is closed at once.
+        Each stream counts, once.
+        """
+        web = fixture()
+        limit = web.factory.limit
+        paths = ["/lines", "/events", "/status/events"] * 10
+        clients = [web.get(path) for path in paths]
+        self.assertEqual(limit.count, 30)
+        requesting = [web.open() for _ in range(FREE_CONNECTIONS + 1)]
+        self.assertEqual(limit.count, 31)
+        requesting[0].channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual(limit.count, 31)
+        for client in clients + requesting:
+            client.disconnect()
+        self.assertEqual(limit.count, 0)
+
+    def test_full(self) -> None:
+        """
+        At the limit, requests are answered, and a stream is refused.
         """
         web = fixture()
         web.factory.limit.maxClients = 1
         web.connect()
+        for path in ("/", "/healthz", "/status", "/style.css"):
+            self.assertTrue(web.site.admit())
+            self.assertEqual(web.get(path).status, 200)
+        self.assertEqual(web.get("/lines", method="HEAD").status, 200)
+        for path in ("/lines", "/events", "/status/events"):
+            client = web.get(path)
+            self.assertEqual(client.status, 503)
+            self.assertEqual(client.body, b"the client limit is reached\n")
+            self.assertIn(f"Retry-After: {RETRY_AFTER}", client.head)
+            self.assertFalse(client.closed)
+        self.assertEqual(web.factory.limit.count, 1)
+        self.assertEqual(web.factory.limit.totalRefused, 3)
+
+    def test_evictsHalfClosed(self) -> None:
+        """
+        At the limit, a half-closed client is evicted for a stream.
+        """
+        web = fixture()
+        web.factory.limit.maxClients = 1
+        web.connect().halfClose()
+        self.assertEqual(web.get("/lines").chunks(), [b"22:13:20\n"])
+
+    def test_place(self) -> None:
+        """
+        A connection that counts keeps its place when it begins its stream.
+        """
+        web = fixture()
+        web.factory.limit.maxClients = 1
+        clients = [web.open() for _ in range(FREE_CONNECTIONS + 1)]
+        self.assertFalse(web.factory.limit.admit())
+        clients[3].channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual(clients[3].chunks(), [b"22:13:20\n"])
+
+    def test_tooMany(self) -> None:
+        """
+        Connections above the limit are not admitted. Without a port that asks, they are
+        closed at once.
+        """
+        web = fixture()
+        web.factory.limit.maxClients = 1
+        web.connect()
+        for _ in range(FREE_CONNECTIONS):
+            self.assertTrue(web.site.admit())
+            self.assertFalse(web.open().closed)
+        self.assertFalse(web.site.admit())
         client = web.open()
         self.assertTrue(client.closed)
         self.assertEqual(client.received, b"")
         web.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(client.transport.aborted)
 
-    def test_full(self) -> None:
+    def test_evictsIdle(self) -> None:
         """
-        At the limit, an existing connection may still begin its stream.
+        If there are many connections, the one that has been idle longest is closed for
+        a new one, after the new one was accepted.
         """
         web = fixture()
-        web.factory.limit.maxClients = 2
-        client = web.open()
-        web.connect()
-        client.channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
-        self.assertEqual(client.chunks(), [b"22:13:20\n"])
+        idle = [web.get("/healthz") for _ in range(3)]
+        alsoProvides(idle[1].transport, ISSLTransport)
+        idle[0].channel.dataReceived(HEALTH)
+        clients = [web.open() for _ in range(FREE_CONNECTIONS - 3)]
+        for _ in range(2):
+            self.assertTrue(web.site.admit())
+            clients.append(web.open())
+        self.assertFalse(idle[1].closed or idle[2].closed)
+        web.clock.advance(0)
+        self.assertTrue(idle[1].transport.aborted)
+        self.assertTrue(idle[2].transport.disconnecting)
+        self.assertFalse(idle[0].closed)
+        self.assertEqual(web.factory.limit.count, 0)
+        for client in idle + clients:
+            client.disconnect()
+        self.assertEqual(web.factory.limit.count, 0)
+
+    def test_manyDoNotPersist(self) -> None:
+        """
+        If there are many connections, each one serves one request.
+        """
+        web = fixture()
+        for _ in range(FREE_CONNECTIONS):
+            web.open()
+        client = web.get("/healthz")
+        self.assertIn("Connection: close", client.head)
+        self.assertTrue(client.closed)
 
 
 class EndTests(SynchronousTestCase):
@@ -296,7 +684,7 @@ class EndTests(SynchronousTestCase):
         A client that does not take its response is aborted soon.
         """
         web = fixture()
-        client = web.get("/healthz")
+        client = web.get("/healthz", headers="Connection: close\r\n")
         web.site.disconnectAll()
         web.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(client.transport.aborted)

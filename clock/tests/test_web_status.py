@@ -13,6 +13,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.tests.test_web_streams import fixture
+from clock.web.channel import CLOSE_TIMEOUT
 from clock.web.status import CHECK_INTERVAL, MAX_LISTED
 
 
@@ -185,13 +186,20 @@ class StatusEventsTests(SynchronousTestCase):
 
     def test_end(self) -> None:
         """
-        When the server stops, the response ends with its last chunk.
+        When the server stops, the response ends with its last chunk, or without chunks
+        for HTTP/1.0. A reader that does not take it is aborted soon.
         """
         web = fixture()
         reader = web.get("/status/events")
+        old = web.get("/status/events", version="1.0")
+        received = old.received
         web.site.disconnectAll()
         self.assertEqual(reader.chunks()[-1], b"")
-        self.assertTrue(reader.closed)
+        self.assertEqual(old.received, received)
+        self.assertTrue(reader.closed and old.closed)
+        old.disconnect()
+        web.clock.advance(CLOSE_TIMEOUT)
+        self.assertTrue(reader.transport.aborted)
         reader.disconnect()
         self.assertEqual(web.delayedCalls(), 0)
 
@@ -210,15 +218,10 @@ class HealthTests(SynchronousTestCase):
 
     def test_health(self) -> None:
         """
-        The status is 200, and 503 once the server stops.
+        The status is 200 while the clock ticks.
         """
-        web = fixture()
-        client = web.get("/healthz")
+        client = fixture().get("/healthz")
         self.assertEqual((client.status, client.body), (200, b"ok\n"))
-        waiting = web.open()
-        web.site._health.stopping = True
-        waiting.channel.dataReceived(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        self.assertEqual((waiting.status, waiting.body), (503, b"stopping\n"))
 
     def test_late(self) -> None:
         """
@@ -248,7 +251,8 @@ class PageTests(SynchronousTestCase):
 
     def test_files(self) -> None:
         """
-        Each file has its media type, and may load nothing from other servers.
+        Each file has its media type, may load nothing from other servers, and must not
+        be framed by other pages.
         """
         web = fixture()
         for path, contentType in [
@@ -259,8 +263,26 @@ class PageTests(SynchronousTestCase):
             client = web.get(path)
             self.assertEqual(client.status, 200)
             self.assertIn(f"Content-Type: {contentType}; charset=utf-8", client.head)
-            policy = "Content-Security-Policy: default-src 'self'"
-            self.assertIn(policy, client.head)
+            policy = "default-src 'self'; frame-ancestors 'none'"
+            self.assertIn(f"Content-Security-Policy: {policy}", client.head)
+            self.assertIn(f"Content-Length: {len(client.body)}", client.head)
+
+    def test_cached(self) -> None:
+        """
+        A browser that has a file is told so, if it is still the same.
+        """
+        web = fixture()
+        (tag,) = (
+            each.removeprefix("ETag: ")
+            for each in web.get("/style.css").head
+            if each.startswith("ETag: ")
+        )
+        client = web.get("/style.css", headers=f"If-None-Match: {tag}\r\n")
+        self.assertEqual((client.status, client.body), (304, b""))
+        self.assertIn("Cache-Control: no-cache", client.head)
+        self.assertFalse(client.closed)
+        client = web.get("/page.js", headers=f"If-None-Match: {tag}\r\n")
+        self.assertEqual(client.status, 200)
 
 
 class MetricsTests(SynchronousTestCase):
@@ -307,7 +329,7 @@ class MetricsTests(SynchronousTestCase):
 
     def test_missingWebSocket(self) -> None:
         """
-        Without C{twisted.web.websocket} or C{wsproto}, C{/socket} says what to install.
+        Without C{wsproto}, C{/socket} says what to install.
         """
         with mock.patch.dict(sys.modules, {"clock.web.websocket": None}):
             client = fixture().get("/socket")

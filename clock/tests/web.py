@@ -26,6 +26,19 @@ class WebTransport(StringTransport):
 
     aborted = False
     halfClosed = False
+    lost = False
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Record that the connection was lost at once.
+        """
+        self.lost = True
+
+    def unregisterProducer(self) -> None:
+        """
+        Forget the producer. As with a real transport, there need not be one.
+        """
+        self.producer = None
 
     def setTcpNoDelay(self, enabled: bool) -> None:
         """

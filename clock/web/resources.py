@@ -5,11 +5,15 @@ The base of all resources: responses of one line, and arguments of the query.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
+from twisted.web.http import CACHED
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
+
+from clock.web.origins import SAME_ORIGIN, OriginAccess
 
 #: Headers that stop proxies from buffering the stream. C{no-cache} and C{no-transform}
 #: (RFC 9111) forbid to reuse a stored response, and to compress it.
@@ -18,6 +22,10 @@ UNBUFFERED = {
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
 }
+
+
+#: Seconds after which a client that was refused may try again.
+RETRY_AFTER = 5
 
 
 def argument(request: Any, name: str) -> str | None:
@@ -40,10 +48,22 @@ class TextResource(Resource):
 
     isLeaf = True
 
+    def __init__(self, access: OriginAccess = SAME_ORIGIN) -> None:
+        """
+        @param access: the other sites whose pages may read the response; by default
+            none.
+        """
+        super().__init__()
+        self._access = access
+
     def render(self, request: Any) -> Any:
         """
-        Respond to GET and HEAD. Any other method gets the status 405.
+        Respond to GET and HEAD, and to OPTIONS if a page asks what it may do. Any other
+        method gets the status 405.
         """
+        isAllowedPage = self._access.setHeaders(request)
+        if isAllowedPage and request.method == b"OPTIONS":
+            return self._allowRequest(request)
         if request.method not in (b"GET", b"HEAD"):
             request.setHeader("Allow", "GET, HEAD")
             return self.respond(request, 405, "use GET or HEAD")
@@ -68,27 +88,58 @@ class TextResource(Resource):
         """
         return TextResource()
 
+    def _allowRequest(self, request: Any) -> Any:
+        """
+        Respond to a preflight request: a browser sends it before a request with headers
+        of the page's own.
+        """
+        request.setResponseCode(204, b"No Content")
+        request.setHeader("Access-Control-Allow-Methods", "GET, HEAD")
+        request.setHeader("Access-Control-Allow-Headers", "*")
+        request.setHeader("Access-Control-Max-Age", "3600")
+        request.finish()
+        return NOT_DONE_YET
+
     def beginStream(
         self, request: Any, contentType: str, headers: Mapping[str, str]
     ) -> bool:
         """
         Send the headers of a response whose body is a stream. For HEAD, the response
-        ends with them.
+        ends with them. At the client limit, the response is an error.
 
         @param request: the request.
         @param contentType: the media type of the stream.
         @param headers: further headers.
 
-        @return: whether the body follows.
+        @return: whether the body follows. Then the channel must be handed over.
         """
+        isHead = request.method == b"HEAD"
+        if not isHead and not self.hasRoom(request):
+            return False
+        # The stream ends with the connection.
+        request.channel.persistent = False
+        request.setHeader("Connection", "close")
         request.setHeader("Content-Type", contentType)
         for name, value in headers.items():
             request.setHeader(name, value)
         request.write(b"")
-        if request.method == b"HEAD":
+        if isHead:
             request.finish()
-            return False
-        return True
+        return not isHead
+
+    def hasRoom(self, request: Any) -> bool:
+        """
+        Let the connection of a request begin a stream, or respond with the status 503.
+
+        @param request: the request.
+
+        @return: whether the client limit allows a stream.
+        """
+        if request.channel.site.beginStream(request.channel):
+            return True
+        request.setHeader("Retry-After", str(RETRY_AFTER))
+        self.respond(request, 503, "the client limit is reached")
+        return False
 
     def respond(
         self,
@@ -147,24 +198,35 @@ class MissingExtra(TextResource):
 
 class PageFile(TextResource):
     """
-    A file of the page.
+    A file of the page. Browsers keep it, and ask each time whether it has changed.
     """
 
     def __init__(self, data: bytes, contentType: str) -> None:
         """
-        @param data: the content of the file, in UTF-8.
+        @param data: the content of the file.
         @param contentType: its media type.
         """
         super().__init__()
         self._data = data
         self._contentType = contentType
+        self._tag = b'"%s"' % sha256(data).hexdigest()[:16].encode()
 
     def render_GET(self, request: Any) -> Any:
         """
-        Respond with the file.
+        Respond with the file; with the status 304 if the browser has it.
         """
-        # The page loads nothing from other servers, and has no inline code.
-        request.setHeader("Content-Security-Policy", "default-src 'self'")
+        request.setHeader("Cache-Control", "no-cache")
+        # The page loads nothing from other servers, and has no inline code. It must not
+        # be framed by other pages, which could make visitors click on it.
+        policy = "default-src 'self'; frame-ancestors 'none'"
+        request.setHeader("Content-Security-Policy", policy)
         request.setHeader("Referrer-Policy", "no-referrer")
-        text = self._data.decode().rstrip("\n")
-        return self.respond(request, 200, text, self._contentType)
+        request.setHeader("X-Content-Type-Options", "nosniff")
+        if request.setETag(self._tag) is CACHED:
+            request.finish()
+        else:
+            request.setHeader("Content-Type", self._contentType)
+            request.setHeader("Content-Length", str(len(self._data)))
+            request.write(self._data)
+            request.finish()
+        return NOT_DONE_YET

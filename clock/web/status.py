@@ -11,18 +11,22 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, cast
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import LoopingCall
+from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
 from clock.ticker import SECOND, Ticker
+from clock.web.channel import ClockChannel, chunk
+from clock.web.origins import OriginAccess
 from clock.web.resources import UNBUFFERED, TextResource
 
 #: The most clients in each list of the status.
@@ -98,13 +102,16 @@ class StatusResource(TextResource):
 
     isLeaf = False
 
-    def __init__(self, factories: Mapping[str, ClockFactory]) -> None:
+    def __init__(
+        self, factories: Mapping[str, ClockFactory], access: OriginAccess
+    ) -> None:
         """
         @param factories: by the name of their zone, the factories.
+        @param access: the other sites whose pages may read the status.
         """
-        super().__init__()
+        super().__init__(access)
         self._factories = factories
-        self.events = StatusEvents(factories)
+        self.events = StatusEvents(factories, access)
         self.putChild(b"events", self.events)
 
     def render_GET(self, request: Any) -> Any:
@@ -116,18 +123,47 @@ class StatusResource(TextResource):
 
 
 @implementer(IPushProducer)
-class StatusReader:
+class StatusReader(Protocol):
     """
     One reader of C{/status/events}. While it does not read, events are skipped.
     """
 
-    def __init__(self, request: Any) -> None:
+    transport: Any
+
+    def __init__(
+        self,
+        channel: ClockChannel,
+        chunked: bool,
+        removed: Callable[[StatusReader], object],
+    ) -> None:
         """
-        @param request: the request; its headers were written.
+        @param channel: the channel, on which the headers were sent.
+        @param chunked: whether the response has the chunked transfer encoding.
+        @param removed: called with the reader when its connection is lost.
         """
-        self._request = request
+        self._channel = channel
+        self._chunked = chunked
+        self._removed = removed
         self._paused = False
         self._skipped = b""
+
+    def connectionMade(self) -> None:
+        """
+        Skip events while the reader does not read.
+        """
+        self.transport.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Read nothing more: that a reader has left is noticed by a write at the latest.
+        """
+        self.transport.pauseProducing()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Remove the reader.
+        """
+        self._removed(self)
 
     def send(self, event: bytes) -> None:
         """
@@ -138,14 +174,15 @@ class StatusReader:
         if self._paused:
             self._skipped = event
         else:
-            self._request.write(event)
+            self.transport.write(chunk(event) if self._chunked else event)
 
     def finish(self) -> None:
         """
         End the response.
         """
-        self._request.unregisterProducer()
-        self._request.finish()
+        if self._chunked:
+            self.transport.write(chunk(b""))
+        self._channel.close()
 
     def pauseProducing(self) -> None:
         """
@@ -176,12 +213,17 @@ class StatusEvents(TextResource):
     and the page shows the time, even if there are no clients.
     """
 
-    def __init__(self, factories: Mapping[str, ClockFactory]) -> None:
+    def __init__(
+        self, factories: Mapping[str, ClockFactory], access: OriginAccess
+    ) -> None:
         """
-        @param factories: by the name of their zone, the factories. They share a ticker.
+        @param factories: by the name of their zone, the factories. They share a ticker
+            and a limit.
+        @param access: the other sites whose pages may read the status.
         """
-        super().__init__()
+        super().__init__(access)
         self._factories = factories
+        self._limit = next(iter(factories.values())).limit
         self._ticker = next(iter(factories.values())).ticker
         self._readers: dict[StatusReader, None] = {}
         self._seen: object = None
@@ -197,10 +239,12 @@ class StatusEvents(TextResource):
         """
         if not self.beginStream(request, "text/event-stream", UNBUFFERED):
             return NOT_DONE_YET
-        reader = StatusReader(request)
-        request.registerProducer(reader, True)
-        request.notifyFinish().addBoth(lambda _: self._remove(reader))
+        channel = request.channel
+        reader = StatusReader(channel, bool(request.chunked), self._remove)
+        self._limit.connected()
         self._readers[reader] = None
+        channel.handOver(reader)
+        reader.makeConnection(channel.transport)
         if not self._tickLoop.running:
             self._ticker.beginTick(self._ticker.now())
             self._seen = self._clientNumbers()
@@ -217,6 +261,7 @@ class StatusEvents(TextResource):
             reader.finish()
 
     def _remove(self, reader: StatusReader) -> None:
+        self._limit.disconnected(reader)
         del self._readers[reader]
         if not self._readers:
             self._tickLoop.stop()
@@ -254,8 +299,6 @@ class HealthResource(TextResource):
     C{/healthz}: whether the clock ticks.
     """
 
-    stopping = False
-
     def __init__(self, ticker: Ticker) -> None:
         """
         @param ticker: the ticker of the clocks.
@@ -265,11 +308,8 @@ class HealthResource(TextResource):
 
     def render_GET(self, request: Any) -> Any:
         """
-        Respond with the status 200; with 503 if a tick is more than L{MAX_LATE} late,
-        or if the server stops.
+        Respond with the status 200; with 503 if a tick is more than L{MAX_LATE} late.
         """
-        if self.stopping:
-            return self.respond(request, 503, "stopping")
         late = self._ticker.late()
         if late > MAX_LATE:
             return self.respond(request, 503, f"the next tick is {late:.0f} s late")

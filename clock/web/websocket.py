@@ -1,50 +1,80 @@
 """
 C{/socket}: the lines as text messages of a WebSocket (RFC 6455).
 
-This needs C{twisted.web.websocket}, and therefore Twisted's extra C{websocket}.
+C{wsproto} reads and writes the frames. C{twisted.web.websocket} is not used: it exists
+from Twisted 25.5 on, and collects each message that a client sends.
 """
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from h11 import LocalProtocolError
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
-from twisted.web.websocket import WebSocketResource
+from twisted.web.server import NOT_DONE_YET
 from wsproto import ConnectionType
-from wsproto.handshake import H11Handshake
-from wsproto.utilities import RemoteProtocolError
+from wsproto.connection import Connection, ConnectionState
+from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.utilities import generate_accept_token
 from zope.interface import implementer
 
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
-from clock.web.channel import ChannelTransport, ClockChannel
+from clock.ticker import Ticker
+from clock.web.channel import ChannelTransport, ClockChannel, responseHead
+from clock.web.origins import OriginAccess
 from clock.web.resources import TextResource
-from clock.web.streams import chosenFactory
+from clock.web.streams import LineFrames, chosenFactory
 
 #: Status code with which the server closes a WebSocket when it stops (RFC 6455, 7.4.1).
 GOING_AWAY = 1001
 
+#: Status code with which it closes the one of a client that sends too much.
+POLICY_VIOLATION = 1008
 
 #: The most bytes to read from a client in L{READ_PAUSE<clock.protocol.READ_PAUSE>}. A
 #: transport reads 64 KB at once, which may contain 10,000 pings. Answering these takes
-#: 0.3 s.
+#: 0.1 s.
 MAX_READ = 1024
 
-#: The longest host of a handshake, in bytes. A name has 253 at most, and a port may
-#: follow. C{wsproto} decodes the host, which takes 0.1 s for 16 KB.
-MAX_HOST = 300
+#: The most pieces of L{MAX_READ} bytes that may be left unread, one after the other,
+#: while a client waits for its turn. Until all is read, the server cannot notice that
+#: the client has left, and the client would keep its place in the queue.
+MAX_BACKLOG = 4
 
 
-class _Input:
+class MessageFrames(LineFrames):
+    """
+    The frames of C{/socket}: a text message for each line.
+    """
+
+    def __init__(self, ticker: Ticker) -> None:
+        """
+        @param ticker: the ticker of the lines.
+        """
+        super().__init__(ticker, False)
+        # What a server sends is not masked, so all clients get the same bytes.
+        self._encoder = Connection(ConnectionType.SERVER)
+
+    def body(self, line: bytes, tick: int) -> bytes:
+        """
+        Return a line, without its newline, as a text message.
+        """
+        return self._encoder.send(TextMessage(line.decode().rstrip("\n")))
+
+
+class PacedInput:
     """
     The data that the client sends, which is read in pieces of L{MAX_READ}.
 
     Reading pauses after each piece, and while the client does not read. Otherwise a
     client that sends pings and reads no pongs would make the server buffer pongs
     without limit.
+
+    @ivar backlog: how often data was left unread after a piece, one piece after the
+        other.
     """
 
     def __init__(self, transport: Any, read: Callable[[bytes], None]) -> None:
@@ -52,22 +82,33 @@ class _Input:
         @param transport: the connection.
         @param read: a function that reads one piece.
         """
+        self.backlog = 0
         self._transport = transport
         self._read = read
         self._unread = b""
         self._pauses: set[object] = set()
+        self._stopped = False
 
     def received(self, data: bytes) -> None:
         """
         Read a piece, or keep the data while reading is paused. After a pause, TLS still
-        delivers what it has read before. After the end, TLS reads on, to receive the
-        client's close_notify; other data is discarded.
+        delivers what it has read before.
         """
-        if self._transport.disconnecting:
+        if self._stopped:
             return
         self._unread += data
         if not self._pauses:
             self._readPiece()
+
+    def stop(self) -> None:
+        """
+        Discard what was not read, and all further data. Over TLS, the client's
+        close_notify must still be read.
+        """
+        if not self._stopped:
+            self._stopped = True
+            self._unread = b""
+            self._transport.resumeProducing()
 
     def pause(self, reason: object) -> None:
         """
@@ -85,77 +126,88 @@ class _Input:
             return
         if self._unread:
             self._readPiece()
-        elif not self._transport.disconnecting:
+        else:
             self._transport.resumeProducing()
 
     def _readPiece(self) -> None:
         piece, self._unread = self._unread[:MAX_READ], self._unread[MAX_READ:]
+        self.backlog = self.backlog + 1 if self._unread else 0
         self._read(piece)
 
 
 @implementer(IPushProducer)
-class _WriteSide:
+class PauseBoth:
     """
     The producer that pauses a C{ClockProtocol} and the client's input while the client
     does not read.
     """
 
-    def __init__(self, protocol: IPushProducer, input: _Input) -> None:
+    def __init__(self, protocol: IPushProducer, input: PacedInput) -> None:
+        """
+        @param protocol: the C{ClockProtocol}.
+        @param input: the input.
+        """
         self._protocol = protocol
         self._input = input
 
     def pauseProducing(self) -> None:
+        """
+        Pause both.
+        """
         self._protocol.pauseProducing()
         self._input.pause(self)
 
     def resumeProducing(self) -> None:
-        # First, as the protocol may write, and be paused again.
+        """
+        Resume the input first, as the protocol may write, and be paused again.
+        """
         self._input.resume(self)
         self._protocol.resumeProducing()
 
     def stopProducing(self) -> None:
+        """
+        Stop the protocol, because the connection is lost.
+        """
         self._protocol.stopProducing()
 
 
 class SocketTransport(ChannelTransport):
     """
-    The transport of a C{ClockProtocol} whose lines are the messages of a WebSocket.
+    The transport of a C{ClockProtocol} whose lines are the messages of a WebSocket. Its
+    channel delivers the input to it.
 
     @cvar kind: the name of this transport in the status and in metrics.
     """
 
+    __slots__ = ("_frames", "_input", "_protocol", "_socket")
+
     kind = "websocket"
 
-    def __init__(self, channel: ClockChannel, socket: Any, input: _Input) -> None:
+    def __init__(
+        self, channel: ClockChannel, frames: MessageFrames, protocol: ClockProtocol
+    ) -> None:
         """
         @param channel: the HTTP channel that was upgraded.
-        @param socket: the WebSocket, a C{WebSocketTransport}.
-        @param input: the data that the client sends.
+        @param frames: the frames of the lines.
+        @param protocol: the protocol that serves the client.
         """
         super().__init__(channel)
-        self._transport = channel.transport
-        self._socket = socket
-        self._input = input
+        self._frames = frames
+        self._protocol = protocol
+        self._input = PacedInput(channel.transport, self._receive)
+        self._socket = Connection(ConnectionType.SERVER)
 
     def write(self, data: bytes) -> None:
         """
         Send a line, without its newline.
         """
-        self._socket.sendTextMessage(data.decode().rstrip("\n"))
+        self._transport.write(self._frames.frame(data))
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
         """
-        Pause the producer while the client does not read.
+        Pause the producer, and the input, while the client does not read.
         """
-        # Until now the channel was the producer of the transport.
-        self._transport.unregisterProducer()
-        self._socket.attachProducer(_WriteSide(producer, self._input))
-
-    def unregisterProducer(self) -> None:
-        """
-        Do not pause the producer any more.
-        """
-        self._socket.detachProducer()
+        super().registerProducer(PauseBoth(producer, self._input), streaming)
 
     def pauseProducing(self) -> None:
         """
@@ -173,79 +225,51 @@ class SocketTransport(ChannelTransport):
         """
         Close the WebSocket, and then the connection.
         """
-        if not self._transport.disconnecting:
-            self._socket.loseConnection(GOING_AWAY)
+        self._close(CloseConnection(GOING_AWAY))
+        self._transport.loseConnection()
 
-
-class SocketClient:
-    """
-    The C{WebSocketProtocol} (as Twisted calls it) of one client.
-    """
-
-    _socket: Any
-
-    def __init__(self, channel: ClockChannel, protocol: ClockProtocol) -> None:
+    def dataReceived(self, data: bytes) -> None:
         """
-        @param channel: the HTTP channel that is upgraded.
-        @param protocol: the protocol that serves the client.
+        Read frames, a piece at a time.
         """
-        self._channel = channel
-        self._protocol = protocol
-
-    def negotiationStarted(self, transport: Any) -> None:
-        """
-        Keep the WebSocket.
-        """
-        self._socket = transport
-
-    def negotiationFinished(self) -> None:
-        """
-        Let the factory decide when the client's turn begins.
-        """
-        channel = self._channel
-        input = _Input(channel.transport, self._receive)
-        channel.dataReceived = input.received  # type: ignore[method-assign]
-        channel.handOver(self._protocol)
-        self._protocol.makeConnection(SocketTransport(channel, self._socket, input))
-
-    def pongReceived(self, payload: bytes) -> None:
-        """
-        Do nothing: no pings are sent.
-        """
-
-    def textMessageReceived(self, message: str) -> None:
-        """
-        Ignore what the client sends.
-        """
-
-    def bytesMessageReceived(self, data: bytes | bytearray) -> None:
-        """
-        Ignore what the client sends.
-        """
+        self._input.received(data)
 
     def connectionLost(self, reason: Failure) -> None:
         """
-        Call C{connectionLost} of the channel, which Twisted has replaced with the
-        WebSocket.
+        Let the protocol know that the connection is lost.
         """
-        ClockChannel.connectionLost(self._channel, reason)
+        self._protocol.connectionLost(reason)
 
-    def _receive(self, data: bytes) -> None:
+    def _receive(self, piece: bytes) -> None:
         """
-        Answer pings and a closing handshake, and read nothing for a while.
+        Answer pings and a closing handshake, and read nothing for a while. Ignore
+        messages.
         """
-        if self._channel.transport.disconnecting:
-            return
-        self._socket.dataReceived(data)
-        # Discard each part of a message as it arrives.
-        self._socket._textBuffer.done()
-        self._socket._bytesBuffer.done()
-        if self._channel.transport.disconnecting:
-            # Twisted has closed the connection, but TLS waits for the producer to
-            # unregister, and TCP for a paused one to resume.
-            self._protocol.factory.turns.disconnect(self._protocol)
+        self._socket.receive_data(piece)
+        for event in self._socket.events():
+            if isinstance(event, Ping):
+                self._transport.write(self._socket.send(event.response()))
+            elif isinstance(event, CloseConnection):
+                # The client has closed the WebSocket, or violated the protocol.
+                self._end(event.response())
+                return
+        turns = self._protocol.factory.turns
+        if self._input.backlog > MAX_BACKLOG and self._protocol in turns.waiting:
+            self._end(CloseConnection(POLICY_VIOLATION, "too much data"))
         else:
-            self._protocol.dataReceived(data)
+            self._protocol.pauseReading()
+
+    def _end(self, event: CloseConnection) -> None:
+        self._close(event)
+        self._protocol.factory.turns.disconnect(self._protocol)
+
+    def _close(self, event: CloseConnection) -> None:
+        self._input.stop()
+        if self._socket.state in (
+            ConnectionState.OPEN,
+            ConnectionState.REMOTE_CLOSING,
+        ):
+            self._transport.write(self._socket.send(event))
 
 
 class SocketResource(TextResource):
@@ -253,61 +277,87 @@ class SocketResource(TextResource):
     C{/socket}.
     """
 
-    def __init__(self, factories: Mapping[str, ClockFactory]) -> None:
+    def __init__(
+        self, factories: Mapping[str, ClockFactory], access: OriginAccess
+    ) -> None:
         """
         @param factories: by the name of their zone, the factories.
+        @param access: the other sites whose pages may read the lines.
         """
         super().__init__()
         self._factories = factories
+        self._sites = access
+        self._frames = {
+            factory: MessageFrames(factory.ticker) for factory in factories.values()
+        }
 
     def render_GET(self, request: Any) -> Any:
         """
-        Upgrade the connection, and serve the client.
+        Upgrade the connection, and let the factory decide when the client's turn
+        begins.
         """
         factory = chosenFactory(self._factories, request)
         if isinstance(factory, str):
             return self.respond(request, 404, factory)
-        # As bytes, because it may not be text.
-        upgrade = request.getHeader(b"Upgrade") or b""
-        if request.method == b"HEAD" or upgrade.lower() != b"websocket":
+        if request.method == b"HEAD" or "websocket" not in _tokens(request, b"Upgrade"):
             request.setHeader("Upgrade", "websocket")
+            # It may have a line "close" already.
+            request.responseHeaders.addRawHeader("Connection", "Upgrade")
             return self.respond(request, 426, "use a WebSocket client")
-        if not _isHandshake(request):
+        key = _handshakeKey(request)
+        if key is None:
             request.setHeader("Sec-WebSocket-Version", "13")
             return self.respond(request, 400, "not a valid WebSocket handshake")
-        return WebSocketResource(_ClientFactory(factory)).render_GET(request)
+        if not self._sites.allowsSocket(request):
+            return self.respond(
+                request, 403, "pages of other sites may not read this: --allow-origin"
+            )
+        if self.hasRoom(request):
+            self._upgrade(request.channel, key, factory)
+        return NOT_DONE_YET
+
+    def _upgrade(
+        self, channel: ClockChannel, key: bytes, factory: ClockFactory
+    ) -> None:
+        protocol = factory.buildProtocol(channel.getPeer())
+        channel.transport.write(
+            responseHead(
+                101,
+                b"Upgrade: websocket",
+                b"Connection: Upgrade",
+                b"Sec-WebSocket-Accept: " + generate_accept_token(key),
+            )
+        )
+        transport = SocketTransport(channel, self._frames[factory], protocol)
+        channel.handOver(transport)
+        protocol.makeConnection(transport)
 
 
-def _isHandshake(request: Any) -> bool:
+def _tokens(request: Any, name: bytes) -> list[str]:
     """
-    Return whether a request is a valid handshake. For any other one, Twisted would log
-    an error, or raise one; C{wsproto} raises C{UnicodeError} for a header that it
-    cannot decode.
+    Return the elements of a header that is a list, in small letters.
     """
-    if len(request.getHeader(b"Host") or b"") > MAX_HOST:
-        return False
-    headers = [
-        (name, value)
-        for name, values in request.requestHeaders.getAllRawHeaders()
-        for value in values
-    ]
-    handshake = H11Handshake(ConnectionType.SERVER)
+    values = request.requestHeaders.getRawHeaders(name, [])
+    elements = b",".join(values).decode("latin-1").lower().split(",")
+    return [each.strip() for each in elements]
+
+
+def _handshakeKey(request: Any) -> bytes | None:
+    """
+    Return the key of a handshake (RFC 6455, 4.2.1), or C{None} if the handshake is not
+    valid.
+    """
+    keys = request.requestHeaders.getRawHeaders(b"Sec-WebSocket-Key", [])
+    versions = request.requestHeaders.getRawHeaders(b"Sec-WebSocket-Version", [])
+    if (
+        request.clientproto != b"HTTP/1.1"
+        or "upgrade" not in _tokens(request, b"Connection")
+        or versions != [b"13"]
+        or len(keys) != 1
+    ):
+        return None
     try:
-        handshake.initiate_upgrade_connection(headers, request.path)
-    except (RemoteProtocolError, LocalProtocolError, UnicodeError):
-        return False
-    return True
-
-
-class _ClientFactory:
-    """
-    Build a L{SocketClient} for a request with a valid handshake.
-    """
-
-    def __init__(self, factory: ClockFactory) -> None:
-        self._factory = factory
-
-    def buildProtocol(self, request: Any) -> SocketClient:
-        channel: ClockChannel = request.channel
-        protocol = self._factory.buildProtocol(channel.getPeer())
-        return SocketClient(channel, protocol)
+        nonce = b64decode(keys[0], validate=True)
+    except ValueError:
+        return None
+    return keys[0] if len(nonce) == 16 else None
