@@ -32,7 +32,8 @@ class HeaderFirst(HAProxyProtocolWrapper):
     def dataReceived(self, data: bytes) -> None:
         """
         Parse the header, and deliver the data after it. A bad header closes the
-        connection.
+        connection. Data that arrives with the header is delivered before
+        C{handshakeCompleted} is called, and may also end in a closed connection.
         """
         if self._proxyInfo is not None:
             super().dataReceived(data)
@@ -42,15 +43,16 @@ class HeaderFirst(HAProxyProtocolWrapper):
         try:
             super().dataReceived(data)
         except ValueError:
+            if self._proxyInfo is not None:
+                raise
             # A port that is not a number, or an address that is not text.
             self.loseConnection()
-        if self.disconnecting:
+        if self._proxyInfo is not None:
+            if IHandshakeListener.providedBy(self.wrappedProtocol):
+                self.wrappedProtocol.handshakeCompleted()
+        elif self.disconnecting:
             peer = addressText(self.transport.getPeer())
             self._log.warn("{peer} sent a bad PROXY header: disconnected", peer=peer)
-        elif self._proxyInfo is not None and IHandshakeListener.providedBy(
-            self.wrappedProtocol
-        ):
-            self.wrappedProtocol.handshakeCompleted()
 
 
 def useHeaderFirst(factory: object) -> None:

@@ -100,7 +100,8 @@ class ClockProtocol(Protocol):
         Request a turn from the factory. The transport is ready.
         """
         if self._abortCall is None:
-            self._cancelCalls()
+            # Not the call that resumes reading: data may have come with the header.
+            self._cancel(self._handshakeCall)
             self.ready = True
             cast(IConsumer, self.transport).registerProducer(self, True)
             self.factory.ready(self)
@@ -217,7 +218,10 @@ class ClockProtocol(Protocol):
             self._loop.stop()
 
     def _cancelCalls(self) -> None:
-        for call in (self._abortCall, self._resumeCall, self._handshakeCall):
+        self._cancel(self._abortCall, self._resumeCall, self._handshakeCall)
+
+    def _cancel(self, *calls: IDelayedCall | None) -> None:
+        for call in calls:
             if call is not None and call.active():
                 call.cancel()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from processes import LINE, UNIT, Client, Server
+from web import head
 
 HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
 
@@ -41,6 +42,34 @@ def test_client_that_sends_no_header() -> None:
         assert LINE.fullmatch(client.line(1 * UNIT).text)
         assert silent.silent(0.1 * UNIT)
         server.find(r"connected to .*: 1 active, 0 waiting")
+
+
+def test_client_that_sends_data_with_its_header() -> None:
+    """
+    In sequential mode, a client whose first data comes with its PROXY header leaves
+    the queue when it disconnects.
+    """
+    listen = ["-l", "haproxy:tcp:0:interface=127.0.0.1"]
+    with Server("--sequential", "--verbose", listen=listen) as server:
+        first, second = server.connect(), server.connect()
+        first.socket.sendall(HEADER)
+        assert LINE.fullmatch(first.line().text)
+        second.socket.sendall(HEADER + b"GET / HTTP/1.0\r\n\r\n")
+        server.find(r"connected to .*: 1 active, 1 waiting")
+        second.close()
+        server.find(r"disconnected from .* and 0 lines")
+
+
+def test_request_with_its_header() -> None:
+    """
+    An HTTP request that comes with its PROXY header is answered, and nothing is logged.
+    """
+    with Server("--web", "haproxy:tcp:0:interface=127.0.0.1") as server:
+        with server.connect(server.web_port) as client:
+            client.socket.sendall(HEADER + head("/healthz"))
+            assert client.rest().endswith(b"\r\n\r\nok\n")
+        server.interrupt()
+        assert not [line for line in server.rest() if b"PROXY" in line]
 
 
 @pytest.mark.parametrize(

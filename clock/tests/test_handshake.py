@@ -111,6 +111,26 @@ class HeaderTests(SynchronousTestCase):
             self.assertEqual(proxied.protocol.wrappedProtocol.events, [])
             self.assertEqual([event["peer"] for event in events], ["192.168.1.1:54321"])
 
+    def test_closedByData(self) -> None:
+        """
+        A protocol that closes the connection because of the data after the header, as
+        one for HTTP does after its response, is not logged. What it raises is not
+        taken for a bad header.
+        """
+
+        class Closing(Protocol):
+            def dataReceived(self, data: bytes) -> None:
+                assert self.transport is not None
+                self.transport.loseConnection()
+                raise ValueError(data)
+
+        events = capturedEvents(self)
+        proxied = Proxied.new(Closing)
+        with self.assertRaisesRegex(ValueError, "GET"):
+            proxied.protocol.dataReceived(HEADER + b"GET")
+        self.assertTrue(proxied.transport.disconnecting)
+        self.assertEqual(events, [])
+
     def test_anyProtocol(self) -> None:
         """
         A protocol that does not provide C{IHandshakeListener} is served as by Twisted's

@@ -282,6 +282,21 @@ class HandshakeTests(SynchronousTestCase):
         self.assertFalse(client.closed)
         self.assertEqual(client.received.count(b"\n"), 21)
 
+    def test_dataWithHeader(self) -> None:
+        """
+        The wrapper for the PROXY protocol delivers data that arrives with the header
+        before the handshake ends. The client is read again after a pause.
+        """
+        fixture = ClockFixture.new()
+        client = fixture.connect(tls=True)
+        client.protocol.dataReceived(b"x")
+        client.protocol.handshakeCompleted()
+        self.assertEqual(client.transport.producerState, "paused")
+        fixture.clock.advance(READ_PAUSE)
+        self.assertEqual(client.transport.producerState, "producing")
+        fixture.clock.advance(HANDSHAKE_TIMEOUT)
+        self.assertFalse(client.closed)
+
     def test_disconnects(self) -> None:
         """
         A client that disconnects before its handshake ends leaves no delayed call.
