@@ -27,7 +27,7 @@ from twisted.internet.interfaces import (
     IStreamServerEndpoint,
 )
 
-from clock._text import oneLine
+from clock._text import oneLine, printable
 
 _ADDRESS = re.compile(
     r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,9})"
@@ -49,20 +49,22 @@ _WITHOUT_BACKLOG = re.compile(
 
 def addressText(address: IAddress) -> str:
     """
-    Return an address in the usual notation.
+    Return an address in the usual notation. Unprintable characters are escaped: a peer
+    chooses the path of its UNIX socket, and a PROXY header may contain any text.
 
     @param address: the address of a transport or of a listening port.
 
     @return: C{host:port}, with brackets around an IPv6 address; C{unix:path} for a UNIX
         socket, and C{unix:} for a peer without a path.
     """
+    text = str(address)
     if isinstance(address, IPv4Address):
-        return f"{address.host}:{address.port}"
-    if isinstance(address, IPv6Address):
-        return f"[{address.host}]:{address.port}"
-    if isinstance(address, UNIXAddress):
-        return f"unix:{(address.name or b'').decode(errors='replace')}"
-    return str(address)
+        text = f"{address.host}:{address.port}"
+    elif isinstance(address, IPv6Address):
+        text = f"[{address.host}]:{address.port}"
+    elif isinstance(address, UNIXAddress):
+        text = f"unix:{(address.name or b'').decode(errors='replace')}"
+    return printable(text)
 
 
 def listenName(text: str, interface: str) -> str:

@@ -8,13 +8,12 @@ client sends.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from twisted.internet.error import ConnectionDone
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import (
     IConsumer,
     IDelayedCall,
-    IFileDescriptor,
     IHalfCloseableProtocol,
     IHandshakeListener,
     IPushProducer,
@@ -133,11 +132,15 @@ class ClockProtocol(Protocol):
 
     def evict(self) -> None:
         """
-        Close the connection at once, to free its descriptor for another client. Call
+        Close the connection at once, to free its descriptor for another client. If not
+        all bytes were sent, reset it: FIN would look like the end of a whole line. Call
         this for half-closed clients only: their transport has no wrapper.
         """
-        transport = cast(IFileDescriptor, self.transport)
-        transport.connectionLost(Failure(ConnectionDone()))
+        transport = cast(Any, self.transport)
+        unsent = transport.dataBuffer or transport._tempDataBuffer
+        reason = ConnectionAborted() if unsent else ConnectionDone()
+        # abortConnection would free the descriptor in a later iteration.
+        transport.connectionLost(Failure(reason))
 
     def dataReceived(self, data: bytes) -> None:
         """

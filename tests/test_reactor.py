@@ -144,6 +144,52 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         self.run_for(reactor, script)
         self.assertEqual(kept, [False] * 10)
 
+    def test_evictionCutsNoLine(self) -> None:
+        """
+        An evicted client whose transport has unsent data is reset. Any other one gets
+        FIN after its lines.
+        """
+        reactor: Any = self.buildReactor()
+        pool = reactor, reactor.getThreadPool()
+        limit = ClientLimit(1, reactor)
+        factory = ClockFactory(ticker=Ticker(reactor, 60), limit=limit)
+        endpoint = TCP4ServerEndpoint(reactor, 0, interface="127.0.0.1")
+        ports: list[Any] = []
+        ImmediateEndpoint(endpoint, admit=limit.admit).listen(factory).addCallback(
+            ports.append
+        )
+        ends: list[str] = []
+
+        def end(client: socket.socket) -> str:
+            data = b""
+            try:
+                while more := client.recv(65536):
+                    data = more
+            except ConnectionResetError:
+                return "reset"
+            return f"FIN after {data[-1:]!r}"
+
+        def script() -> Any:
+            for unsent in (b"", bytes(10_000_000)):
+                client = self.connect(ports[0].getHost())
+                client.shutdown(socket.SHUT_WR)
+                while not limit._halfClosed:
+                    yield deferLater(reactor, 0.001, lambda: None)
+                (served,) = cast("list[ClockProtocol]", [*factory.turns.active])
+                # More than the two kernels buffer, so the transport keeps the rest.
+                served.transport.write(unsent)
+                newcomer = self.connect(ports[0].getHost())
+                while limit.totalEvicted == len(ends) or limit._evicted:
+                    yield deferLater(reactor, 0.001, lambda: None)
+                ends.append((yield deferToThreadPool(*pool, end, client)))
+                newcomer.close()
+                while limit.count:
+                    yield deferLater(reactor, 0.001, lambda: None)
+            yield ports[0].stopListening()
+
+        self.run_for(reactor, script)
+        self.assertEqual(ends, ["FIN after b'\\n'", "reset"])
+
 
 globals().update(on_each_reactor(OnARealReactor))
 del OnARealReactor

@@ -5,6 +5,7 @@ A clock in memory: a factory on a fake reactor, and clients that connect to it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timezone
 from typing import Any, cast
@@ -42,14 +43,16 @@ class ClientTransport(StringTransport):
     """
 
     aborted = False
-    lost = False
+    lost: Failure | None = None
+    dataBuffer = b""
+    _tempDataBuffer: Sequence[bytes] = ()
     protocol: ClockProtocol
 
     def connectionLost(self, reason: Failure) -> None:
         """
         Lose the connection at once, as a socket's own transport can.
         """
-        self.lost = True
+        self.lost = reason
         self.protocol.connectionLost(reason)
 
     def abortConnection(self) -> None:

@@ -136,13 +136,18 @@ class AddressTests(SynchronousTestCase):
 
     def test_addresses(self) -> None:
         """
-        Addresses are written in the notation of the command line.
+        Addresses are written in the notation of the command line. Unprintable
+        characters are escaped.
         """
         for where, text in [
             (IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),
             (IPv6Address("TCP", "::1", 80), "[::1]:80"),
             (UNIXAddress("/tmp/clock"), "unix:/tmp/clock"),
             (UNIXAddress(None), "unix:"),
+            (UNIXAddress(b"/tmp/\x1b[31m\n\xff"), "unix:/tmp/\\x1b[31m\\n\ufffd"),
+            (UNIXAddress(b"\0abstract"), "unix:\\x00abstract"),
+            (IPv4Address("TCP", "\x1b[31m\n", 80), "\\x1b[31m\\n:80"),
+            (IPv6Address("TCP", "\x1b[31m\n", 80), "[\\x1b[31m\\n]:80"),
             (
                 HostnameAddress(b"example.com", 80),
                 str(HostnameAddress(b"example.com", 80)),

@@ -4,6 +4,7 @@ Tests for L{clock.factory}.
 
 from __future__ import annotations
 
+from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -136,10 +137,26 @@ class LibraryTests(SynchronousTestCase):
         self.assertTrue(fixture.factory.limit.admit())
         fixture.clock.advance(0)
         self.assertEqual(fixture.factory.limit.count, 1)
-        self.assertTrue(second.transport.lost)
+        self.assertIsNotNone(second.transport.lost)
         fixture.clock.advance(1)
         self.assertEqual(first.received, b"22:13:20\n22:13:21\n")
         self.assertEqual(second.received, b"22:13:20\n")
+
+    def test_evictUnsent(self) -> None:
+        """
+        An evicted client is reset if not all bytes were sent. Otherwise it gets FIN.
+        """
+        for buffer, queue, reason in [
+            (b"", [], ConnectionDone),
+            (b"22:", [], ConnectionAborted),
+            (b"", [b"22:"], ConnectionAborted),
+        ]:
+            client = ClockFixture.new().connect()
+            client.transport.dataBuffer = buffer
+            client.transport._tempDataBuffer = queue
+            client.protocol.evict()
+            assert client.transport.lost is not None
+            client.transport.lost.trap(reason)
 
 
 class LogTests(SynchronousTestCase):
