@@ -115,6 +115,8 @@ class Ticker:
         self._period = round(interval * SECOND)
         self._wallClock = wallClock
         self._boundary = wallClock() // self._period
+        # The reactor's time at the next boundary, in seconds.
+        self._nextAt = 0.0
         self._due: dict[int, list[TickCall]] = {}
         self._scheduled = 0
         self._wakeUp: IDelayedCall | None = None
@@ -154,15 +156,17 @@ class Ticker:
                 self.missed += max(0, boundary - self._boundary - 1)
             self._boundary = boundary
             self.tick += 1
+            self._expectNext(self.instant() + self._period - now)
 
     def late(self) -> float:
         """
         Return the seconds by which the next tick is late; 0 if there are no calls to
-        make.
+        make. They are measured on the reactor's time: after the wall clock is set, no
+        tick is late.
         """
         if not self._scheduled:
             return 0.0
-        return max(0, self.now() - self.instant() - self._period) / SECOND
+        return max(0.0, self.reactor.seconds() - self._nextAt)
 
     def seconds(self) -> int:
         """
@@ -207,11 +211,23 @@ class Ticker:
             self._wakeUp = None
             self._due.clear()
 
+    def _expectNext(self, left: int) -> None:
+        """
+        Note when the next boundary is due.
+
+        @param left: nanoseconds of the wall clock until then.
+        """
+        self._nextAt = self.reactor.seconds() + left / SECOND
+
     def _wait(self) -> None:
         """
         Wait for the next boundary, but no longer than L{MAX_WAIT}.
         """
         left = (self._boundary + 1) * self._period - self.now()
+        if left > 0:
+            # The wall clock may have been slewed or set. If it has passed the boundary,
+            # the calls of the last tick took long, and the tick is late.
+            self._expectNext(left)
         delay = min(max(left, MIN_WAIT) / SECOND, MAX_WAIT) if left > 0 else 0.0
         if min(self._due) <= self.tick:
             # A function called at the last tick has begun another tick.

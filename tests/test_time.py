@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from processes import DEADLINE, LATE, Crowd, Server, age, skip, steps
+from web import get
 
 from clock._loop import LeanLoopingCall
 from clock.ticker import SECOND, Ticker
@@ -123,7 +124,8 @@ def test_posix_tz_variable() -> None:
 def test_clock_steps(reactor: str, tmp_path: Path) -> None:
     """
     The wall clock of the running process is set back an hour, forward two hours, and
-    back again. A line is sent each second, and shows the new time at once.
+    back again. A line is sent each second, and shows the new time at once. C{/healthz}
+    says that no tick is late.
     """
     library = [*glob("/usr/lib/*/faketime/libfaketime.so.1")]
     if not library:
@@ -143,11 +145,12 @@ def test_clock_steps(reactor: str, tmp_path: Path) -> None:
 
     set_clock(0)
     tool = ["twistd", "-n", "--pidfile=", f"--reactor={reactor}"]
-    with Server(tool=tool, environment=environment) as server:
+    with Server("--web", "0", tool=tool, environment=environment) as server:
         client = server.connect()
         last = client.line()
         for hours in (-1, 1, 2, 0):
             set_clock(hours)
+            assert get(server.web_port, "/healthz") == "ok\n"
             for number in range(3):
                 arrival = client.line()
                 assert arrival.at - last.at < 1 + LATE
@@ -169,6 +172,9 @@ def test_thirty_days_of_a_bad_clock() -> None:
         """
         Reactor time that jumps to the next call.
         """
+
+        def seconds(self) -> float:
+            return 0.0
 
         def callLater(self, delay: float, call: object) -> None:
             waiting.append((delay, call))

@@ -330,6 +330,88 @@ class WallClockTests(SynchronousTestCase):
         self.assertEqual(numbers, [1, 2, 3, 4, 5, 6])
 
 
+class LateTests(SynchronousTestCase):
+    """
+    By how much the next tick is late.
+    """
+
+    def test_processDoesNotRun(self) -> None:
+        """
+        If the process does not run, the next tick is late until it begins.
+        """
+        fixture = TickerFixture.new(0.25)
+        fixture.connect()
+        self.assertEqual(fixture.ticker.late(), 0)
+        fixture.steady.rightNow += 5.5
+        self.assertEqual(fixture.ticker.late(), 4.75)
+        fixture.steady.advance(0)
+        self.assertEqual(fixture.ticker.late(), 0)
+
+    def test_callsTakeLong(self) -> None:
+        """
+        If the calls of a tick take longer than an interval, the next tick is late, even
+        if the wall clock is set meanwhile.
+        """
+        for offset in (0, 3600 * SECOND):
+            self.assertEqual(self.lateAfterSlowCall(offset), [2])
+
+    def lateAfterSlowCall(self, offset: int) -> list[float]:
+        """
+        Let a call take 3 s, and set the wall clock meanwhile. Return by how much the
+        next tick is late after it.
+        """
+        fixture = TickerFixture.new(0)
+        loop = fixture.connect()
+        late: list[float] = []
+
+        def slow() -> None:
+            fixture.steady.rightNow += 3
+            fixture.offset += offset
+            loop.f = lambda: None
+            # Before the ticker's next call.
+            fixture.steady.callLater(0, lambda: late.append(fixture.ticker.late()))
+
+        loop.f = slow
+        fixture.steady.advance(1)
+        return late
+
+    def test_clockIsSet(self) -> None:
+        """
+        If the wall clock is set, no tick is late, neither before the ticker reads it
+        again nor afterwards.
+        """
+        for interval in (0.1, 1, 60):
+            for seconds in (-3600, -0.9, -0.05, 0.05, 0.9, 3600):
+                fixture = TickerFixture.new(0.25, interval)
+                fixture.connect()
+                fixture.steady.advance(0.1)
+                fixture.offset += round(seconds * SECOND)
+                for _ in range(50):
+                    self.assertLess(fixture.ticker.late(), 1e-6)
+                    fixture.steady.advance(0.05)
+
+    def test_slewed(self) -> None:
+        """
+        If the wall clock is slow or fast, no tick is late.
+        """
+        for rate in (0.5, 2):
+            fixture = TickerFixture.new(0.25, 60)
+            fixture.rate = rate
+            fixture.connect()
+            for _ in range(1000):
+                fixture.steady.advance(0.25)
+                self.assertEqual(fixture.ticker.late(), 0)
+
+    def test_noCalls(self) -> None:
+        """
+        Without calls to make, no tick is late.
+        """
+        fixture = TickerFixture.new()
+        fixture.connect().stop()
+        fixture.steady.advance(10)
+        self.assertEqual(fixture.ticker.late(), 0)
+
+
 class CallTests(SynchronousTestCase):
     """
     Calls at later ticks.

@@ -13,6 +13,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.tests.test_web_streams import fixture
+from clock.ticker import SECOND
 from clock.web.channel import CLOSE_TIMEOUT
 from clock.web.status import CHECK_INTERVAL, MAX_LISTED
 
@@ -157,6 +158,21 @@ class StatusEventsTests(SynchronousTestCase):
             web.clock.advance(0.05)
         self.assertLessEqual(len(reader.events()), 4 * 10 + 1)
 
+    def test_shortInterval(self) -> None:
+        """
+        There are at most four events a second, however short the interval is. One
+        follows the first tick of each second.
+        """
+        for interval in (0.01, 0.3, 0.7):
+            web = fixture(interval=interval, format="%S.%f")
+            reader = web.get("/status/events")
+            web.connect()
+            for _ in range(1000):
+                web.clock.advance(0.01)
+            lines = [event["clocks"][0]["line"] for event in reader.events()[1:]]
+            self.assertLessEqual(len(lines), 4 * 10)
+            self.assertGreaterEqual(len({*lines}), min(30, int(10 / interval)))
+
     def test_slowReader(self) -> None:
         """
         A reader that resumes gets the last event that it has missed, if there is one.
@@ -233,6 +249,15 @@ class HealthTests(SynchronousTestCase):
         client = web.get("/healthz")
         self.assertEqual(client.status, 503)
         self.assertEqual(client.body, b"the next tick is 2 s late\n")
+
+    def test_clockSetForward(self) -> None:
+        """
+        The status stays 200 when the wall clock is set forward.
+        """
+        web = fixture()
+        web.connect()
+        web.offset += 3600 * SECOND
+        self.assertEqual(web.get("/healthz").status, 200)
 
     def test_noTicks(self) -> None:
         """

@@ -16,12 +16,18 @@ from clock.web.resources import UNBUFFERED
 
 
 def fixture(
-    *, format: str = "%H:%M:%S", sequential: bool = False, verbose: bool = False
+    *,
+    format: str = "%H:%M:%S",
+    interval: float = 1.0,
+    sequential: bool = False,
+    verbose: bool = False,
 ) -> WebFixture:
     """
     Make a factory and its site.
     """
-    made = WebFixture.new(format=format, sequential=sequential, verbose=verbose)
+    made = WebFixture.new(
+        format=format, interval=interval, sequential=sequential, verbose=verbose
+    )
     assert isinstance(made, WebFixture)
     made.serve()
     return made

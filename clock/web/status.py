@@ -1,8 +1,8 @@
 """
 The status of the clocks: C{/status}, C{/status/events} and C{/healthz}.
 
-Readers of C{/status/events} get the status at each tick, and at most three times a
-second when a client has connected or disconnected. The status lists at most
+Readers of C{/status/events} get the status at each tick, but at most once a second, and
+at most three times a second when it has changed since. The status lists at most
 L{MAX_LISTED} clients, and is rendered once for all readers. So its cost does not grow
 with the number of clients, and each reader costs only a write.
 """
@@ -32,20 +32,12 @@ from clock.web.resources import UNBUFFERED, TextResource
 #: The most clients in each list of the status.
 MAX_LISTED = 50
 
-#: Seconds between two checks whether clients have connected or disconnected. With one
-#: tick a second, there are at most four events a second.
+#: Seconds between two checks whether the status has changed. With at most one event a
+#: second for ticks, there are at most four events a second.
 CHECK_INTERVAL = 1 / 3
-
 
 #: The most seconds by which a tick may be late on a healthy server.
 MAX_LATE = 2.0
-
-
-def transportOf(client: ClockProtocol) -> str:
-    """
-    Return the name of a client's transport: C{tcp}, C{http} or C{websocket}.
-    """
-    return getattr(client.transport, "kind", "tcp")
 
 
 def statusOf(factories: Mapping[str, ClockFactory]) -> dict[str, object]:
@@ -93,6 +85,13 @@ def _clients(clients: Mapping[Any, None], now: float) -> dict[str, object]:
             for client in islice(clients, MAX_LISTED)
         ],
     }
+
+
+def transportOf(client: ClockProtocol) -> str:
+    """
+    Return the name of a client's transport: C{tcp}, C{http} or C{websocket}.
+    """
+    return getattr(client.transport, "kind", "tcp")
 
 
 class StatusResource(TextResource):
@@ -227,8 +226,9 @@ class StatusEvents(TextResource):
         self._ticker = next(iter(factories.values())).ticker
         self._readers: dict[StatusReader, None] = {}
         self._seen: object = None
+        self._second = 0
         # After the lines of all clients were sent.
-        self._tickLoop = LoopingCall(self._ticker.reactor.callLater, 0, self._publish)
+        self._tickLoop = LoopingCall(self._ticker.reactor.callLater, 0, self._ticked)
         self._tickLoop.clock = cast(IReactorTime, self._ticker)
         self._checkLoop = LoopingCall(self._check)
         self._checkLoop.clock = self._ticker.reactor
@@ -266,6 +266,17 @@ class StatusEvents(TextResource):
         if not self._readers:
             self._tickLoop.stop()
             self._checkLoop.stop()
+
+    def _ticked(self) -> None:
+        """
+        Publish the first tick of each second. The next check publishes any other.
+        """
+        second = self._ticker.instant() // SECOND
+        if second != self._second:
+            self._second = second
+            self._publish()
+        else:
+            self._seen = None
 
     def _check(self) -> None:
         if self._seen != self._clientNumbers():
