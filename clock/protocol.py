@@ -57,6 +57,8 @@ class ClockProtocol(Protocol):
     @ivar factory: the factory that decides when the turn begins.
     @ivar number: the number of this client, counted by its factory from 1 on.
     @ivar connectedAt: the reactor's time when the client connected, in seconds.
+    @ivar kind: the name of the transport in the status and in metrics: C{tcp}, C{http}
+        or C{websocket}.
     @ivar lines: number of lines written to the transport.
     @ivar ready: whether the transport is ready: after the TLS handshake and the PROXY
         header, if the endpoint uses them.
@@ -69,6 +71,7 @@ class ClockProtocol(Protocol):
     transport: ITCPTransport
     number = 0
     connectedAt = 0.0
+    kind = "tcp"
     lines = 0
     ready = False
     halfClosed = False
@@ -86,6 +89,7 @@ class ClockProtocol(Protocol):
         not finish its handshake within L{HANDSHAKE_TIMEOUT}, its connection is aborted.
         """
         self.connectedAt = self._reactor.seconds()
+        self.kind = getattr(self.transport, "kind", "tcp")
         self.factory.connected(self)
         if not hasHandshake(self.transport):
             self.handshakeCompleted()
@@ -233,12 +237,14 @@ class ClockProtocol(Protocol):
         Send the current time at the start of the turn. Later send each tick once.
         """
         factory = self.factory
-        if self._paused or self._lastTick == factory.ticker.tick:
+        ticker = factory.ticker
+        if self._paused or self._lastTick == ticker.tick:
             return
         line = factory.tickLine() if self.lines else factory.currentLine()
         # Rendering the current line may have begun a tick.
-        self._lastTick = factory.ticker.tick
+        self._lastTick = ticker.tick
         self.lines += 1
+        factory.linesSent += 1
         self.transport.write(line)
 
     def _loopFailed(self, failure: Failure) -> None:

@@ -320,6 +320,6 @@ class ClockService(MultiService):
             clients=sum(each.totalClients for each in self._clocks),
             refused=limit.totalRefused,
             evicted=limit.totalEvicted,
-            lines=sum(each.linesSent() for each in self._clocks),
+            lines=sum(each.linesSent for each in self._clocks),
             missed=ticker.missed,
         )

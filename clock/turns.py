@@ -13,6 +13,7 @@ disconnected as soon as another one waits behind it.
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from typing import Protocol
 
@@ -24,9 +25,11 @@ class TurnClient(Protocol):
     A client that can have a turn.
 
     @ivar halfClosed: whether it has closed its sending half.
+    @ivar kind: the name of its transport.
     """
 
     halfClosed: bool
+    kind: str
 
     def serve(self) -> None:
         """
@@ -39,12 +42,43 @@ class TurnClient(Protocol):
         """
 
 
+class Clients(dict[TurnClient, None]):
+    """
+    Some clients, in order. A set has no order, and a long list is slow to remove a
+    client from.
+
+    @ivar kinds: by the name of a transport, the number of clients that have it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kinds: Counter[str] = Counter()
+
+    def add(self, client: TurnClient) -> None:
+        """
+        Add a client at the end.
+        """
+        self[client] = None
+        self.kinds[client.kind] += 1
+
+    def remove(self, client: TurnClient) -> None:
+        """
+        Remove a client that is one of these.
+        """
+        del self[client]
+        self.kinds[client.kind] -= 1
+
+    def discard(self, client: TurnClient) -> None:
+        """
+        Remove a client, if it is one of these.
+        """
+        if client in self:
+            self.remove(client)
+
+
 class TurnQueue:
     """
     The clients of one factory, in order, and their turns.
-
-    The four collections are dictionaries without values. A set has no order, and a long
-    list is slow to remove a client from.
 
     @ivar sequential: whether only one client is served at a time.
     @ivar connecting: the clients whose transport is not ready, because the TLS
@@ -61,10 +95,10 @@ class TurnQueue:
         @param sequential: whether to serve only one client at a time.
         """
         self.sequential = sequential
-        self.connecting: dict[TurnClient, None] = {}
-        self.active: dict[TurnClient, None] = {}
-        self.waiting: dict[TurnClient, None] = {}
-        self.closing: dict[TurnClient, None] = {}
+        self.connecting = Clients()
+        self.active = Clients()
+        self.waiting = Clients()
+        self.closing = Clients()
         self._serving = False
         self._isOpen = True
         self._whenEmpty: list[Deferred[None]] = []
@@ -82,7 +116,7 @@ class TurnQueue:
 
         @param client: the new client.
         """
-        self.connecting[client] = None
+        self.connecting.add(client)
         if not self._isOpen:
             self.disconnect(client)
 
@@ -92,8 +126,8 @@ class TurnQueue:
 
         @param client: a connected client whose transport is ready.
         """
-        del self.connecting[client]
-        self.waiting[client] = None
+        self.connecting.remove(client)
+        self.waiting.add(client)
         self._serveNext()
         if client in self.waiting:
             # Only the active client and the one directly before this one can be
@@ -117,9 +151,9 @@ class TurnQueue:
         @param client: a client of this queue. Nothing happens if it is closing.
         """
         for clients in (self.connecting, self.active, self.waiting):
-            clients.pop(client, None)
+            clients.discard(client)
         if client not in self.closing:
-            self.closing[client] = None
+            self.closing.add(client)
             client.disconnect()
             self._serveNext()
 
@@ -130,7 +164,7 @@ class TurnQueue:
         @param client: a client whose connection is lost.
         """
         for clients in (self.connecting, self.active, self.waiting, self.closing):
-            clients.pop(client, None)
+            clients.discard(client)
         self._serveNext()
         if self._isEmpty():
             whenEmpty, self._whenEmpty = self._whenEmpty, []
@@ -169,8 +203,8 @@ class TurnQueue:
         try:
             while self.waiting and not (self.sequential and self.active):
                 client = next(iter(self.waiting))
-                del self.waiting[client]
-                self.active[client] = None
+                self.waiting.remove(client)
+                self.active.add(client)
                 client.serve()
         finally:
             self._serving = False

@@ -32,7 +32,7 @@ TARGET = 'job="clock", instance="a:8000"'
 
 SERVED = f'clock_clients{{{TARGET}, state="served", zone="local", transport="tcp"}}'
 WAITING = SERVED.replace("served", "waiting")
-AGE = f"clock_last_tick_age_seconds{{{TARGET}}}"
+TICK = f"clock_last_tick_timestamp_seconds{{{TARGET}}}"
 MISSED = f"clock_ticks_missed_total{{{TARGET}}}"
 REFUSED = f"clock_clients_refused_total{{{TARGET}}}"
 UP = f"up{{{TARGET}}}"
@@ -42,9 +42,16 @@ UP = f"up{{{TARGET}}}"
 CASES = {
     "ClockDown": ({UP: "0x40"}, {UP: "0 0 0 1x37"}),
     "ClockTicksLate": (
-        {AGE: "6+15x40", SERVED: "1x40", WAITING: "0x40"},
-        # No client; or only clients that wait; or ticks that are not late.
-        {AGE: "6+15x40", SERVED: "0x40", WAITING: "2x40"},
+        # The time is 0 at the first value.
+        {TICK: "-6x40", SERVED: "1x40", WAITING: "0x40"},
+        # Only clients that wait; and ticks that are not late.
+        {
+            TICK: "-6x40",
+            SERVED: "0x40",
+            WAITING: "2x40",
+            TICK.replace("a:8000", "b:8000"): "-5+15x40",
+            SERVED.replace("a:8000", "b:8000"): "1x40",
+        },
     ),
     "ClockTicksMissed": ({MISSED: "0+1x40"}, {MISSED: "7x20 12x20"}),
     "ClockRefusesClients": ({REFUSED: "0+1x40"}, {REFUSED: "12x40"}),

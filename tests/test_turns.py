@@ -4,6 +4,7 @@ A Hypothesis state machine that checks which lines each client gets.
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 from processes import need_module
@@ -176,6 +177,15 @@ class Turns(RuleBasedStateMachine):
         self.stopped += self.present
         self.present, self.replaced = [], []
         self.fixture.factory.doStart()
+
+    @invariant()
+    def transports_are_counted(self) -> None:
+        """
+        The number of clients of each transport is right.
+        """
+        turns = self.fixture.factory.turns
+        for clients in (turns.connecting, turns.active, turns.waiting, turns.closing):
+            assert clients.kinds == Counter(each.kind for each in clients)
 
     @invariant()
     def each_second_once(self) -> None:

@@ -836,7 +836,12 @@ def test_metrics() -> None:
     }
     sent = float(values.pop('clock_lines_sent_total{zone="Asia/Tokyo"}'))
     assert lines <= sent <= lines + 1
-    assert 0 <= float(values.pop("clock_last_tick_age_seconds")) < 1 + LATE
+    last = float(values.pop("clock_last_tick_timestamp_seconds"))
+    assert 0 <= time.time() - last < 1 + LATE
+    assert last.is_integer()
+    assert values.pop("clock_clients_limit") == "3.0"
+    # The request itself may count.
+    assert values.pop("clock_clients_counted") in ("2.0", "3.0")
     assert {name: float(value) for name, value in values.items()} == {
         'clock_clients_connected_total{zone="Asia/Tokyo"}': 2,
         'clock_clients_connected_total{zone="Europe/London"}': 0,

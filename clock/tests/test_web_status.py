@@ -12,6 +12,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from clock.tests.fixture import START
 from clock.tests.test_web_streams import fixture
 from clock.ticker import SECOND
 from clock.web.channel import CLOSE_TIMEOUT
@@ -317,7 +318,7 @@ class MetricsTests(SynchronousTestCase):
 
     def test_metrics(self) -> None:
         """
-        The metrics count clients, lines, refusals, evictions and missed ticks.
+        The metrics show clients, lines, the limit, refusals, evictions and ticks.
         """
         if find_spec("prometheus_client") is None:
             self.skipTest("there is no prometheus_client")
@@ -330,7 +331,7 @@ class MetricsTests(SynchronousTestCase):
         for maxClients in (2, 1):
             web.factory.limit.maxClients = maxClients
             web.factory.limit.admit()
-        web.factory.limit.maxClients = None
+        web.factory.limit.maxClients = 7
         client = web.get("/metrics")
         self.assertEqual(client.status, 200)
         values = dict(
@@ -348,9 +349,21 @@ class MetricsTests(SynchronousTestCase):
         self.assertEqual(values['clock_clients_connected_total{zone="local"}'], "3.0")
         self.assertEqual(values['clock_lines_sent_total{zone="local"}'], "4.0")
         self.assertEqual(values["clock_ticks_missed_total"], "1.0")
-        self.assertEqual(values["clock_last_tick_age_seconds"], "0.5")
+        last = float(values["clock_last_tick_timestamp_seconds"])
+        self.assertEqual(last, START + 2)
+        self.assertEqual(values["clock_clients_limit"], "7.0")
+        counted = float(values["clock_clients_counted"])
+        self.assertEqual(counted, web.factory.limit.count)
         self.assertEqual(values["clock_clients_evicted_total"], "1.0")
         self.assertEqual(values["clock_clients_refused_total"], "1.0")
+
+    def test_noLimit(self) -> None:
+        """
+        Without a limit, the limit is infinite.
+        """
+        if find_spec("prometheus_client") is None:
+            self.skipTest("there is no prometheus_client")
+        self.assertIn(b"\nclock_clients_limit +Inf\n", fixture().get("/metrics").body)
 
     def test_missingWebSocket(self) -> None:
         """

@@ -7,13 +7,13 @@ C{MetricsResource} is not used, because it imports the reactor and renders in a 
 
 from __future__ import annotations
 
-from collections import Counter
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clock.factory import ClockFactory
+from clock.ticker import SECOND
 from clock.web.resources import TextResource
-from clock.web.status import transportOf
 
 
 class MetricsResource(TextResource):
@@ -28,12 +28,14 @@ class MetricsResource(TextResource):
         """
         super().__init__()
         self._factories = factories
-        self._registry: Any = None
+        self._library: Any = None
         try:
-            from prometheus_client import CollectorRegistry
+            # Now, as the user that the process changes to may not read its files.
+            import prometheus_client.core
         except ImportError:
             return
-        self._registry = CollectorRegistry()
+        self._library = prometheus_client
+        self._registry = prometheus_client.CollectorRegistry()
         self._registry.register(self)
 
     def render_GET(self, request: Any) -> Any:
@@ -41,13 +43,11 @@ class MetricsResource(TextResource):
         Respond with the metrics; with the status 404 if C{prometheus_client} is
         missing.
         """
-        if self._registry is None:
+        if self._library is None:
             hint = "this needs prometheus_client: pip install 'txclock[metrics]'"
             return self.respond(request, 404, hint)
-        from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-
-        text = generate_latest(self._registry).decode().rstrip("\n")
-        return self.respond(request, 200, text, CONTENT_TYPE_LATEST)
+        text = self._library.generate_latest(self._registry).decode().rstrip("\n")
+        return self.respond(request, 200, text, self._library.CONTENT_TYPE_LATEST)
 
     def describe(self) -> list[Any]:
         """
@@ -61,47 +61,55 @@ class MetricsResource(TextResource):
 
         @return: families of metrics.
         """
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
-
-        clients = GaugeMetricFamily(
+        counter = self._library.core.CounterMetricFamily
+        gauge = self._library.core.GaugeMetricFamily
+        clients = gauge(
             "clock_clients",
             "Number of clients.",
             labels=["state", "zone", "transport"],
         )
-        connected = CounterMetricFamily(
+        connected = counter(
             "clock_clients_connected",
             "Number of clients that have connected.",
             labels=["zone"],
         )
-        lines = CounterMetricFamily(
-            "clock_lines_sent", "Number of lines sent.", labels=["zone"]
-        )
+        lines = counter("clock_lines_sent", "Number of lines sent.", labels=["zone"])
         for key, factory in self._factories.items():
             zone = key or "local"
             for state, members in (
                 ("served", factory.turns.active),
                 ("waiting", factory.turns.waiting),
             ):
-                counts = Counter(map(transportOf, members))  # type: ignore[arg-type]
-                for transport in ("tcp", "http", "websocket"):
-                    clients.add_metric([state, zone, transport], counts[transport])
+                for kind in ("tcp", "http", "websocket"):
+                    clients.add_metric([state, zone, kind], members.kinds[kind])
             connected.add_metric([zone], factory.totalClients)
-            lines.add_metric([zone], factory.linesSent())
+            lines.add_metric([zone], factory.linesSent)
         yield clients
         yield connected
         yield lines
         factory = next(iter(self._factories.values()))
         limit, ticker = factory.limit, factory.ticker
-        yield CounterMetricFamily(
+        yield gauge(
+            "clock_clients_limit",
+            "Largest number of clients.",
+            math.inf if limit.maxClients is None else limit.maxClients,
+        )
+        yield gauge(
+            "clock_clients_counted",
+            "Number of clients that count towards the limit.",
+            limit.count,
+        )
+        yield counter(
             "clock_clients_refused", "Number of clients refused.", limit.totalRefused
         )
-        yield CounterMetricFamily(
+        yield counter(
             "clock_clients_evicted", "Number of clients evicted.", limit.totalEvicted
         )
-        yield CounterMetricFamily(
+        yield counter(
             "clock_ticks_missed", "Number of boundaries without a tick.", ticker.missed
         )
-        age = (ticker.now() - ticker.instant()) / 1e9
-        yield GaugeMetricFamily(
-            "clock_last_tick_age_seconds", "Seconds since the last tick.", age
+        yield gauge(
+            "clock_last_tick_timestamp_seconds",
+            "Boundary of the last tick, in seconds since 1970.",
+            ticker.instant() / SECOND,
         )

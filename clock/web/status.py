@@ -80,18 +80,11 @@ def _clients(clients: Mapping[Any, None], now: float) -> dict[str, object]:
                 "number": client.number,
                 "seconds": round(now - client.connectedAt, 1),
                 "lines": client.lines,
-                "transport": transportOf(client),
+                "transport": client.kind,
             }
             for client in islice(clients, MAX_LISTED)
         ],
     }
-
-
-def transportOf(client: ClockProtocol) -> str:
-    """
-    Return the name of a client's transport: C{tcp}, C{http} or C{websocket}.
-    """
-    return getattr(client.transport, "kind", "tcp")
 
 
 class StatusResource(TextResource):
