@@ -79,7 +79,9 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
+        # The codec unicode_escape does the same, but Python imports it late, when this
+        # process may not read its files any more.
+        each if each.isprintable() else repr(each)[1:-1]
         for each in text
     )
 
