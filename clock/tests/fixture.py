@@ -5,10 +5,13 @@ A clock in memory: a factory on a fake reactor, and clients that connect to it.
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timezone
 from typing import Any, cast
+from unittest import mock
 
 from twisted.internet.address import IPv4Address
 from twisted.internet.error import ConnectionDone
@@ -35,6 +38,19 @@ def capturedEvents(testCase: SynchronousTestCase) -> list[LogEvent]:
     globalLogPublisher.addObserver(observer)
     testCase.addCleanup(globalLogPublisher.removeObserver, observer)
     return events
+
+
+def setLocalTime(testCase: SynchronousTestCase, variable: str = "") -> None:
+    """
+    Set local time until the test ends, for Python and for the C library.
+
+    @param variable: the value of C{TZ}. An empty one is UTC, and names no zone.
+    """
+    testCase.addCleanup(time.tzset)
+    patched = mock.patch.dict(os.environ, TZ=variable)
+    patched.start()
+    testCase.addCleanup(patched.stop)
+    time.tzset()
 
 
 class ClientTransport(StringTransport):

@@ -86,13 +86,15 @@ class AddressTests(SynchronousTestCase):
         Text that is not an address is refused with the reason.
         """
         long = "the path of a UNIX socket is longer than 107 bytes"
+        # As Python decodes an argument, in any locale: two bytes for each letter.
+        wide = os.fsdecode("ö".encode() * 54)
         port = "a port is a whole number from 1 to 65535"
         neither = "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint"
         for text, reason in [
             (":0", port),
             (":999999999", port),
             (f"unix:/{'x' * 107}", long),
-            (f"unix:/{'ö' * 54}", long),
+            (f"unix:/{wide}", long),
             ("localhost:65536", port),
             ("localhost", f"{neither} (Unknown endpoint type: 'localhost')"),
             ("::1:80", f"{neither} (Unknown endpoint type: '')"),

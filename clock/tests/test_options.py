@@ -4,9 +4,7 @@ Tests for L{clock.options} and L{clock._cli}.
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from io import BytesIO, TextIOWrapper
 from types import SimpleNamespace
 from unittest import mock
@@ -16,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from clock import __version__, _cli
 from clock.addresses import listenName
 from clock.options import Options
+from clock.tests.fixture import setLocalTime
 
 DEFAULTS: dict[str, object] = {
     "allow-origin": [],
@@ -55,8 +54,9 @@ class OptionsTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Run as C{twistd}.
+        Run as C{twistd}, in a local time without a name.
         """
+        setLocalTime(self)
         self.patch(sys, "argv", ["/somewhere/bin/twistd"])
 
     def parse(self, *arguments: str) -> Options:
@@ -231,27 +231,25 @@ class OptionsTests(SynchronousTestCase):
         """
         A C{TZ} that names a zone is used like C{--tz}, which has precedence.
         """
-        with mock.patch.dict(os.environ, {"TZ": "US/Eastern"}):
-            options = self.parse("--zone", "US/Eastern=1")
-            places = ["localhost:8080", "localhost:1"]
-            self.assertEqual(shape(options), [("US/Eastern", places)])
-            self.assertEqual(
-                shape(self.parse("--tz", "UTC")), [("UTC", ["localhost:8080"])]
-            )
+        setLocalTime(self, "US/Eastern")
+        options = self.parse("--zone", "US/Eastern=1")
+        places = ["localhost:8080", "localhost:1"]
+        self.assertEqual(shape(options), [("US/Eastern", places)])
+        self.assertEqual(
+            shape(self.parse("--tz", "UTC")), [("UTC", ["localhost:8080"])]
+        )
 
     def test_badLocalTime(self) -> None:
         """
         A C{TZ} that is not valid, or that Python cannot use, is an error that names it.
         With C{--tz} it is ignored.
         """
-        self.addCleanup(time.tzset)
         for variable, why in [("Mars/Phobos", "no POSIX TZ"), ("XYZ-24", "offset mu")]:
-            with mock.patch.dict(os.environ, {"TZ": variable}):
-                time.tzset()
-                error = self.assertRaises(SystemExit, self.parse)
-                start = f"twistd clock: TZ={variable!r}: {why}"
-                self.assertEqual(str(error)[: len(start)], start)
-                self.parse("--tz", "UTC")
+            setLocalTime(self, variable)
+            error = self.assertRaises(SystemExit, self.parse)
+            start = f"twistd clock: TZ={variable!r}: {why}"
+            self.assertEqual(str(error)[: len(start)], start)
+            self.parse("--tz", "UTC")
 
     def test_badZoneOption(self) -> None:
         """

@@ -21,6 +21,7 @@ from clock.factory import ClockFactory
 from clock.limits import RESERVED_FILES
 from clock.service import ClockService
 from clock.tap import Options, makeService
+from clock.tests.fixture import setLocalTime
 from clock.web import ClockSite
 
 
@@ -38,8 +39,10 @@ class MakeServiceTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         """
-        Run as C{twistd}, with a limit of 1,000 open files.
+        Run as C{twistd}, in a local time without a name, with a limit of 1,000 open
+        files.
         """
+        setLocalTime(self)
         self.patch(sys, "argv", ["/somewhere/bin/twistd"])
         self.files(1000)
         self.reactor = MemoryReactorClock()
@@ -283,4 +286,4 @@ class PluginTests(SynchronousTestCase):
         import twisted.plugins.clock_plugin as module
 
         assert module.__file__ is not None
-        self.assertEqual(Path(module.__file__).read_text().count("import"), 1)
+        self.assertEqual(Path(module.__file__).read_text("utf-8").count("import"), 1)

@@ -7,12 +7,12 @@ from __future__ import annotations
 import json
 import os
 import platform
-import time
 from datetime import datetime, timezone
 from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from clock.tests.fixture import setLocalTime
 from clock.timeformat import WELL_KNOWN, TimeFormat, localZone, zoneNamed, zoneNames
 
 SECOND = 1_000_000_000
@@ -129,18 +129,16 @@ class TimeFormatTests(SynchronousTestCase):
         """
         Local time has no IANA name, so its abbreviation is shown.
         """
-        local = time.localtime(1_700_000_000).tm_zone
+        setLocalTime(self, "XYZ-5:45")
         shown = json.loads(TimeFormat("json").line(1_700_000_000 * SECOND))
-        self.assertEqual(shown["zone"], local)
+        self.assertEqual(shown["zone"], "XYZ")
 
     def test_jsonWithoutAnyName(self) -> None:
         """
         Where local time has no abbreviation, it is called local.
         """
-        self.addCleanup(time.tzset)
-        with mock.patch.dict(os.environ, {"TZ": "/nonexistent"}):
-            time.tzset()
-            shown = json.loads(TimeFormat("json").line(0))
+        setLocalTime(self, "/nonexistent")
+        shown = json.loads(TimeFormat("json").line(0))
         self.assertEqual(shown["zone"], "local")
 
     def test_nameInCapitals(self) -> None:
@@ -229,14 +227,12 @@ class LocalTimeTests(SynchronousTestCase):
         Without a zone, C{TZ} is used, and the times before and after each change are
         right.
         """
-        self.addCleanup(time.tzset)
-        with mock.patch.dict(os.environ, TZ="EST5EDT,M3.2.0,M11.1.0"):
-            time.tzset()
-            shown = TimeFormat("%H:%M:%S %Z")
-            change = utc(2024, 3, 10, 7)
-            self.assertEqual(shown.line(change - SECOND), b"01:59:59 EST\n")
-            self.assertEqual(shown.line(change), b"03:00:00 EDT\n")
-            self.assertEqual(shown.zoneName(change), "local time (EDT)")
+        setLocalTime(self, "EST5EDT,M3.2.0,M11.1.0")
+        shown = TimeFormat("%H:%M:%S %Z")
+        change = utc(2024, 3, 10, 7)
+        self.assertEqual(shown.line(change - SECOND), b"01:59:59 EST\n")
+        self.assertEqual(shown.line(change), b"03:00:00 EDT\n")
+        self.assertEqual(shown.zoneName(change), "local time (EDT)")
 
 
 class ZoneTests(SynchronousTestCase):
