@@ -22,12 +22,14 @@ CONFIGURATION = Path(__file__).parent.parent / "docs" / "haproxy.cfg"
 MAX_GAP = f"{1.5 + UNIT:g}"
 
 
-def check(*arguments: str, seconds: float = 3) -> Program:
+def check(*arguments: str, seconds: float = 3, home: str | None = None) -> Program:
     """
     Check these clocks.
+
+    @param home: the user's home folder.
     """
     run = [command("clock-check"), "--for", f"{seconds:g}", "--max-gap", MAX_GAP]
-    return Program([*run, *arguments])
+    return Program([*run, *arguments], environment={"HOME": home} if home else None)
 
 
 def verdicts(program: Program) -> list[dict[str, Any]]:
@@ -215,7 +217,8 @@ def test_interrupted() -> None:
 def test_pipeline(tmp_path: Path) -> None:
     """
     C{--quiet} prints nothing. C{--until-broken} ends a check when the stream is cut.
-    JUnit XML and the plot are in their files.
+    JUnit XML and the plot are in their files. A user without a home folder gets no
+    warning.
     """
     need_module("matplotlib")
     report, picture = tmp_path / "check.xml", tmp_path / "check.svg"
@@ -223,7 +226,9 @@ def test_pipeline(tmp_path: Path) -> None:
     with (
         Server("--verbose") as server,
         check(
-            "--quiet", "--until-broken", *files, f"Here=:{server.port}", seconds=3600
+            *("--quiet", "--until-broken", *files, f"Here=:{server.port}"),
+            seconds=3600,
+            home="/dev/null/home",
         ) as program,
     ):
         server.find("connected to .*: 1 active")

@@ -4,6 +4,7 @@ The plot of C{clock-check}: when lines arrived.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from io import BytesIO
@@ -35,6 +36,8 @@ def plot(streams: Sequence[tuple[str, History]], start: float, seconds: float) -
 
     @return: the picture, as SVG.
     """
+    # It warns where it cannot write to the home folder, such as that of a service.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure
 
