@@ -478,6 +478,15 @@ class Crowd:
                 )
                 self.arrivals[key.data] += [Arrival(line, now) for line in lines]
 
+    def read_until(self, condition: Callable[[], bool]) -> None:
+        """
+        Read everything that arrives until a condition is true.
+        """
+        deadline = time.monotonic() + DEADLINE
+        while not condition():
+            assert time.monotonic() < deadline
+            self.read(0.05)
+
     def closed(self, client: socket.socket, number: int) -> None:
         """
         Fail, because the server has closed the connection of a client.

@@ -274,7 +274,7 @@ def resets(seconds: int = 3) -> str:
     with Server() as server, Crowd(server.port) as crowd:
         for _ in range(10):
             crowd.connect()
-        crowd.read(0.5)
+        crowd.read_until(lambda: all(crowd.arrivals))
         before, end = server.descriptors(), time.monotonic() + seconds
 
         def connect_and_reset() -> int:
@@ -289,10 +289,9 @@ def resets(seconds: int = 3) -> str:
         with ThreadPoolExecutor(4) as pool:
             storms = [pool.submit(connect_and_reset) for _ in range(4)]
             crowd.read(seconds)
-        crowd.read(1.5)
         count = sum(storm.result() for storm in storms)
         assert count > 100
-        assert server.descriptors() == before
+        crowd.read_until(lambda: server.descriptors() == before)
     return (
         f"{count / seconds:,.0f} a second; the others at most {lateness(crowd):.0f} ms "
         "late; no descriptor leaked"
