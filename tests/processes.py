@@ -77,6 +77,16 @@ def need(tool: str) -> str:
     return path
 
 
+def need_ipv6() -> None:
+    """
+    Skip if this host has no IPv6.
+    """
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"there is no IPv6 here: {error}")
+
+
 def need_module(name: str) -> None:
     """
     Find a Python module, or skip.

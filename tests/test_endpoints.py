@@ -26,6 +26,7 @@ from processes import (
     activated,
     command,
     need,
+    need_ipv6,
     need_module,
     steps,
 )
@@ -35,6 +36,7 @@ def test_tcp6() -> None:
     """
     C{tcp6:} serves IPv6.
     """
+    need_ipv6()
     listen = ["--listen", r"tcp6:0:interface=\:\:1"]
     with Server("--interval", "0.1", listen=listen) as server:
         connection = socket.create_connection(("::1", server.port), DEADLINE)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from processes import DEADLINE, LINE, Program, Server, command, unanswered
+from processes import DEADLINE, LINE, Program, Server, command, need_ipv6, unanswered
 
 NETCAT = [command("clock-netcat")]
 MODULE = [sys.executable, "-m", "clock.netcat"]
@@ -133,6 +133,7 @@ def test_ipv6() -> None:
     """
     An IPv6 address is written in brackets.
     """
+    need_ipv6()
     with (
         Server(listen=["--port", "0", "--interface", "::1"]) as server,
         Program([*NETCAT, f"[::1]:{server.port}"]) as client,

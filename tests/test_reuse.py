@@ -21,6 +21,7 @@ from processes import (
     activated,
     command,
     free_ports,
+    need_ipv6,
     need_module,
 )
 from web import head
@@ -115,6 +116,8 @@ def test_addresses(listen: list[str], where: str) -> None:
     def start(port: int) -> Server:
         return Server("--reuse-port", listen=[each.format(port) for each in listen])
 
+    if where == "::1":
+        need_ipv6()
     zone = "--zone" in listen
     with start(0) as first:
         port = first.port_of("UTC") if zone else first.port

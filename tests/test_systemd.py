@@ -25,6 +25,7 @@ from processes import (
     command,
     free_ports,
     need,
+    need_ipv6,
     wait_until,
 )
 from web import get
@@ -284,6 +285,7 @@ def test_other_domain() -> None:
     A socket of another domain than the command names is an error. (Twisted would serve
     on it, and log addresses that are not there.)
     """
+    need_ipv6()
     with ExitStack() as stack:
         sockets = {
             "tcp": socket.create_server(("::1", 0), family=socket.AF_INET6),
