@@ -25,8 +25,16 @@ import pytest
 from processes import BIN, DEADLINE, Program, need
 
 SOURCE = Path(__file__).parent.parent / "docs" / "tutorial"
-TEXT = (SOURCE / "index.rst").read_text()
-PROGRAMS = sorted(SOURCE.rglob("*.py"))
+TEXT = (SOURCE / "index.rst").read_text("utf-8")
+PROJECT = SOURCE / "step8_project"
+#: All programs, without copies that an installation of the project leaves in it.
+PROGRAMS = sorted(
+    [
+        *SOURCE.glob("*.py"),
+        *PROJECT.glob("stepclock/*.py"),
+        *PROJECT.glob("twisted/plugins/*.py"),
+    ]
+)
 
 BLOCK = re.compile(
     r"^\.\. code-block:: console\n   :name: (.*)\n\n((?:   .*\n|\n)+)", re.M
@@ -94,7 +102,8 @@ class Tutorial:
 
     def __init__(self, path: Path) -> None:
         ignored = shutil.ignore_patterns(
-            "__pycache__", "dropin.cache", "_trial*", "venv"
+            *("__pycache__", "dropin.cache", "_trial*", "venv"),
+            *("build", "*.egg-info"),
         )
         shutil.copytree(SOURCE, path, ignore=ignored)
         self.path = path
