@@ -5,6 +5,7 @@ C{clock-netcat}, as a process.
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from processes import DEADLINE, LINE, Program, Server, command, need_ipv6, unanswered
 
 NETCAT = [command("clock-netcat")]
+SHELL_NETCAT = shlex.quote(*NETCAT)
 MODULE = [sys.executable, "-m", "clock.netcat"]
 
 
@@ -178,7 +180,7 @@ def test_output_closed() -> None:
     If the reader of its output closes it, the exit status is 0.
     """
     with Server("--interval", "0.1") as server:
-        pipeline = f"{NETCAT[0]} :{server.port} | head -3; echo ${{PIPESTATUS[0]}}"
+        pipeline = f"{SHELL_NETCAT} :{server.port} | head -3; echo ${{PIPESTATUS[0]}}"
         with Program(["bash", "-c", pipeline]) as shell:
             lines = shell.lines(4)
             assert all(LINE.fullmatch(line) for line in lines[:3])
@@ -242,7 +244,7 @@ def test_no_output() -> None:
     """
     A closed standard output is an error.
     """
-    with Program(["bash", "-c", f"exec {NETCAT[0]} :1 >&-"]) as client:
+    with Program(["bash", "-c", f"exec {SHELL_NETCAT} :1 >&-"]) as client:
         assert client.end() == 1
         assert client.errors() == "clock-netcat: standard output is closed\n"
 

@@ -90,9 +90,12 @@ def verify(folder: Path, change: str = "", by: str = "") -> str:
     """
     units = sorted(DEPLOY.glob("clock*.s*"))
     assert len(units) == 4
+    where = str(BIN).replace(" ", r"\x20")
     for each in units:
-        text = each.read_text().replace(INSTALLED, f"{BIN}/")
-        (folder / each.name).write_text(text.replace(change, by) if change else text)
+        text = each.read_text("utf-8").replace(INSTALLED, f"{where}/")
+        (folder / each.name).write_text(
+            text.replace(change, by) if change else text, "utf-8"
+        )
     done = subprocess.run(
         [need("systemd-analyze"), "verify", *(f"./{each.name}" for each in units)],
         cwd=folder,

@@ -397,7 +397,7 @@ def test_step_9_installed(tutorial: Tutorial) -> None:
         check=True,
         timeout=20 * DEADLINE,
     )
-    command = f"env PYTHONPATH={installed} twistd stepclock --help"
+    command = f"env PYTHONPATH={shlex.quote(str(installed))} twistd stepclock --help"
     assert tutorial.output(command) == shown()["step9-help"].output
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import threading
@@ -33,6 +34,7 @@ need_module("rich")
 from terminal import CTRL_BACKSLASH, CTRL_C, CTRL_Z, Terminal
 
 WALL = command("clockwall")
+SHELL_WALL = shlex.quote(WALL)
 
 #: The row of a live clock: its name, its time and its age.
 LIVE = re.compile(r"(\S+) +(\d\d:\d\d:\d\d) +(\d+\.\d) s  live")
@@ -335,7 +337,7 @@ def test_suspend() -> None:
     shell = ["bash", "--norc", "--noprofile", "-i"]
     with Server() as server, Terminal(shell, environment={"PS1": "$ "}) as terminal:
         terminal.wait(lambda rows: any("$" in row for row in rows))
-        terminal.type(f"{WALL} Here=:{server.port}\n".encode())
+        terminal.type(f"{SHELL_WALL} Here=:{server.port}\n".encode())
         for _ in range(2):
             terminal.wait(lambda rows: live(rows[1]) and terminal.cursor_is_hidden())
             # Ctrl-Z drops output that is still unread, so the screen may still show the
@@ -460,7 +462,7 @@ def test_output_closed() -> None:
     If the reader of its output closes it, the wall exits with status 0.
     """
     with Server() as server:
-        script = f"{WALL} Here=:{server.port} | head -n 1; echo ${{PIPESTATUS[0]}}"
+        script = f"{SHELL_WALL} Here=:{server.port} | head -n1; echo ${{PIPESTATUS[0]}}"
         with Program(["bash", "-c", script]) as program:
             program.find(r"^Here \d\d:\d\d:\d\d\n$")
             assert program.line().text == b"0\n"
@@ -473,7 +475,7 @@ def test_output_full() -> None:
     1.
     """
     with Server() as server:
-        script = f"exec {WALL} Here=:{server.port} >/dev/full 2>/dev/full"
+        script = f"exec {SHELL_WALL} Here=:{server.port} >/dev/full 2>/dev/full"
         with Program(["bash", "-c", script]) as program:
             assert program.end() == 1
 
@@ -483,7 +485,7 @@ def test_without_standard_error() -> None:
     A closed standard error changes nothing.
     """
     with Server() as server:
-        script = f"exec {WALL} Here=:{server.port} 2>&-"
+        script = f"exec {SHELL_WALL} Here=:{server.port} 2>&-"
         with Program(["bash", "-c", script]) as program:
             program.line()
             program.interrupt(signal.SIGINT)
