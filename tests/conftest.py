@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -69,15 +70,19 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.fixture(scope="module")
-def event_loop() -> Iterator[None]:
+def event_loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     Set an event loop. Twisted's tests of the asyncio reactor restore it at their end,
-    and Python no longer makes one by itself. At the end collect what tests on real
-    reactors leave to the garbage collector, while its warnings are ignored.
+    and Python no longer makes one by itself. Change to another folder, since Twisted's
+    tests leave files in the current one. At the end collect what tests on real reactors
+    leave to the garbage collector, while its warnings are ignored.
     """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    before = os.getcwd()
+    os.chdir(tmp_path_factory.mktemp("reactors"))
     yield
+    os.chdir(before)
     asyncio.set_event_loop(None)
     loop.close()
     gc.collect()
