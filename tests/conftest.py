@@ -9,6 +9,8 @@ import gc
 import os
 import signal
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,39 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     pytest.register_assert_rewrite("scenarios")
+
+
+#: Variables that change what programs print, and when.
+CHANGING = (
+    *("TZ", "LANG", "LANGUAGE", "TERM", "COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"),
+    *("PYTHONUTF8", "PYTHONCOERCECLOCALE", "PYTHONIOENCODING"),
+)
+
+#: The longest path of a folder for temporary files, in characters. The path of a UNIX
+#: socket in it has 107 bytes at most, and the folders of tests have long names.
+MAX_FOLDER = 20
+
+
+def pytest_sessionstart() -> None:
+    """
+    Define the environment of all tests and of each program that they start: local time
+    is that of the system, the locale is C.UTF-8, nothing is coloured, connections to
+    this host use no proxy, others may read new files, and paths of temporary files are
+    short.
+    """
+    for name in [*os.environ]:
+        if name in CHANGING or name.startswith("LC_"):
+            del os.environ[name]
+    os.environ["LC_ALL"] = "C.UTF-8"
+    time.tzset()
+    local = "localhost,127.0.0.1,::1"
+    for name in ("no_proxy", "NO_PROXY"):
+        # pip may need the proxy.
+        others = os.environ.get(name)
+        os.environ[name] = f"{local},{others}" if others else local
+    os.umask(0o022)
+    if len(tempfile.gettempdir()) > MAX_FOLDER:
+        os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,7 +101,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     Write the file of C{--skipped}.
     """
     if path := session.config.getoption("--skipped"):
-        Path(path).write_text("".join(f"{name}\n" for name in _skipped))
+        Path(path).write_text("".join(f"{name}\n" for name in _skipped), "utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,9 @@ class Link:
     def __enter__(self) -> Self:
         unshare = [need("unshare"), "--net"]
         first = [*unshare, "--map-root-user"] if self._user else unshare
-        possible = subprocess.run([*first, "true"], capture_output=True, text=True)
+        possible = subprocess.run(
+            [*first, "true"], capture_output=True, encoding="utf-8"
+        )
         if possible.returncode:
             skip(f"no network namespaces here: {possible.stderr.strip()}")
         with ExitStack() as undo:
@@ -76,7 +78,9 @@ class Link:
 
     def _ip(self, host: str, *arguments: str) -> None:
         done = subprocess.run(
-            [*self.on(host), need("ip"), *arguments], capture_output=True, text=True
+            [*self.on(host), need("ip"), *arguments],
+            capture_output=True,
+            encoding="utf-8",
         )
         assert done.returncode == 0, done.stderr
 
@@ -88,7 +92,7 @@ class Link:
         path = f"/proc/sys/{name.replace('.', '/')}"
         write = ["sh", "-c", f"echo {value} >{path}"]
         done = subprocess.run(
-            [*self.on("server"), *write], capture_output=True, text=True
+            [*self.on("server"), *write], capture_output=True, encoding="utf-8"
         )
         if done.returncode:
             skip(f"no {name} here: {done.stderr.strip()}")

@@ -263,7 +263,7 @@ class Program:
         """
         if sys.implementation.name != "cpython":
             pytest.skip("this Python collects garbage late, so memory is not exact")
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text("utf-8").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
     def descriptors(self) -> int:

@@ -453,8 +453,8 @@ def rotation(clients: int = 10, times: int = 2) -> str:
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "clock.log")
         with Server(tool=tool, cwd=log.parent, logs=False) as server:
-            wait_until(lambda: log.exists() and "Serving" in log.read_text())
-            server.port = int(log.read_text().rpartition(":")[2])
+            wait_until(lambda: log.exists() and "Serving" in log.read_text("utf-8"))
+            server.port = int(log.read_text("utf-8").rpartition(":")[2])
             with Crowd(server.port) as crowd:
                 for _ in range(clients):
                     crowd.connect()

@@ -38,7 +38,7 @@ from web import head, need_websockets
 
 ROOT = Path(__file__).parent.parent
 
-PAGE = (ROOT / "docs" / "operating" / "balancer.rst").read_text()
+PAGE = (ROOT / "docs" / "operating" / "balancer.rst").read_text("utf-8")
 
 #: The ports in the page and in the configuration: those of HAProxy, those of the clocks
 #: for TCP and for HTTP, and those for health checks.
@@ -78,7 +78,7 @@ class Balancer:
         self._folder = folder
         self._stack = stack
         self._prefix = prefix
-        configuration = (ROOT / "deploy" / "haproxy.cfg").read_text()
+        configuration = (ROOT / "deploy" / "haproxy.cfg").read_text("utf-8")
         for documented, used in changes:
             assert documented in configuration
             configuration = configuration.replace(documented, used)
@@ -86,7 +86,9 @@ class Balancer:
         free = map(str, free_ports(len(ports)))
         self._ports = dict(zip(ports, free, strict=True))
         (folder / "deploy").mkdir()
-        (folder / "deploy" / "haproxy.cfg").write_text(self._translate(configuration))
+        (folder / "deploy" / "haproxy.cfg").write_text(
+            self._translate(configuration), "utf-8"
+        )
         for name in CLOCKS:
             self.start(name)
         program, *arguments = shlex.split(self.find("haproxy -f"))

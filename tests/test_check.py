@@ -244,7 +244,7 @@ def test_pipeline(tmp_path: Path) -> None:
     assert (suite.attrib["failures"], case.attrib["name"]) == ("1", "Here")
     assert case[0].attrib["message"] == "disconnected once (closed by the server)"
     assert case[0].attrib["type"] == "closed"
-    assert ">Here</text>" in picture.read_text()
+    assert ">Here</text>" in picture.read_text("utf-8")
 
 
 def test_bad_file(tmp_path: Path) -> None:

@@ -84,12 +84,12 @@ def test_interrupted_while_it_starts(line: str, tmp_path: Path) -> None:
     Ctrl-C exits with 130 and prints nothing while any module is being imported. The
     client commands import no module of the server.
     """
-    (tmp_path / "sitecustomize.py").write_text(SPY)
+    (tmp_path / "sitecustomize.py").write_text(SPY, "utf-8")
     imported = tmp_path / "imported"
     name, *arguments = line.split()
 
     def start(before: str) -> subprocess.CompletedProcess[bytes]:
-        imported.write_text("")
+        imported.write_text("", "utf-8")
         return subprocess.run(
             [command(name), *arguments],
             env={
@@ -104,7 +104,7 @@ def test_interrupted_while_it_starts(line: str, tmp_path: Path) -> None:
         )
 
     start("")
-    modules = imported.read_text().splitlines()
+    modules = imported.read_text("utf-8").splitlines()
     ours = modules[modules.index("clock._start") + 1 :]
     assert "twisted" in ours
     assert not {"clock.factory", "clock.ticker", "clock.timeformat"} & {*ours}

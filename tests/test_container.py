@@ -71,7 +71,7 @@ class Podman:
             [need("podman"), *options, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=STEP,
             # The health check runs only when it is asked for.
             env={**os.environ, "DISABLE_HC_SYSTEMD": "true"},
@@ -113,7 +113,7 @@ def sources() -> str:
     listed = subprocess.run(
         [need("apt-get"), "indextargets", "--format", form, "Created-By: Packages"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     own = rf"^deb \S+/(?:debian|ubuntu)\S* {suite}\S* (?:main|universe)$"
@@ -129,7 +129,7 @@ def pip_settings() -> dict[str, str]:
     listed = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     found = {}
@@ -148,7 +148,7 @@ def make_base(podman: Podman) -> None:
     """
     folder = podman.folder / "base"
     folder.mkdir()
-    (folder / "sources").write_text(sources())
+    (folder / "sources").write_text(sources(), "utf-8")
     suite = platform.freedesktop_os_release()["VERSION_CODENAME"]
     made = subprocess.run(
         [
@@ -158,7 +158,7 @@ def make_base(podman: Podman) -> None:
         ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=STEP,
     )
     if made.returncode:
@@ -171,7 +171,7 @@ def make_base(podman: Podman) -> None:
     if certificates := settings.get("cert"):
         shutil.copy(certificates, folder / "pip.pem")
         lines += ["COPY pip.pem /etc/ssl/pip.pem", "ENV PIP_CERT=/etc/ssl/pip.pem"]
-    (folder / "Containerfile").write_text("\n".join(lines))
+    (folder / "Containerfile").write_text("\n".join(lines), "utf-8")
     podman.build("base", folder)
 
 
@@ -214,7 +214,7 @@ def test_container(podman: Podman) -> None:
     )
     wait_until(lambda: "over HTTP on" in podman.do("logs", "clock"))
     pid = podman.do("inspect", "--format", "{{.State.Pid}}", "clock")
-    status = Path(f"/proc/{pid}/status").read_text()
+    status = Path(f"/proc/{pid}/status").read_text("utf-8")
     assert re.search(r"^Uid:\t10001\t10001\t10001\t10001$", status, re.M)
     assert re.search(r"^CapEff:\t0+$", status, re.M)
     assert podman.run("exec", "clock", "touch", "/opt/clock/x").returncode

@@ -16,9 +16,9 @@ from clock.check.cuts import KINDS
 
 ROOT = Path(__file__).parent.parent
 
-README = (ROOT / "README.rst").read_text()
+README = (ROOT / "README.rst").read_text("utf-8")
 
-TRANSLATION = (ROOT / "README.zh-CN.rst").read_text()
+TRANSLATION = (ROOT / "README.zh-CN.rst").read_text("utf-8")
 
 #: Where the options of each command are.
 OPTIONS = {
@@ -50,7 +50,7 @@ def command_lines() -> list[str]:
     pages = [*ROOT.glob("README*.rst"), *(ROOT / "docs").rglob("*.rst")]
     found = set()
     for page in sorted(pages):
-        for line in page.read_text().splitlines():
+        for line in page.read_text("utf-8").splitlines():
             # Two commands may stand side by side.
             for part in re.split("(?=    )", line):
                 if command := COMMAND.match(part):
@@ -64,7 +64,7 @@ def messages() -> set[str]:
     """
     found = set()
     for module in (ROOT / "clock").rglob("*.py"):
-        for node in ast.walk(ast.parse(module.read_text())):
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
@@ -123,7 +123,7 @@ def test_messages() -> None:
     """
     The reference lists each log message of the server, and no other message.
     """
-    page = (ROOT / "docs" / "messages.rst").read_text()
+    page = (ROOT / "docs" / "messages.rst").read_text("utf-8")
     documented = re.findall(r"^``(.+)``\n    ", page, re.M)
     assert len(documented) == len(set(documented))
     assert {*documented} == messages()
@@ -133,12 +133,12 @@ def test_diagnoses() -> None:
     """
     The list of diagnoses has each code of the check, and no other.
     """
-    page = (ROOT / "docs" / "proxies.rst").read_text()
+    page = (ROOT / "docs" / "proxies.rst").read_text("utf-8")
     documented = re.findall(r"^``([a-z-]+)``\n    ", page, re.M)
     assert len(documented) == len(set(documented))
     found = {*KINDS}
     for name in ("bursts", "cuts", "diagnosis", "drift", "steps"):
-        tree = ast.parse((ROOT / "clock" / "check" / f"{name}.py").read_text())
+        tree = ast.parse((ROOT / "clock" / "check" / f"{name}.py").read_text("utf-8"))
         for node in ast.walk(tree):
             # A finding is a tuple that begins with its code.
             first: list[ast.expr] = []

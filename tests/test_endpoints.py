@@ -81,7 +81,7 @@ def test_documented_certificate(tmp_path: Path) -> None:
     A client that does not trust the certificate reads nothing.
     """
     need_module("OpenSSL")
-    page = (Path(__file__).parent.parent / "docs" / "running.rst").read_text()
+    page = (Path(__file__).parent.parent / "docs" / "running.rst").read_text("utf-8")
     made, served, read = re.findall(
         r"^    (openssl req .*)\n    twistd -n clock (.*)\n    clock-netcat (.*)",
         page,
@@ -233,7 +233,7 @@ def test_uid() -> None:
     tool = ["twistd", "-n", "--pidfile=", f"--uid={nobody}"]
     with Server(tool=tool, listen=["--port", "13"]) as server:
         assert LINE.fullmatch(server.connect().line().text)
-        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        status = Path(f"/proc/{server.process.pid}/status").read_text("utf-8")
         uids = f"\t{nobody}" * 4
         assert f"\nUid:{uids}\n" in status
 

@@ -180,7 +180,7 @@ def test_daemonised(taken: int, tmp_path: Path) -> None:
         assert program.end() == 1
         assert f"localhost:{taken}: Address already in use" in program.errors()
     assert list(tmp_path.glob("*.pid")) == []
-    log = (tmp_path / "twistd.log").read_text()
+    log = (tmp_path / "twistd.log").read_text("utf-8")
     assert f"Cannot listen on localhost:{taken}: Address already in use" in log
     assert "Traceback" not in log
 

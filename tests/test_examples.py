@@ -29,7 +29,7 @@ def test_own_clock(tmp_path: Path) -> None:
         [command("trial"), str(EXAMPLES / "test_own_clock.py")],
         cwd=tmp_path,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=DEADLINE,
     )
     assert "PASSED (successes=1)" in done.stdout, done.stdout + done.stderr
@@ -42,7 +42,7 @@ def test_workflow(tmp_path: Path) -> None:
     """
     need("haproxy")
     need_module("matplotlib")
-    workflow = (EXAMPLES / "check.yml").read_text()
+    workflow = (EXAMPLES / "check.yml").read_text("utf-8")
     steps = dict(re.findall(r"- name: (\w+)\n +run: \|\n((?: {10}.*\n)+)", workflow))
     assert [*steps] == ["Install", "Start", "Check"]
     assert "pip\" install 'txclock[plot]'" in steps["Install"]
@@ -68,11 +68,11 @@ def test_workflow(tmp_path: Path) -> None:
     finally:
         for pidfile in ("haproxy.pid", "clock.pid"):
             if (tmp_path / pidfile).exists():
-                end(int((tmp_path / pidfile).read_text()))
+                end(int((tmp_path / pidfile).read_text("utf-8")))
     (suite,) = ElementTree.parse(tmp_path / "check.xml").getroot()
     assert [case.attrib["name"] for case in suite] == ["Direct", "Proxy"]
     assert suite.attrib["failures"] == suite.attrib["errors"] == "0"
-    assert "</svg>" in (tmp_path / "check.svg").read_text()
+    assert "</svg>" in (tmp_path / "check.svg").read_text("utf-8")
 
 
 def end(pid: int) -> None:
@@ -88,7 +88,7 @@ def running(pid: int) -> bool:
     Tell whether a process runs, or has ended and is only not reaped.
     """
     try:
-        status = Path(f"/proc/{pid}/stat").read_text()
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8")
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"

@@ -26,4 +26,6 @@ def test_documented() -> None:
     """
     The table of results has a row for each scenario.
     """
-    assert re.findall(r"^     - ``(\w+)``$", TABLE.read_text(), re.M) == [*SCENARIOS]
+    assert re.findall(r"^     - ``(\w+)``$", TABLE.read_text("utf-8"), re.M) == [
+        *SCENARIOS
+    ]

@@ -35,7 +35,7 @@ def wait_for_text(path: Path, text: str) -> None:
     Wait until a file exists and contains a text.
     """
     end = time.monotonic() + DEADLINE
-    while not path.exists() or text not in path.read_text():
+    while not path.exists() or text not in path.read_text("utf-8"):
         assert time.monotonic() < end, f"no {text!r} in {path}"
         time.sleep(0.02)
 
@@ -67,7 +67,7 @@ def test_log_is_reopened(tool: str, tmp_path: Path) -> None:
         server = program.process.pid
         if tool == "daemon":
             assert program.end() == 0
-            server = int((tmp_path / "twistd.pid").read_text())
+            server = int((tmp_path / "twistd.pid").read_text("utf-8"))
         try:
             for number in range(2):
                 wait_for_text(log, "connected to")
@@ -83,7 +83,7 @@ def test_log_is_reopened(tool: str, tmp_path: Path) -> None:
         assert client.rest().count(b"\n") < 5
     assert (
         "connected to"
-        not in (tmp_path / "clock.log.1").read_text().partition("going on")[2]
+        not in (tmp_path / "clock.log.1").read_text("utf-8").partition("going on")[2]
     )
 
 
@@ -107,7 +107,7 @@ def test_log_that_cannot_be_reopened(tmp_path: Path) -> None:
         assert LINE.fullmatch(client.line().text)
         program.interrupt()
         program.end()
-        assert "The clock has stopped" in log.read_text()
+        assert "The clock has stopped" in log.read_text("utf-8")
 
 
 @pytest.mark.parametrize("tool", ["twistd -n --pidfile=", "twist --log-format=text"])
@@ -158,4 +158,4 @@ def test_terminal_closed(tmp_path: Path) -> None:
         assert terminal.process.wait(DEADLINE) in (0, -signal.SIGHUP)
         assert len(client.rest()) % len(b"HH:MM:SS\n") == 0
     assert [*tmp_path.iterdir()] == [log]
-    assert "The clock has stopped" in log.read_text()
+    assert "The clock has stopped" in log.read_text("utf-8")

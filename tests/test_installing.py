@@ -25,7 +25,7 @@ def run(*arguments: str | Path, cwd: Path) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=20 * DEADLINE,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stdout
     return done.stdout

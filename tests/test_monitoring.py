@@ -25,7 +25,7 @@ from web import get
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 
-RULES = (DEPLOY / "prometheus-rules.yml").read_text()
+RULES = (DEPLOY / "prometheus-rules.yml").read_text("utf-8")
 
 #: The labels that Prometheus gives to all series of a target.
 TARGET = 'job="clock", instance="a:8000"'
@@ -63,7 +63,10 @@ def promtool(*arguments: str | Path) -> str:
     Run C{promtool}, which must find no fault.
     """
     done = subprocess.run(
-        [need("promtool"), *arguments], capture_output=True, text=True, timeout=DEADLINE
+        [need("promtool"), *arguments],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -152,7 +155,7 @@ def test_alert(alert: str, tmp_path: Path) -> None:
         )
     ]
     rules = tmp_path / "prometheus-rules.yml"
-    rules.write_text(RULES)
+    rules.write_text(RULES, "utf-8")
     file = tmp_path / "tests.yml"
     # JSON is YAML.
     file.write_text(
@@ -162,7 +165,8 @@ def test_alert(alert: str, tmp_path: Path) -> None:
                 "evaluation_interval": "15s",
                 "tests": tests,
             }
-        )
+        ),
+        "utf-8",
     )
     assert "SUCCESS" in promtool("test", "rules", file)
 
@@ -176,8 +180,8 @@ def test_prometheus(tmp_path: Path) -> None:
     program = need("prometheus")
     with Server("--web", "0") as server, server.connect() as client:
         client.line()
-        (tmp_path / "prometheus-rules.yml").write_text(RULES)
-        text = (DEPLOY / "prometheus.yml").read_text()
+        (tmp_path / "prometheus-rules.yml").write_text(RULES, "utf-8")
+        text = (DEPLOY / "prometheus.yml").read_text("utf-8")
         file = tmp_path / "prometheus.yml"
         for what, other in (
             ("localhost:8000", f"localhost:{server.web_port}"),
@@ -185,7 +189,7 @@ def test_prometheus(tmp_path: Path) -> None:
         ):
             assert what in text
             text = text.replace(what, other)
-        file.write_text(text)
+        file.write_text(text, "utf-8")
         arguments = [
             f"--config.file={file}",
             f"--storage.tsdb.path={tmp_path / 'data'}",

@@ -142,7 +142,7 @@ class Proxies:
         folder = self._folder / proxy
         folder.mkdir()
         configuration = PROXIES / arguments[-1]
-        text = configuration.read_text()
+        text = configuration.read_text("utf-8")
         ports = dict(
             zip(("8081", "8082", "8083", TLS), free_ports(4), strict=True),
         )
@@ -165,7 +165,7 @@ class Proxies:
         arguments = [
             str(folder / each) if each in names else each for each in arguments
         ]
-        (folder / configuration.name).write_text(text)
+        (folder / configuration.name).write_text(text, "utf-8")
         environment = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
         running = self._stack.enter_context(
             Program([program, *arguments], cwd=folder, environment=environment)
@@ -425,7 +425,7 @@ def documented(proxy: str, where: str) -> set[str]:
     """
     Find the codes that the table of the documentation has for a setting.
     """
-    page = (PROXIES.parent / "proxies.rst").read_text()
+    page = (PROXIES.parent / "proxies.rst").read_text("utf-8")
     # The first cell is empty, except in the first row of each proxy.
     section = re.split(rf"(?i)\n   \* - {proxy}(?=\n)", page)[1]
     section = re.split(r"\n   \* - \w|\n\n", section)[0]

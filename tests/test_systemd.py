@@ -36,7 +36,7 @@ ROOT = Path(__file__).parent.parent
 
 DEPLOY = ROOT / "deploy"
 
-PAGE = (ROOT / "docs" / "operating" / "systemd.rst").read_text()
+PAGE = (ROOT / "docs" / "operating" / "systemd.rst").read_text("utf-8")
 
 #: What a client gets up to the server's FIN.
 WHOLE = re.compile(rb"(?:%s)*" % LINE.pattern)
@@ -53,7 +53,7 @@ def unit(name: str) -> dict[str, list[str]]:
     Read the settings of a unit, in their order.
     """
     settings: dict[str, list[str]] = {}
-    for line in (DEPLOY / name).read_text().splitlines():
+    for line in (DEPLOY / name).read_text("utf-8").splitlines():
         if match := re.match(r"(\w+)=(.*)", line):
             settings.setdefault(match[1], []).append(match[2])
     return settings
@@ -100,7 +100,7 @@ def verify(folder: Path, change: str = "", by: str = "") -> str:
         [need("systemd-analyze"), "verify", *(f"./{each.name}" for each in units)],
         cwd=folder,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=DEADLINE,
     )
     return done.stdout + done.stderr
@@ -119,7 +119,7 @@ def security(
         ],
         cwd=DEPLOY,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=DEADLINE,
     )
 

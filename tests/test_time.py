@@ -80,7 +80,7 @@ def test_no_wake_up_without_clients() -> None:
     """
 
     def wakes() -> int:
-        status = Path(f"/proc/{server.process.pid}/status").read_text()
+        status = Path(f"/proc/{server.process.pid}/status").read_text("utf-8")
         (line,) = (x for x in status.splitlines() if x.startswith("voluntary"))
         return int(line.split()[1])
 
@@ -140,7 +140,7 @@ def test_clock_steps(reactor: str, tmp_path: Path) -> None:
 
     def set_clock(hours: int) -> None:
         written = tmp_path / "new"
-        written.write_text(f"{hours * 3600:+}s\n")
+        written.write_text(f"{hours * 3600:+}s\n", "utf-8")
         written.rename(offset)
 
     set_clock(0)

@@ -117,9 +117,9 @@ class Tutorial:
         Change a program, as the text instructs the reader to.
         """
         program = self.path / name
-        text = program.read_text()
+        text = program.read_text("utf-8")
         assert old in text or not required
-        program.write_text(text.replace(old, new))
+        program.write_text(text.replace(old, new), "utf-8")
 
     def start(self, command: str, under: str = ".") -> Program:
         """
@@ -213,7 +213,7 @@ def test_program(program: Path) -> None:
     A program has at most 60 lines, is part of the text, and imports Twisted, its
     neighbours and the standard library; only the last step imports the clock.
     """
-    text = program.read_text()
+    text = program.read_text("utf-8")
     assert len(text.splitlines()) <= 60
     included = f".. literalinclude:: {program.relative_to(SOURCE)}\n"
     assert included in TEXT or program.name == "__init__.py"
@@ -233,7 +233,7 @@ def test_every_block_is_tested() -> None:
     Each session in the text is tested by a test here.
     """
     assert TEXT.count("code-block:: console") == len(shown()) + 1  # the installation
-    tests = Path(__file__).read_text()
+    tests = Path(__file__).read_text("utf-8")
     assert [name for name in shown() if f'"{name}"' not in tests] == []
 
 
@@ -347,10 +347,10 @@ def test_step_8(tutorial: Tutorial) -> None:
     under = change.removeprefix("cd ")
     assert tutorial.output(command, under) == shown()["step8-tests"].output
     program = tutorial.path / under / "stepclock" / "factory.py"
-    lines = program.read_text().splitlines(True)
+    lines = program.read_text("utf-8").splitlines(True)
     (rule,) = (i for i, line in enumerate(lines) if "client.halfClosed" in line)
     assert lines[rule + 2] == "\n"
-    program.write_text("".join(lines[:rule] + lines[rule + 2 :]))
+    program.write_text("".join(lines[:rule] + lines[rule + 2 :]), "utf-8")
     (command,) = shown()["step8-failure"].commands
     expected = shown()["step8-failure"].output
     assert tutorial.output(command, under, status=1)[: len(expected)] == expected
