@@ -47,7 +47,9 @@ def command_lines() -> list[str]:
     """
     Find each command line of the project in the READMEs and the pages of the site.
     """
-    pages = [*ROOT.glob("README*.rst"), *(ROOT / "docs").rglob("*.rst")]
+    # A reader of the tutorial may have made an environment in its folder.
+    docs = ROOT / "docs"
+    pages = [*ROOT.glob("README*.rst"), *docs.glob("*.rst"), *docs.glob("*/*.rst")]
     found = set()
     for page in sorted(pages):
         for line in page.read_text("utf-8").splitlines():
