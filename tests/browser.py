@@ -147,6 +147,20 @@ class Sight:
         return [pane for clock in self.clocks for pane in clock.panes]
 
 
+@dataclass
+class Accessible:
+    """
+    One element or text of the page, as a screen reader gets it.
+
+    @ivar states: the names of its properties, such as C{focusable} or C{disabled}.
+    """
+
+    role: str
+    name: str
+    description: str
+    states: set[str]
+
+
 def web_port(server: Server) -> int:
     """
     Wait until a server tells the port of its page.
@@ -245,6 +259,22 @@ class Browser:
         Give what a screen reader calls the element that has the focus.
         """
         return str(self.driver.switch_to.active_element.accessible_name)
+
+    def accessible(self) -> list[Accessible]:
+        """
+        Give what the browser passes on to a screen reader.
+        """
+        tree = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})
+        return [
+            Accessible(
+                role=node["role"]["value"],
+                name=node["name"]["value"],
+                description=node.get("description", {}).get("value", ""),
+                states={each["name"] for each in node["properties"]},
+            )
+            for node in tree["nodes"]
+            if not node["ignored"] and node["role"]["value"] != "InlineTextBox"
+        ]
 
     def tab_to(self, name: str) -> None:
         """

@@ -25,6 +25,9 @@ from web import request
 #: What the page says while there is no server.
 GONE = "server not reachable; reconnecting"
 
+#: What it says where no client can be connected.
+FULL = "Four at most, because a browser opens only six connections to one server."
+
 #: Gives all texts of the page, each with its color and what is behind it.
 COLORS = """
 const behind = (element) => {
@@ -219,9 +222,7 @@ def test_four_clients_at_most(browser: Browser) -> None:
         for _ in range(4):
             browser.click("Connect a client")
         sight = browser.wait(lambda sight: len(sight.clocks[0].served.names) == 4)
-        assert sight.clocks[0].hint == (
-            "Four at most, because a browser opens only six connections to one server."
-        )
+        assert sight.clocks[0].hint == FULL
         browser.click("Connect a client")
         assert len(browser.look().panes) == 4
         assert browser.console() == []
@@ -426,10 +427,44 @@ def test_screen_readers_are_told_what_changes(browser: Browser) -> None:
         shown = len(browser.look().panes[1].times)
         browser.wait(lambda sight: len(sight.panes[1].times) > shown + 6)
         assert browser.run("return window.told") == 0
-        live = "return document.querySelectorAll('[aria-live], [role]').length"
+        live = (
+            "const roles = '[role=status], [role=alert], [role=log], [role=timer]';"
+            "return document.querySelectorAll(`[aria-live], ${roles}`).length"
+        )
         assert browser.run(live) == 1
         server.interrupt()
         browser.wait(lambda sight: "Server not reachable; reconnecting." in sight.news)
+
+
+def test_screen_readers_get_names_and_reasons(browser: Browser) -> None:
+    """
+    Each element that can have the focus has a name, a disabled button says why, and the
+    cursor of a terminal is not read.
+    """
+    with page(browser, "--tz", "UTC", "--zone", "Asia/Tokyo=0"):
+        for index in (0, 0, 1, 1):
+            browser.click("Connect a client", index)
+        browser.wait(lambda sight: all(pane.times for pane in sight.panes))
+        elements = browser.accessible()
+        focusable = [each for each in elements if "focusable" in each.states]
+        assert [each.name for each in focusable if each.role == "group"] == [
+            "Terminal of Client 1 of UTC",
+            "Terminal of Client 2 of UTC",
+            "Terminal of Client 1 of Asia/Tokyo",
+            "Terminal of Client 2 of Asia/Tokyo",
+        ]
+        assert all(each.name for each in focusable)
+        disabled = [each for each in elements if "disabled" in each.states]
+        assert [(each.name, each.description) for each in disabled] == [
+            ("Connect a client to UTC", FULL),
+            ("Connect a client to Asia/Tokyo", FULL),
+        ]
+        texts = [each.name for each in elements if each.role == "StaticText"]
+        assert texts and all(text.isascii() for text in texts)
+        browser.click("Disconnect")
+        browser.wait(lambda sight: sight.panes[0].turn == "disconnected")
+        described = [each.name for each in browser.accessible() if each.description]
+        assert described == []
 
 
 @pytest.mark.parametrize("width", [360, 768, 1200])

@@ -214,6 +214,7 @@ class Pane {
     setText(this.element.querySelector(".turn"), turn[this.turn]);
     setText(this.button, this.ended ? "Remove" : "Disconnect");
     this.button.setAttribute("aria-label", `${this.button.textContent} ${this.fullName}`);
+    this.screen.setAttribute("aria-label", `Terminal of ${this.fullName}`);
   }
 }
 
@@ -260,6 +261,8 @@ class Clock {
     this.element = copyOf("clock");
     this.button = this.element.querySelector(".connect");
     this.button.addEventListener("click", () => this.connect());
+    this.hint = this.element.querySelector(".full");
+    this.hint.id = `full-${this.key}`;
     this.served = new ClientList(this, "Served");
     this.waiting = new ClientList(this, "Waiting");
     this.counts = "";
@@ -333,9 +336,11 @@ function connectedPanes() {
 
 function drawOffers() {
   const full = connectedPanes().length >= MAX_PANES;
-  for (const { element, button } of clocks.values()) {
+  for (const { button, hint } of clocks.values()) {
     button.setAttribute("aria-disabled", full);
-    element.querySelector(".full").hidden = !full;
+    // A description is read even if its element is hidden.
+    button.setAttribute("aria-describedby", full ? hint.id : "");
+    hint.hidden = !full;
   }
 }
 
