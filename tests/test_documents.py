@@ -99,12 +99,12 @@ def test_translation() -> None:
 
 def test_links() -> None:
     """
-    Each file that the README links to exists.
+    Each file or folder that the README links to exists.
     """
     linked = re.findall(r"<(\S+)>`_|\.\. image:: (\S+)", README)
     assert len(linked) > 5
     for link in linked:
-        assert (ROOT / "".join(link)).is_file()
+        assert (ROOT / "".join(link)).exists()
 
 
 @pytest.mark.parametrize("line", command_lines())
