@@ -28,8 +28,16 @@ import pytest
 from processes import BIN, DEADLINE, Program, free_ports, need, need_module
 
 SOURCE = Path(__file__).parent.parent / "docs" / "tutorial"
-TEXT = (SOURCE / "index.rst").read_text(encoding="utf-8")
-PROGRAMS = sorted(SOURCE.rglob("*.py"))
+TEXT = (SOURCE / "index.rst").read_text("utf-8")
+PROJECT = SOURCE / "step8_project"
+#: All programs, without copies that an installation of the project leaves in it.
+PROGRAMS = sorted(
+    [
+        *SOURCE.glob("*.py"),
+        *PROJECT.glob("stepclock/*.py"),
+        *PROJECT.glob("twisted/plugins/*.py"),
+    ]
+)
 
 BLOCK = re.compile(
     r"^\.\. code-block:: console\n   :name: (.*)\n\n((?:   .*\n|\n)+)", re.M
@@ -105,12 +113,13 @@ class Tutorial:
         self.clone = clone
         self.path = clone / "docs" / "tutorial"
         ignored = shutil.ignore_patterns(
-            "__pycache__", "dropin.cache", "_trial*", "venv"
+            *("__pycache__", "dropin.cache", "_trial*", "venv"),
+            *("build", "*.egg-info"),
         )
         shutil.copytree(SOURCE, self.path, ignore=ignored)
         self.ports = dict(zip(("8080", "8443"), map(str, free_ports(2)), strict=True))
         for program in self.path.rglob("*.py"):
-            program.write_text(self.moved(program.read_text(encoding="utf-8")))
+            program.write_text(self.moved(program.read_text("utf-8")), "utf-8")
 
     def moved(self, text: str) -> str:
         """
@@ -132,13 +141,13 @@ class Tutorial:
         """
         words = " ".join(TEXT.split())
         assert undo in words[words.index(change) :]
-        text = program.read_text(encoding="utf-8")
+        text = program.read_text("utf-8")
         assert text.count(old) == 1
-        program.write_text(text.replace(old, new), encoding="utf-8")
+        program.write_text(text.replace(old, new), "utf-8")
         try:
             yield
         finally:
-            program.write_text(text, encoding="utf-8")
+            program.write_text(text, "utf-8")
 
     def start(self, block: str, command: str | None = None) -> Program:
         """
@@ -225,7 +234,7 @@ def test_program(program: Path) -> None:
     A program has at most 60 lines, is part of the text, and imports Twisted, its
     neighbours and the standard library; only the last step imports the clock.
     """
-    text = program.read_text()
+    text = program.read_text("utf-8")
     assert len(text.splitlines()) <= 60
     included = f".. literalinclude:: {program.relative_to(SOURCE)}\n"
     assert included in TEXT or program.name == "__init__.py"
@@ -246,7 +255,7 @@ def test_every_block_is_tested() -> None:
     """
     steps = [name for name in shown() if name.startswith("step")]
     assert TEXT.count("code-block:: console") == len(steps) + 1
-    tests = Path(__file__).read_text(encoding="utf-8")
+    tests = Path(__file__).read_text("utf-8")
     assert [name for name in steps if f'"{name}"' not in tests] == []
 
 
@@ -380,7 +389,7 @@ def test_step_8(tutorial: Tutorial) -> None:
     """
     assert tutorial.output("step8-tests") == shown()["step8-tests"].output
     program = tutorial.path / "step8_project" / "stepclock" / "factory.py"
-    text = program.read_text(encoding="utf-8")
+    text = program.read_text("utf-8")
     [update] = [
         node
         for node in ast.walk(ast.parse(text))
