@@ -289,7 +289,8 @@ class HandshakeTests(SynchronousTestCase):
         """
         fixture = ClockFixture.new()
         client = fixture.connect(tls=True)
-        client.protocol.dataReceived(b"x")
+        for _ in range(WAITING_READS):
+            client.protocol.dataReceived(b"x")
         client.protocol.handshakeCompleted()
         self.assertEqual(client.transport.producerState, "paused")
         fixture.clock.advance(READ_PAUSE)
