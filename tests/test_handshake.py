@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from processes import LINE, UNIT, Client, Server
-from web import head
+from web import CLOSE, head
 
 HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"
 
@@ -66,7 +66,7 @@ def test_request_with_its_header() -> None:
     """
     with Server("--web", "haproxy:tcp:0:interface=127.0.0.1") as server:
         with server.connect(server.web_port) as client:
-            client.socket.sendall(HEADER + head("/healthz"))
+            client.socket.sendall(HEADER + head("/healthz", extra=CLOSE))
             assert client.rest().endswith(b"\r\n\r\nok\n")
         server.interrupt()
         assert not [line for line in server.rest() if b"PROXY" in line]

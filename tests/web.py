@@ -18,6 +18,9 @@ from processes import DEADLINE, Arrival, need_module
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+#: The header of a request that is the last one on its connection.
+CLOSE = "Connection: close\r\n"
+
 
 def head(
     path: str, method: str = "GET", version: str = "1.1", extra: str = ""
