@@ -57,13 +57,14 @@ def addressText(address: IAddress) -> str:
     @return: C{host:port}, with brackets around an IPv6 address; C{unix:path} for a UNIX
         socket, and C{unix:} for a peer without a path.
     """
-    text = str(address)
     if isinstance(address, IPv4Address):
         text = f"{address.host}:{address.port}"
     elif isinstance(address, IPv6Address):
         text = f"[{address.host}]:{address.port}"
     elif isinstance(address, UNIXAddress):
         text = f"unix:{(address.name or b'').decode(errors='replace')}"
+    else:
+        text = str(address)
     return printable(text)
 
 

@@ -130,7 +130,13 @@ class OptionsTests(SynchronousTestCase):
         ]:
             options = self.parse("--web", "0", "--allow-origin", text)
             self.assertEqual(options["allow-origin"], [origin])
-        for text in ("example.org", "https://example.org/x", "ftp://x", "null", ""):
+        for text in (
+            "example.org",
+            "https://example.org/x",
+            "ftp://x",
+            "null",
+            "http://ü",
+        ):
             self.assertRefused(
                 ["--web", "0", "--allow-origin", text],
                 f"--allow-origin {text!r} is not an origin: try https://example.org, "

@@ -196,11 +196,19 @@ class RequestTests(SynchronousTestCase):
         """
         Data that is not HTTP is refused.
         """
-        web = fixture()
-        client = web.open()
+        client = fixture().open()
         client.channel.dataReceived(b"hello\r\n\r\nhello\r\n\r\n")
-        self.assertEqual(client.status, 400)
-        self.assertEqual(client.body, b"not an HTTP request\n")
+        self.assertEqual((client.status, client.body), (400, NOT_HTTP))
+
+    def test_asterisk(self) -> None:
+        """
+        The target C{*}, which stands for the whole server, is refused: C{Request} would
+        respond to it, and show the version of Twisted.
+        """
+        for method in ("OPTIONS", "GET"):
+            client = fixture().get("*", method=method)
+            self.assertEqual(client.status, 405)
+            self.assertIn("Server: clock", client.head)
 
     def test_host(self) -> None:
         """
@@ -213,6 +221,7 @@ class RequestTests(SynchronousTestCase):
             ("1.1", "Host: \r\n", 200),
             ("1.1", "Host: my_host.example:8080\r\n", 200),
             ("1.1", "Host: [::1]:8080\r\n", 200),
+            ("1.1", "Host: [fe80::1%eth0]:8080\r\n", 200),
             ("1.1", "", 400),
             ("1.1", "Host: x\r\nHost: x\r\n", 400),
             ("1.0", "Host: x\r\nHost: y\r\n", 400),
@@ -343,6 +352,8 @@ class PersistenceTests(SynchronousTestCase):
         web = fixture()
         for client in (
             web.get("/healthz", headers="Connection: close\r\n"),
+            web.get("/healthz", headers="Connection: TE,Close\r\n"),
+            web.get("/healthz", headers="Connection: TE\r\nConnection: close\r\n"),
             web.get("/healthz", version="1.0"),
         ):
             self.assertIn("Connection: close", client.head)
@@ -353,9 +364,11 @@ class PersistenceTests(SynchronousTestCase):
         The number of requests on a connection is limited.
         """
         self.patch(channel, "MAX_REQUESTS", 3)
-        client = fixture().open()
+        web = fixture()
+        client = web.open()
         for _ in range(3):
             client.channel.dataReceived(HEALTH)
+            web.clock.advance(0)
         self.assertEqual(client.received.count(b"ok\n"), 3)
         self.assertEqual(client.received.count(b"Connection: close"), 1)
         self.assertTrue(client.transport.disconnecting)
@@ -368,7 +381,11 @@ class PersistenceTests(SynchronousTestCase):
         web = fixture()
         client = web.get("/healthz")
         received = client.received
-        web.clock.advance(IDLE_TIMEOUT - 0.1)
+        web.clock.advance(0)
+        web.clock.advance(IDLE_TIMEOUT - 1)
+        # An empty line begins no request (RFC 9112, 2.2).
+        client.channel.dataReceived(b"\r\n")
+        web.clock.advance(0.9)
         self.assertFalse(client.closed)
         web.clock.advance(0.1)
         self.assertTrue(client.transport.halfClosed)
@@ -429,6 +446,45 @@ class PersistenceTests(SynchronousTestCase):
         client.channel.dataReceived(HEALTH)
         self.assertEqual(client.transport.producerState, "paused")
         self.assertEqual(client.received.count(b"ok\n"), 1)
+
+    def test_pipelinedOverTLS(self) -> None:
+        """
+        TLS delivers each record by itself, also while reading is paused. Only one
+        request is served in one iteration of the reactor.
+        """
+        web = fixture()
+        client = web.open()
+        for _ in range(5):
+            client.channel.dataReceived(HEALTH)
+        counts = []
+        for pause in (0, 0, *[PIPELINE_PAUSE] * 4):
+            counts.append(client.received.count(b"ok\n"))
+            web.clock.advance(pause)
+        self.assertEqual(counts, [1, 2, 2, 3, 4, 5])
+        self.assertEqual(client.transport.producerState, "producing")
+
+    def test_manyPipelined(self) -> None:
+        """
+        If many requests have arrived together, the first one is the last.
+        """
+        client = fixture().open()
+        client.channel.dataReceived(HEALTH * 1_000)
+        self.assertIn("Connection: close", client.head)
+        self.assertEqual(client.received.count(b"ok\n"), 1)
+        self.assertTrue(client.closed)
+
+    def test_emptyLine(self) -> None:
+        """
+        An empty line after a request is ignored.
+        """
+        web = fixture()
+        client = web.open()
+        client.channel.dataReceived(HEALTH + b"\r\n")
+        web.clock.advance(0)
+        web.clock.advance(REQUEST_TIMEOUT)
+        self.assertFalse(client.closed)
+        client.channel.dataReceived(HEALTH)
+        self.assertEqual(client.received.count(b"ok\n"), 2)
 
     def test_disconnectsInThePause(self) -> None:
         """
@@ -494,6 +550,7 @@ class PersistenceTests(SynchronousTestCase):
         """
         web = fixture()
         client = web.get("/healthz")
+        web.clock.advance(0)
         client.channel.readConnectionLost()
         self.assertTrue(client.transport.disconnecting)
         self.assertEqual(client.status, 200)
@@ -505,6 +562,8 @@ class PersistenceTests(SynchronousTestCase):
         client.channel.writeConnectionLost()
         client.channel.readConnectionLost()
         self.assertTrue(client.transport.disconnecting)
+        web.clock.advance(CLOSE_TIMEOUT)
+        self.assertTrue(client.transport.aborted)
 
     def test_stream(self) -> None:
         """
@@ -627,12 +686,17 @@ class LimitTests(SynchronousTestCase):
         web = fixture()
         idle = [web.get("/healthz") for _ in range(3)]
         alsoProvides(idle[1].transport, ISSLTransport)
+        web.clock.advance(0)
         idle[0].channel.dataReceived(HEALTH)
+        web.clock.advance(0)
         clients = [web.open() for _ in range(FREE_CONNECTIONS - 3)]
         for _ in range(2):
             self.assertTrue(web.site.admit())
             clients.append(web.open())
         self.assertFalse(idle[1].closed or idle[2].closed)
+        # Nothing may change until they are closed.
+        states = [client.transport.producerState for client in idle]
+        self.assertEqual(states, ["producing", "paused", "paused"])
         web.clock.advance(0)
         self.assertTrue(idle[1].transport.aborted)
         self.assertTrue(idle[2].transport.disconnecting)
@@ -670,6 +734,23 @@ class EndTests(SynchronousTestCase):
         self.assertNoResult(done)
         client.disconnect()
         self.assertIsNone(self.successResultOf(done))
+        self.assertEqual(web.delayedCalls(), 0)
+
+    def test_betweenRequests(self) -> None:
+        """
+        A connection that has not served all its requests is closed, and what it sends
+        is read and discarded.
+        """
+        web = fixture()
+        client = web.open()
+        client.channel.dataReceived(HEALTH * 2)
+        web.site.disconnectAll()
+        self.assertEqual(client.transport.producerState, "producing")
+        client.channel.dataReceived(HEALTH)
+        web.clock.advance(PIPELINE_PAUSE)
+        self.assertEqual(client.received.count(b"ok\n"), 1)
+        self.assertTrue(client.transport.halfClosed)
+        client.disconnect()
         self.assertEqual(web.delayedCalls(), 0)
 
     def test_noConnections(self) -> None:
@@ -718,7 +799,11 @@ class EndTests(SynchronousTestCase):
         """
         web = fixture()
         web.site.disconnectAll()
-        self.assertTrue(web.open().closed)
+        clients = [web.open() for _ in range(FREE_CONNECTIONS + 1)]
+        for client in clients:
+            self.assertTrue(client.closed)
+            client.disconnect()
+        self.assertEqual(web.factory.limit.count, 0)
         web.site.doStart()
         self.assertFalse(web.open().closed)
         web.site.doStop()

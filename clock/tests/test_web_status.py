@@ -303,10 +303,11 @@ class PageTests(SynchronousTestCase):
             for each in web.get("/style.css").head
             if each.startswith("ETag: ")
         )
-        client = web.get("/style.css", headers=f"If-None-Match: {tag}\r\n")
-        self.assertEqual((client.status, client.body), (304, b""))
-        self.assertIn("Cache-Control: no-cache", client.head)
-        self.assertFalse(client.closed)
+        for tags in (tag, f"W/{tag}", f'"x", {tag}'):
+            client = web.get("/style.css", headers=f"If-None-Match: {tags}\r\n")
+            self.assertEqual((client.status, client.body), (304, b""))
+            self.assertIn("Cache-Control: no-cache", client.head)
+            self.assertFalse(client.closed)
         client = web.get("/page.js", headers=f"If-None-Match: {tag}\r\n")
         self.assertEqual(client.status, 200)
 

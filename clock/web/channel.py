@@ -51,6 +51,10 @@ PIPELINE_PAUSE = 0.1
 #: Seconds to wait for a graceful close before aborting.
 CLOSE_TIMEOUT = 0.5
 
+#: The most bytes that may have arrived after a request, if the connection is to serve
+#: another one. They are kept until it is their turn.
+MAX_PIPELINED = 8192
+
 #: The value of the header C{Server}. It shows no versions.
 SERVER = b"clock"
 
@@ -59,7 +63,8 @@ _ORIGIN = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 
 #: The value of C{Host} (RFC 9110, 7.2): a name or an address, and maybe a port.
 _HOST = re.compile(
-    rb"([\w.~!$&'()*+,;=%-]{0,255}|\[[0-9a-f:.]{2,45}\])(:\d{0,5})?", re.IGNORECASE
+    rb"([\w.~!$&'()*+,;=%-]{0,255}|\[[0-9a-f:.]{2,45}(%[\w.~-]{1,30})?\])(:\d{0,5})?",
+    re.IGNORECASE,
 )
 
 
@@ -95,6 +100,20 @@ def responseHead(code: int, *headers: bytes) -> bytes:
     status = b"HTTP/1.1 %d %s" % (code, HTTPStatus(code).phrase.encode())
     date, server = b"Date: " + datetimeToString(), b"Server: " + SERVER
     return b"\r\n".join([status, server, date, *headers, b"", b""])
+
+
+def elements(request: Any, name: bytes) -> list[str]:
+    """
+    Return the elements of a header whose value is a list (RFC 9110, 5.6.1).
+
+    @param request: the request.
+    @param name: the name of the header, which may have several lines.
+
+    @return: the elements in small letters.
+    """
+    values = request.requestHeaders.getRawHeaders(name, [])
+    text = b",".join(values).decode("latin-1").lower()
+    return [each.strip() for each in text.split(",")]
 
 
 def chunk(body: bytes) -> bytes:
@@ -152,14 +171,12 @@ class ClockChannel(HTTPChannel):
         """
         self.site.timedOut(self)
 
-    def refuseLate(self, *, isIdle: bool) -> None:
+    def refuseLate(self) -> None:
         """
-        Close a connection whose request has still not arrived.
-
-        @param isIdle: whether nothing of a further request has arrived. The client then
-            expects no response.
+        Close a connection whose request has still not arrived. If nothing of a further
+        request has arrived, the client expects no response.
         """
-        if isIdle:
+        if self.site.isIdle(self):
             self.close()
         else:
             self.refuse(408, "the request did not arrive in time")
@@ -168,6 +185,8 @@ class ClockChannel(HTTPChannel):
         """
         Close an idle connection, to free its descriptor for another one.
         """
+        # The transport would wait for a paused producer.
+        self.transport.unregisterProducer()
         if ISSLTransport.providedBy(self.transport):
             # A client might not answer the end of TLS.
             self.transport.abortConnection()
@@ -181,7 +200,9 @@ class ClockChannel(HTTPChannel):
         self._requestCount += 1
         persistent = (
             super().checkPersistence(request, version)
+            and "close" not in elements(request, b"Connection")
             and self._requestCount < MAX_REQUESTS
+            and len(self._buffer) <= MAX_PIPELINED
             and self.site.mayPersist()
         )
         if not persistent:
@@ -191,17 +212,17 @@ class ClockChannel(HTTPChannel):
     def allHeadersReceived(self) -> None:
         """
         Accept a request without a body. C{Request} finds no path in a whole URI, so its
-        origin is removed.
+        origin is removed. To C{*}, C{Request} would respond by itself.
         """
         hosts = self.requests[-1].requestHeaders.getRawHeaders(b"Host", [])
         if len(hosts) != 1 and (hosts or self._version != b"HTTP/1.0"):
             self.refuse(400, "a request needs one Host")
         elif hosts and not _HOST.fullmatch(hosts[0]):
             self.refuse(400, "the Host is not valid")
-        elif self.length == 0:
+        elif self.length == 0 and self._path != b"*":
             self._path = _ORIGIN.sub(b"", self._path)
             super().allHeadersReceived()
-        elif self._command not in (b"GET", b"HEAD"):
+        elif self._command not in (b"GET", b"HEAD") or self._path == b"*":
             self.refuse(405, "use GET or HEAD", b"Allow: GET, HEAD")
         else:
             self.refuse(413, "a request must not have a body")
@@ -216,45 +237,47 @@ class ClockChannel(HTTPChannel):
 
     def requestDone(self, request: Any) -> None:
         """
-        Wait for the next request. If it has arrived already, pause before it is parsed.
-        Meanwhile, and until the client has read the response, read nothing: a client
-        that keeps sending requests fills the kernel's buffers.
+        Parse the next request in a later iteration of the reactor; if it has arrived
+        already, after L{PIPELINE_PAUSE}. Until then, and until the client has read the
+        response, read nothing: a client that keeps sending requests fills the kernel's
+        buffers. (Over TLS, what was read before is still delivered, and kept.)
         """
         super().requestDone(request)
-        if not self.persistent:
-            return
-        if self._buffer:
+        if self.persistent:
+            # A client may send an empty line after a request.
+            self._buffer = self._buffer.lstrip(b"\r\n")
             self.paused = True
-            self._nextCall = self.callLater(PIPELINE_PAUSE, self._parseNext)
-        if self.paused or self._waitingForTransport:
             self._networkProducer.pauseProducing()
-        else:
-            self._becomeIdle()
+            pause = PIPELINE_PAUSE if self._buffer else 0
+            self._nextCall = self.callLater(pause, self._pauseEnded)
 
     def resumeProducing(self) -> None:
         """
-        Read again, because the client has read the response. (After the last response,
-        the channel is no producer any more.)
+        Go on, because the client has read the response.
         """
         super().resumeProducing()
-        if self.paused:
-            self._networkProducer.pauseProducing()
-        else:
-            self._becomeIdle()
+        self._networkProducer.pauseProducing()
+        self._parseNext()
 
-    def _becomeIdle(self) -> None:
-        self.setTimeout(IDLE_TIMEOUT)
-        self.site.idle(self)
+    def _cancelNext(self) -> None:
+        if self._nextCall is not None:
+            self._nextCall.cancel()
+            self._nextCall = None
+
+    def _pauseEnded(self) -> None:
+        self._nextCall = None
+        self._parseNext()
 
     def _parseNext(self) -> None:
-        if self._waitingForTransport:
-            # The client has not read the last response. The timeout limits this.
-            self._nextCall = self.callLater(PIPELINE_PAUSE, self._parseNext)
+        if self._nextCall is not None or self._waitingForTransport:
             return
-        self._nextCall = None
         self.paused = False
         self._networkProducer.resumeProducing()
-        self.dataReceived(b"")
+        if self._buffer:
+            self.dataReceived(b"")
+        else:
+            self.setTimeout(IDLE_TIMEOUT)
+            self.site.idle(self)
 
     def headerReceived(self, line: bytes) -> bool:
         """
@@ -286,6 +309,9 @@ class ClockChannel(HTTPChannel):
         elif self._handlingRequest:
             self._networkProducer.pauseProducing()
         elif not self._refused:
+            if self.site.isIdle(self) and not data.strip(b"\r\n"):
+                # An empty line is no request (RFC 9112, 2.2).
+                return
             if self.site.received(self):
                 self.setTimeout(REQUEST_TIMEOUT)
             super().dataReceived(data)
@@ -354,8 +380,10 @@ class ClockChannel(HTTPChannel):
         self.setRawMode()
         self.setTimeout(None)
         self._abortAfter(CLOSE_TIMEOUT)
+        self._cancelNext()
         if self.transport.disconnecting:
             return
+        self._networkProducer.resumeProducing()
         self.transport.unregisterProducer()
         if ISSLTransport.providedBy(self.transport):
             self.transport.loseConnection()
@@ -375,10 +403,12 @@ class ClockChannel(HTTPChannel):
         Close the connection once the last response was sent: there will be no further
         request. Close a stream at once, because a page that closes one looks the same.
         """
-        if self.stream is None:
-            self.loseConnection()
-        else:
+        if self.stream is not None:
             self.transport.connectionLost(Failure(ConnectionDone()))
+        elif self._refused:
+            self.transport.loseConnection()
+        else:
+            self.loseConnection()
 
     def writeConnectionLost(self) -> None:
         """
@@ -412,8 +442,7 @@ class ClockChannel(HTTPChannel):
         Remove the connection from the site, and call C{connectionLost} of its stream.
         """
         super().connectionLost(reason)
-        if self._nextCall is not None:
-            self._nextCall.cancel()
+        self._cancelNext()
         self.site.disconnected(self)
         if self.stream is not None:
             self.stream.connectionLost(reason)

@@ -29,6 +29,9 @@ def normalOrigin(text: str) -> str | None:
     @return: the origin in small letters, without the default port of its scheme;
         C{None} if the text is no origin of C{http} or C{https}.
     """
+    if not text.isascii():
+        # Browsers send the form that DNS uses.
+        return None
     match = ORIGIN.fullmatch(text.lower().removesuffix("/"))
     return match and match[0].removesuffix(_DEFAULT_PORTS[match[1]])
 

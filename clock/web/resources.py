@@ -9,7 +9,6 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
-from twisted.web.http import CACHED
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -222,7 +221,12 @@ class PageFile(TextResource):
         request.setHeader("Content-Security-Policy", policy)
         request.setHeader("Referrer-Policy", "no-referrer")
         request.setHeader("X-Content-Type-Options", "nosniff")
-        if request.setETag(self._tag) is CACHED:
+        request.setHeader(b"ETag", self._tag)
+        # A proxy that compresses marks the tag as weak.
+        tags = b",".join(request.requestHeaders.getRawHeaders(b"If-None-Match", []))
+        known = [tag.strip().removeprefix(b"W/") for tag in tags.split(b",")]
+        if self._tag in known:
+            request.setResponseCode(304, b"Not Modified")
             request.finish()
         else:
             request.setHeader("Content-Type", self._contentType)

@@ -169,6 +169,8 @@ class ClockSite(Site):
             return self.limit.admit()
         channel = next(iter(self._idle))
         self._leave(channel)
+        # Until it is closed, it must stay idle.
+        channel.transport.pauseProducing()
         # If it were closed now, between two accepts, the next connection would get its
         # descriptor, and events for it.
         self._reactor.callLater(0, channel.evict)
@@ -184,7 +186,8 @@ class ClockSite(Site):
         self._channels[channel] = None
         self._requesting[channel] = None
         counts = len(self._requesting) > FREE_CONNECTIONS
-        if not self._isOpen or (counts and not self.limit.connected()):
+        isAbove = counts and not self.limit.connected()
+        if isAbove or not self._isOpen:
             channel.close()
 
     def _leave(self, channel: ClockChannel) -> None:
@@ -227,6 +230,14 @@ class ClockSite(Site):
         """
         self._idle[channel] = None
 
+    def isIdle(self, channel: ClockChannel) -> bool:
+        """
+        Return whether a connection waits for another request.
+
+        @param channel: the channel.
+        """
+        return channel in self._idle
+
     def received(self, channel: ClockChannel) -> bool:
         """
         Note that data of a request has arrived.
@@ -236,7 +247,7 @@ class ClockSite(Site):
         @return: whether the connection was idle before.
         """
         self._late.pop(channel, None)
-        wasIdle = channel in self._idle
+        wasIdle = self.isIdle(channel)
         self._idle.pop(channel, None)
         return wasIdle
 
@@ -254,7 +265,7 @@ class ClockSite(Site):
     def _refuseLate(self) -> None:
         for channel in [*islice(self._late, MAX_REFUSALS)]:
             del self._late[channel]
-            channel.refuseLate(isIdle=channel in self._idle)
+            channel.refuseLate()
         if self._late:
             self._reactor.callLater(0, self._refuseLate)
 

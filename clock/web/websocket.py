@@ -23,7 +23,7 @@ from zope.interface import implementer
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
 from clock.ticker import Ticker
-from clock.web.channel import ChannelTransport, ClockChannel, responseHead
+from clock.web.channel import ChannelTransport, ClockChannel, elements, responseHead
 from clock.web.origins import OriginAccess
 from clock.web.resources import TextResource
 from clock.web.streams import LineFrames, chosenFactory
@@ -299,7 +299,9 @@ class SocketResource(TextResource):
         factory = chosenFactory(self._factories, request)
         if isinstance(factory, str):
             return self.respond(request, 404, factory)
-        if request.method == b"HEAD" or "websocket" not in _tokens(request, b"Upgrade"):
+        if request.method == b"HEAD" or "websocket" not in elements(
+            request, b"Upgrade"
+        ):
             request.setHeader("Upgrade", "websocket")
             # It may have a line "close" already.
             request.responseHeaders.addRawHeader("Connection", "Upgrade")
@@ -333,15 +335,6 @@ class SocketResource(TextResource):
         protocol.makeConnection(transport)
 
 
-def _tokens(request: Any, name: bytes) -> list[str]:
-    """
-    Return the elements of a header that is a list, in small letters.
-    """
-    values = request.requestHeaders.getRawHeaders(name, [])
-    elements = b",".join(values).decode("latin-1").lower().split(",")
-    return [each.strip() for each in elements]
-
-
 def _handshakeKey(request: Any) -> bytes | None:
     """
     Return the key of a handshake (RFC 6455, 4.2.1), or C{None} if the handshake is not
@@ -351,7 +344,7 @@ def _handshakeKey(request: Any) -> bytes | None:
     versions = request.requestHeaders.getRawHeaders(b"Sec-WebSocket-Version", [])
     if (
         request.clientproto != b"HTTP/1.1"
-        or "upgrade" not in _tokens(request, b"Connection")
+        or "upgrade" not in elements(request, b"Connection")
         or versions != [b"13"]
         or len(keys) != 1
     ):
