@@ -16,7 +16,7 @@ from twisted.internet.defer import ensureDeferred
 from twisted.python.failure import Failure
 
 from clock._reactor import steadyReactor
-from clock._stdout import exitNow
+from clock._stdout import exitNow, printError
 
 
 def exitOnSignals(cleanUp: Callable[[], object]) -> None:
@@ -58,8 +58,7 @@ def _finished(status: int | None) -> None:
 
 
 def _failed(failure: Failure) -> None:
-    if failure.check(SystemExit):
-        print(failure.value, file=sys.stderr)
-    else:
-        failure.printTraceback(file=sys.stderr)
+    isMessage = failure.check(SystemExit)
+    text = str(failure.value) if isMessage else failure.getTraceback()
+    printError(text, sys.stderr)
     exitNow(1)

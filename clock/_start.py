@@ -9,6 +9,8 @@ Python itself starts, Ctrl-C still prints a traceback.
 
 import os
 import signal
+import sys
+from collections.abc import Callable
 
 #: The exit status after Ctrl-C, as shells report it: 128 plus the number of SIGINT.
 INTERRUPTED = 130
@@ -30,6 +32,24 @@ def exitOnInterrupt() -> None:
         signal.signal(signal.SIGINT, interrupt)
 
 
+def runMain(main: Callable[[], object]) -> None:
+    """
+    Run a command. An error of its command line is one line on standard error, and exit
+    status 1. If the line cannot be written, Python itself would exit with 120.
+
+    @param main: the function that runs the command.
+    """
+    from clock._stdout import exitNow, printError
+
+    try:
+        main()
+    except SystemExit as error:
+        if not isinstance(error.code, str):
+            raise
+        printError(error.code, sys.stderr)
+        exitNow(1)
+
+
 def netcat() -> None:
     """
     Run C{clock-netcat}.
@@ -37,7 +57,7 @@ def netcat() -> None:
     exitOnInterrupt()
     from clock.netcat import main
 
-    main()
+    runMain(main)
 
 
 def wall() -> None:
@@ -47,7 +67,7 @@ def wall() -> None:
     exitOnInterrupt()
     from clock.wall.command import main
 
-    main()
+    runMain(main)
 
 
 def check() -> None:
@@ -57,4 +77,4 @@ def check() -> None:
     exitOnInterrupt()
     from clock.check.command import main
 
-    main()
+    runMain(main)

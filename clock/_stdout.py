@@ -1,5 +1,5 @@
 """
-Standard output and the exit of the commands.
+Standard output, standard error, and the exit of the commands.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import os
 import select
 import sys
 from contextlib import suppress
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from clock._text import oneLine
 
@@ -51,21 +51,32 @@ def write(
     except BrokenPipeError:
         exitNow(closedStatus)
     except OSError as error:
-        with suppress(OSError):
-            print(f"{command}: standard output: {oneLine(error)}", file=sys.stderr)
+        warn(command, f"standard output: {oneLine(error)}")
         exitNow(1)
 
 
 def warn(command: str, text: str) -> None:
     """
-    Print a line on standard error, if the process has one.
+    Print a line on standard error, as L{printError} does.
 
     @param command: the name of the command. The line begins with it.
     @param text: the rest of the line.
     """
-    # Without one, print would use standard output.
-    if sys.stderr is not None:
-        print(f"{command}: {text}", file=sys.stderr)
+    printError(f"{command}: {text}", sys.stderr)
+
+
+def printError(text: str, stderr: TextIO | None) -> None:
+    """
+    Print text on standard error. If it is closed, or the text cannot be written, print
+    nothing: there is nowhere to report that, and the command must still end.
+
+    @param text: one or more lines, without the newline of the last one.
+    @param stderr: C{sys.stderr}; C{None} if the process was started without one.
+    """
+    # Without a file, print would use standard output.
+    if stderr is not None:
+        with suppress(OSError):
+            print(text, file=stderr)
 
 
 def requireStdout(command: str) -> None:

@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from clock._cli import whole
 from clock._client import run
-from clock._start import exitOnInterrupt
+from clock._start import exitOnInterrupt, runMain
 from clock._stdout import requireStdout, warn, writeBytes
 from clock._text import connectionError, oneLine, printable
 from clock.reading.options import ReadingOptions
@@ -197,4 +197,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    runMain(main)

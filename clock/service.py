@@ -27,6 +27,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.python.lockfile import FilesystemLock
 
+from clock._stdout import printError
 from clock._text import commandName, oneLine, shorten
 from clock.addresses import addressText, isPassed
 from clock.factory import ClockFactory
@@ -128,7 +129,7 @@ class ListeningService(StreamServerEndpointService):
             _removeLock(error)
             name, reason = oneLine(self.endpointName), self._reason(error)
             # twistd has replaced sys.stderr with the log.
-            print(f"{commandName()}: {name}: {reason}", file=sys.__stderr__)
+            printError(f"{commandName()}: {name}: {reason}", sys.__stderr__)
             self._log.error(
                 "Cannot listen on {name}: {reason}", name=name, reason=reason
             )

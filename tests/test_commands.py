@@ -1,6 +1,6 @@
 """
-Tests of all commands: the help, output that cannot be written, and Ctrl-C during the
-start.
+Tests of all commands: the help, output and errors that cannot be written, and Ctrl-C
+during the start.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from processes import DEADLINE, command
+from processes import BIN, DEADLINE, command
 
 COMMANDS = ["clock-check", "clock-netcat", "clockwall", "twistd clock", "twist clock"]
 
@@ -69,6 +69,63 @@ def test_output_full(name: str, option: str) -> None:
     with open("/dev/full", "wb") as full:
         line = f"{name}: standard output: No space left on device\n"
         assert run(f"{name} {option}", full.fileno()) == (1, line)
+
+
+def ends(line: str, stderr: str, unbuffered: str) -> tuple[int, str]:
+    """
+    Run a command with a standard error that nothing can be written to. Return its exit
+    status and standard output.
+    """
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        ended = subprocess.run(
+            ["bash", "-c", f"exec {BIN}/{line} {stderr}"],
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=subprocess.PIPE,
+            stderr=pipe,
+            timeout=DEADLINE,
+            check=False,
+        )
+    return ended.returncode, ended.stdout.decode()
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("stderr", ["", "2>&-", "2>/dev/full"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "clock-check",
+        "clock-check nonsense",
+        "clock-check --insecure nonsense",
+        "clock-check --junit /nowhere/x localhost:1",
+        "clockwall --nonsense",
+        "clockwall nonsense",
+        "clock-netcat :0",
+        "clock-netcat 127.0.0.1:1",
+        "clock-netcat --insecure https://127.0.0.1:1",
+        "python -m clock.netcat --nonsense",
+    ],
+)
+def test_error_cannot_be_written(line: str, stderr: str, unbuffered: str) -> None:
+    """
+    If an error cannot be written, because standard error is closed, has no reader or is
+    full, the command ends all the same, and prints nothing to standard output.
+    """
+    assert ends(line, stderr, unbuffered) == (1, "")
+
+
+@pytest.mark.parametrize("stderr", ["", "2>&-", "2>/dev/full"])
+def test_start_error_cannot_be_written(stderr: str, tmp_path: Path) -> None:
+    """
+    The same goes for a server that cannot start. Its log has the error.
+    """
+    listen = "--listen unix:/nowhere/clock"
+    line = f"twistd -n --pidfile={tmp_path}/pid clock {listen}"
+    status, log = ends(line, stderr, "")
+    assert (status, list(tmp_path.iterdir())) == (1, [])
+    assert log.count("unix:/nowhere/clock: No such file or directory") == 1
+    assert "Traceback" not in log
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,18 @@ class RunTests(ClientTestCase):
         self.assertEqual(self.statuses, [1])
         self.assertEqual(self.stderr.getvalue(), "clock-x: no\n")
 
+    def test_errorCannotBePrinted(self) -> None:
+        """
+        Without standard error, an error only sets the exit status.
+        """
+        self.patch(sys, "stderr", None)
+
+        async def command(reactor: Any) -> int:
+            raise SystemExit("clock-x: no")
+
+        run(command)
+        self.assertEqual(self.statuses, [1])
+
     def test_bug(self) -> None:
         """
         Any other exception is a traceback, and exit status 1.

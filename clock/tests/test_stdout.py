@@ -13,13 +13,33 @@ from io import BytesIO, StringIO, TextIOWrapper
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import _stdout
-from clock._stdout import encodeText, exitNow, requireStdout, write, writeBytes
+from clock._stdout import (
+    encodeText,
+    exitNow,
+    printError,
+    requireStdout,
+    warn,
+    write,
+    writeBytes,
+)
 
 
 class ExitError(Exception):
     """
     The process would have exited.
     """
+
+
+class Full(StringIO):
+    """
+    A full disk.
+    """
+
+    def write(self, text: str) -> int:
+        """
+        Fail.
+        """
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 class StdoutTests(SynchronousTestCase):
@@ -108,12 +128,21 @@ class StdoutTests(SynchronousTestCase):
         If standard error fails too, only the exit status is set.
         """
         error = OSError(errno.ENOSPC, "No space left on device")
-
-        class Full(StringIO):
-            def write(self, text: str) -> int:
-                raise error
-
         self.assertEqual(self.writeFails(error, Full()), 1)
+
+    def test_printError(self) -> None:
+        """
+        An error is printed on standard error. If that fails, or there is none, nothing
+        is printed: not on standard output either.
+        """
+        stdout, stderr = StringIO(), StringIO()
+        self.patch(sys, "stdout", stdout)
+        for each in (stderr, None, Full()):
+            printError("x", each)
+            self.patch(sys, "stderr", each)
+            warn("clock", "y")
+        self.assertEqual(stderr.getvalue(), "x\nclock: y\n")
+        self.assertEqual(stdout.getvalue(), "")
 
     def test_closed(self) -> None:
         """

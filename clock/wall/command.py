@@ -14,7 +14,7 @@ from typing import Any, Protocol, TextIO, cast
 from twisted.internet.interfaces import IReactorTime
 
 from clock._client import exitOnSignals, run
-from clock._stdout import requireStdout, write
+from clock._stdout import requireStdout, warn, write
 from clock.reading.targets import startStreams
 from clock.wall.monitor import ClockMonitor
 from clock.wall.options import Options
@@ -71,7 +71,7 @@ def makeView(reactor: IReactorTime) -> View:
         from clock.wall.screen import Screen, Terminal
     except ImportError:
         hint = "rich is not installed: pip install 'txclock[wall]' to get a table"
-        print(f"{NAME}: {hint}", file=sys.stderr)
+        warn(NAME, hint)
         return printer
     # In a table, an escaped character would be wider than the original.
     terminal = Terminal(partial(write, command=NAME, errors="replace"))
