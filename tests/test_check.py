@@ -285,6 +285,17 @@ def test_progress() -> None:
         assert not re.search("checking|connected|down:", "".join(rows))
 
 
+def test_forced_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Without a terminal there is no progress, even if colors are forced.
+    """
+    need_module("rich")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with check("Here=127.0.0.1:1", seconds=0.5) as program:
+        assert program.end() == 2
+        assert program.errors() == ""
+
+
 def test_haproxy() -> None:
     """
     The example of C{docs/proxies.rst}: HAProxy with a timeout that is too short and one

@@ -5,6 +5,7 @@ The progress display of C{clock-check}: a line for each stream, and a bar.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -40,6 +41,9 @@ def showProgress(
 
     @return: a function that removes the display.
     """
+    # rich takes a file for a terminal if FORCE_COLOR is set.
+    if sys.stderr is None or not sys.stderr.isatty():
+        return _nothing
     try:
         from rich.console import Console, Group
         from rich.live import Live

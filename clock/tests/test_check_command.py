@@ -448,13 +448,18 @@ class ProgressTests(ClientTestCase):
 
     def test_noTerminal(self) -> None:
         """
-        Without a terminal, or on a dumb one, there is no bar.
+        Without a terminal, or on a dumb one, there is no bar, even if colors are
+        forced.
         """
         with mock.patch.dict(os.environ, {"TERM": "dumb"}):
             showProgress(self.reactor, 10, self.watches)()
-        self.patch(sys, "stderr", StringIO())
-        showProgress(self.reactor, 10, self.watches)()
-        self.assertEqual((self.terminal.getvalue(), self.sent), ("", []))
+        stderr = StringIO()
+        for each in (stderr, None):
+            self.patch(sys, "stderr", each)
+            with mock.patch.dict(os.environ, {"FORCE_COLOR": "1"}):
+                showProgress(self.reactor, 10, self.watches)()
+        self.assertEqual((stderr.getvalue(), self.terminal.getvalue()), ("", ""))
+        self.assertEqual(self.sent, [])
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_withoutRich(self) -> None:
