@@ -1,16 +1,17 @@
 """
 Tests of all commands: the help, output and errors that cannot be written, and Ctrl-C
-during the start.
+during the start or the end.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
-from processes import BIN, DEADLINE, command
+from processes import BIN, DEADLINE, Program, Server, command, need_module
 
 COMMANDS = ["clock-check", "clock-netcat", "clockwall", "twistd clock", "twist clock"]
 
@@ -168,3 +169,30 @@ def test_interrupted_while_it_starts(line: str, tmp_path: Path) -> None:
     for module in ours[:: len(ours) // 12]:
         ended = start(module)
         assert (module, ended.returncode, ended.stderr) == (module, 130, b"")
+
+
+def test_interrupted_twice(tmp_path: Path) -> None:
+    """
+    A second Ctrl-C ends a check at once, while it draws its plot. No file is empty.
+    """
+    need_module("matplotlib")
+    (tmp_path / "sitecustomize.py").write_text(SPY)
+    report, picture = tmp_path / "check.xml", tmp_path / "check.svg"
+    environment = {
+        "PYTHONPATH": str(tmp_path),
+        "IMPORTED": str(tmp_path / "imported"),
+        "INTERRUPT_BEFORE": "matplotlib.figure",
+    }
+    files = "--junit", str(report), "--plot", str(picture)
+    run = [command("clock-check"), "--for", "3600", *files]
+    with (
+        Server("--verbose") as server,
+        Program([*run, f":{server.port}"], environment=environment) as program,
+    ):
+        server.find("connected to .*: 1 active")
+        assert not report.exists()
+        program.interrupt(signal.SIGINT)
+        assert [*program.rest()] == []
+        assert (program.end(), program.errors()) == (130, "")
+    assert report.read_text().endswith("</testsuites>\n")
+    assert not picture.exists()

@@ -4,10 +4,12 @@ The C{clock-check} command.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import deferLater
 
@@ -32,7 +34,8 @@ LOOK_INTERVAL = 0.1
 
 async def check(reactor: Any, options: Options) -> int:
     """
-    Read the clocks, and report. On a signal, report at once and exit.
+    Read the clocks, and report. On a signal, report at once and exit. On another one,
+    exit without the rest of the report.
 
     @param reactor: the reactor that connects, and its steady time.
     @param options: the parsed options.
@@ -63,24 +66,27 @@ async def check(reactor: Any, options: Options) -> int:
         startStreams(reactor, options.targets, watches, web, field)
     except ValueError as error:
         raise SystemExit(f"{NAME}: {error}") from None
-    # What cannot be written is said before the check, not after it.
-    files = {name: _open(options[name]) for name in ("junit", "plot") if options[name]}
+    for name in ("junit", "plot"):
+        if options[name]:
+            _checkFile(options[name])
     start = reactor.seconds()
     removeProgress = _nothing
     if not options["quiet"]:
         removeProgress = showProgress(reactor, options["for"], watches)
 
     def report() -> int:
+        # Not twice: a plot takes a second, in which a signal would begin another one.
+        exitOnSignals(_nothing)
         removeProgress()
         verdicts = [judge.verdict() for judge in judges]
         seconds = reactor.seconds() - start
         status = exitStatus(verdicts)
         isWritten = True
-        if "junit" in files:
-            isWritten &= _write(files["junit"], junitReport(verdicts, seconds))
-        if "plot" in files:
+        if options["junit"]:
+            isWritten &= _write(options["junit"], junitReport(verdicts, seconds))
+        if options["plot"]:
             streams = [(judge.name, judge.history) for judge in judges]
-            isWritten &= _write(files["plot"], plot(streams, start, seconds))
+            isWritten &= _write(options["plot"], plot(streams, start, seconds))
         if not options["quiet"]:
             isJSON = options["json"]
             text = jsonReport(verdicts, seconds) if isJSON else textReport(verdicts)
@@ -97,19 +103,30 @@ async def check(reactor: Any, options: Options) -> int:
     return report()
 
 
-def _open(path: str) -> BinaryIO:
+def _checkFile(name: str) -> None:
+    """
+    Check before the check that a file can be written after it. The file is not changed,
+    and if there is none, none is left.
+    """
+    # The reader of a FIFO would take this for the end.
+    if Path(name).is_fifo():
+        return
+    isNew = not os.path.exists(name)
     try:
-        return open(path, "wb")
+        with open(name, "ab"):
+            pass
+        if isNew:
+            os.unlink(os.path.realpath(name))
     except OSError as error:
         raise SystemExit(f"{NAME}: {oneLine(error)}") from None
 
 
-def _write(file: BinaryIO, data: bytes) -> bool:
+def _write(name: str, data: bytes) -> bool:
     try:
-        with file:
+        with open(name, "wb") as file:
             file.write(data)
     except OSError as error:
-        warn(NAME, f"{file.name}: {oneLine(error)}")
+        warn(NAME, f"{oneLine(name)}: {error.strerror}")
         return False
     return True
 

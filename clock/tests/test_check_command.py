@@ -232,8 +232,14 @@ class CommandTests(ClientTestCase):
 
     def test_badFile(self) -> None:
         """
-        A file that cannot be opened is an error before the check.
+        A file that cannot be opened is an error before the check. A file that can be
+        opened is not made before the end, nor is one that a symbolic link names.
         """
+        made, link = self.mktemp(), self.mktemp()
+        os.symlink(os.path.abspath(made), link)
+        for name in (made, link):
+            self.check("--junit", name)
+            self.assertFalse(os.path.exists(made))
         path = f"{self.mktemp()}/none"
         error = self.failureResultOf(self.check("--junit", path), SystemExit).value
         expected = f"clock-check: No such file or directory: {path}"
@@ -264,6 +270,37 @@ class CommandTests(ClientTestCase):
         self.assertExits(signal.SIGINT)
         self.assertEqual(json.loads(self.written)["seconds"], 3)
         self.assertEqual(self.progress, [10, "removed"])
+
+    def test_interruptedTwice(self) -> None:
+        """
+        Ctrl-C exits at once while the report of the end, or that of another Ctrl-C, is
+        being made. What is not written yet leaves no file.
+        """
+        junit, picture = self.mktemp(), self.mktemp()
+        self.patch(command, "canPlot", lambda: True)
+        self.patch(command, "plot", lambda *_: self.signals[signal.SIGINT](2, None))
+        checked = self.check("--junit", junit, "--plot", picture)
+        self.reactor.advance(10)
+        error = self.failureResultOf(checked, ExitError).value
+        self.assertEqual(error.status, 130)
+        self.check("--junit", junit, "--plot", picture)
+        self.assertExits(signal.SIGINT)
+        self.assertIn("</testsuites>", Path(junit).read_text())
+        self.assertFalse(os.path.exists(picture))
+        self.assertEqual(self.written, b"")
+
+    def test_fifo(self) -> None:
+        """
+        A FIFO is opened once, when its reader gets the report.
+        """
+        path = self.mktemp()
+        os.mkfifo(path)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, reader)
+        self.check("--junit", path)
+        # Without a writer, at the end.
+        self.assertExits(signal.SIGINT)
+        self.assertIn(b"</testsuites>", os.read(reader, 65536))
 
     def test_outputClosed(self) -> None:
         """
