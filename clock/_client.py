@@ -37,6 +37,22 @@ def exitOnSignals(cleanUp: Callable[[], object]) -> None:
             signal.signal(each, exit)
 
 
+def runMain(main: Callable[[], object]) -> None:
+    """
+    Run a command. An error of its command line is one line on standard error, and exit
+    status 1. If the line cannot be written, Python itself would exit with 120.
+
+    @param main: the function that runs the command.
+    """
+    try:
+        main()
+    except SystemExit as error:
+        if not isinstance(error.code, str):
+            raise
+        printError(error.code, sys.stderr)
+        exitNow(1)
+
+
 def run(command: Callable[[Any], Coroutine[Any, Any, int | None]]) -> None:
     """
     Run a client command on the global reactor, and exit.

@@ -9,8 +9,6 @@ Python itself starts, Ctrl-C still prints a traceback.
 
 import os
 import signal
-import sys
-from collections.abc import Callable
 
 #: The exit status after Ctrl-C, as shells report it: 128 plus the number of SIGINT.
 INTERRUPTED = 130
@@ -32,29 +30,12 @@ def exitOnInterrupt() -> None:
         signal.signal(signal.SIGINT, interrupt)
 
 
-def runMain(main: Callable[[], object]) -> None:
-    """
-    Run a command. An error of its command line is one line on standard error, and exit
-    status 1. If the line cannot be written, Python itself would exit with 120.
-
-    @param main: the function that runs the command.
-    """
-    from clock._stdout import exitNow, printError
-
-    try:
-        main()
-    except SystemExit as error:
-        if not isinstance(error.code, str):
-            raise
-        printError(error.code, sys.stderr)
-        exitNow(1)
-
-
 def netcat() -> None:
     """
     Run C{clock-netcat}.
     """
     exitOnInterrupt()
+    from clock._client import runMain
     from clock.netcat import main
 
     runMain(main)
@@ -65,6 +46,7 @@ def wall() -> None:
     Run C{clockwall}.
     """
     exitOnInterrupt()
+    from clock._client import runMain
     from clock.wall.command import main
 
     runMain(main)
@@ -75,6 +57,7 @@ def check() -> None:
     Run C{clock-check}.
     """
     exitOnInterrupt()
+    from clock._client import runMain
     from clock.check.command import main
 
     runMain(main)

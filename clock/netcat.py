@@ -22,8 +22,8 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from clock._cli import whole
-from clock._client import run
-from clock._start import exitOnInterrupt, runMain
+from clock._client import run, runMain
+from clock._start import exitOnInterrupt
 from clock._stdout import requireStdout, warn, writeBytes
 from clock._text import connectionError, oneLine, printable
 from clock.reading.options import ReadingOptions

@@ -7,6 +7,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from functools import partial
 from io import StringIO
 from typing import Any
 
@@ -14,9 +15,9 @@ from twisted.internet import reactor as globalReactor
 from twisted.internet.defer import Deferred
 
 from clock import _client
-from clock._client import exitOnSignals, run
+from clock._client import exitOnSignals, run, runMain
 from clock._reactor import steadyReactor
-from clock.tests.clientfixture import ClientTestCase, patchGlobalReactor
+from clock.tests.clientfixture import ClientTestCase, ExitError, patchGlobalReactor
 
 
 class SignalTests(ClientTestCase):
@@ -43,6 +44,31 @@ class SignalTests(ClientTestCase):
         self.patch(signal, "getsignal", lambda number: signal.SIG_IGN)
         exitOnSignals(lambda: None)
         self.assertEqual(self.signals, {})
+
+
+class MainTests(ClientTestCase):
+    """
+    Running a command, whose command line may be wrong.
+    """
+
+    def test_error(self) -> None:
+        """
+        An error is one line on standard error, and exit status 1. The command ends even
+        if the line cannot be written.
+        """
+        stderr = StringIO()
+        for each in (stderr, None):
+            self.patch(sys, "stderr", each)
+            exits = self.assertRaises(ExitError, runMain, partial(sys.exit, "x: no"))
+            self.assertEqual(exits.status, 1)
+        self.assertEqual(stderr.getvalue(), "x: no\n")
+
+    def test_status(self) -> None:
+        """
+        Any other exit is left to Python.
+        """
+        error = self.assertRaises(SystemExit, runMain, partial(sys.exit, 0))
+        self.assertEqual(error.code, 0)
 
 
 class RunTests(ClientTestCase):

@@ -6,16 +6,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
-from functools import partial
-from io import StringIO
 
 from twisted.trial.unittest import SynchronousTestCase
 
 import clock
 from clock import (
     _start,
-    _stdout,
     endpoint,
     factory,
     limits,
@@ -87,26 +83,6 @@ class StartTests(SynchronousTestCase):
             start()
             self.assertEqual(self.calls, [handler, module])
             self.calls.clear()
-
-    def test_error(self) -> None:
-        """
-        An error is one line on standard error, and exit status 1. The command ends even
-        if the line cannot be written.
-        """
-        statuses: list[int] = []
-        self.patch(_stdout, "exitNow", statuses.append)
-        stderr = StringIO()
-        for each in (stderr, None):
-            self.patch(sys, "stderr", each)
-            _start.runMain(partial(sys.exit, "clock-x: no"))
-        self.assertEqual((stderr.getvalue(), statuses), ("clock-x: no\n", [1, 1]))
-
-    def test_status(self) -> None:
-        """
-        Any other exit is left to Python.
-        """
-        error = self.assertRaises(SystemExit, _start.runMain, partial(sys.exit, 0))
-        self.assertEqual(error.code, 0)
 
     def test_ignored(self) -> None:
         """
