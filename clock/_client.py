@@ -10,13 +10,27 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import ensureDeferred
+from twisted.logger import (
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    eventAsText,
+    globalLogBeginner,
+)
 from twisted.python.failure import Failure
 
 from clock._reactor import steadyReactor
 from clock._stdout import exitNow, printError
+
+#: What Twisted's messages say about a certificate whose names it cannot read: newer
+#: versions have this namespace, and older ones this reason.
+CERTIFICATES = {
+    "log_namespace": "twisted.internet._sslverify",
+    "why": "Error during info_callback",
+}
 
 
 def exitOnSignals(cleanUp: Callable[[], object]) -> None:
@@ -63,9 +77,25 @@ def run(command: Callable[[Any], Coroutine[Any, Any, int | None]]) -> None:
         a bug, it prints a traceback. The exit status is then 1.
     """
     reactor = steadyReactor()
+    observer = cast(ILogObserver, printCritical)
+    globalLogBeginner.beginLoggingTo([observer], True, redirectStandardIO=False)
     ensureDeferred(command(reactor)).addCallbacks(_finished, _failed)
     # The reactor's own signal handlers would exit with 0.
     reactor.run(installSignalHandlers=False)
+
+
+def printCritical(event: LogEvent) -> None:
+    """
+    Print a critical message of Twisted's log on standard error: the traceback of a bug.
+    That the names in a certificate cannot be read is not printed: the connection ends
+    with an error, which the command reports in one line.
+
+    @param event: the message.
+    """
+    isBug = all(event.get(key) != value for key, value in CERTIFICATES.items())
+    if event["log_level"] is LogLevel.critical and isBug:
+        text = eventAsText(event, includeTimestamp=False, includeSystem=False)
+        printError(text, sys.stderr)
 
 
 def _finished(status: int | None) -> None:

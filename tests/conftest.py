@@ -8,14 +8,13 @@ import asyncio
 import gc
 import os
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import need, need_module
+from processes import make_certificate, need_module
 
 
 def pytest_configure() -> None:
@@ -130,11 +129,5 @@ def certificate(tmp_path: Path) -> Path:
     """
     need_module("OpenSSL")
     pem = tmp_path / "server.pem"
-    made = f"req -x509 -newkey rsa:2048 -nodes -keyout {pem} -subj /CN=localhost"
-    made += " -addext subjectAltName=DNS:localhost"
-    openssl = subprocess.run(
-        [need("openssl"), *made.split()], check=True, capture_output=True
-    )
-    with pem.open("ab") as both:
-        both.write(openssl.stdout)
+    make_certificate(pem, "-addext", "subjectAltName=DNS:localhost")
     return pem

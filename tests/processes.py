@@ -110,6 +110,18 @@ def free_ports(count: int) -> list[int]:
     raise AssertionError("there are no free ports")
 
 
+def make_certificate(pem: Path, *options: str) -> None:
+    """
+    Make a key and a self-signed certificate in one file, with C{openssl req}.
+    """
+    made = f"req -x509 -newkey rsa:2048 -nodes -keyout {pem} -subj /CN=localhost"
+    openssl = subprocess.run(
+        [need("openssl"), *made.split(), *options], check=True, capture_output=True
+    )
+    with pem.open("ab") as both:
+        both.write(openssl.stdout)
+
+
 @dataclass
 class Arrival:
     """

@@ -10,17 +10,28 @@ import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import threading
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import DEADLINE, LINE, UNIT, Program, Server, command
+from processes import (
+    DEADLINE,
+    LINE,
+    UNIT,
+    Program,
+    Server,
+    command,
+    make_certificate,
+    need_module,
+)
 from web import need_websockets
 
 #: Seconds between two lines of the origin.
@@ -256,6 +267,86 @@ def test_tls(certificate: Path) -> None:
                 program.interrupt(signal.SIGINT)
                 program.end()
                 assert "certificates are not verified" in program.errors()
+
+
+#: Certificates that are trusted, but whose names cannot be compared with a host.
+NAMELESS = {
+    "none": ((), "does not contain any `subjectAltName`s"),
+    "email": (("-addext", "subjectAltName=email:a@b.example"), "does not contain any"),
+    "wildcard": (("-addext", "subjectAltName=DNS:localhost,DNS:*"), "too few host"),
+}
+
+
+@pytest.mark.parametrize("names", NAMELESS)
+def test_nameless_certificate(names: str, tmp_path: Path) -> None:
+    """
+    A certificate without valid names is refused in one line, by all clients, for names
+    and addresses, and over every kind of TLS.
+    """
+    need_websockets()
+    need_module("OpenSSL")
+    options, detail = NAMELESS[names]
+    pem = tmp_path / "server.pem"
+    make_certificate(pem, *options)
+    endpoint = f"ssl:0:privateKey={pem}"
+    trust = {"SSL_CERT_FILE": str(pem)}
+    listen = ["--listen", f"{endpoint}:interface=127.0.0.1"]
+    with Server("--web", endpoint, listen=listen) as server:
+        addresses = []
+        for host in ("localhost", "127.0.0.1"):
+            web, tcp = f"{host}:{server.web_port}", f"{host}:{server.port}"
+            addresses += [f"https://{web}/lines", f"wss://{web}/socket"]
+            addresses.append(f"tls:{tcp}:trustRoots={tmp_path}")
+            addresses.append(f"ssl:{tcp}:caCertsDir={tmp_path}:hostname={host}")
+        for address in addresses:
+            with Program(
+                [command("clock-netcat"), address], environment=trust
+            ) as program:
+                assert program.end() == 1
+                (error,) = program.errors().splitlines()
+                assert f"{address}: the certificate is not valid for any host" in error
+                assert detail in error
+        check = [command("clock-check"), "--for", "3", *addresses]
+        with Program(check, environment=trust) as program:
+            report = b"".join(program.rest()).decode()
+            assert (program.end(), program.errors()) == (2, "")
+            reason = "not reached: the certificate is not valid for any host"
+            assert report.count(reason) == len(addresses)
+        wall = [command("clockwall"), f"x={addresses[0]}"]
+        with Program(wall, environment=trust) as program:
+            program.find("x down, .*: the certificate is not valid for any host")
+            program.interrupt(signal.SIGTERM)
+            assert program.errors() == ""
+
+
+@pytest.mark.parametrize("scheme", ["https", "wss"])
+def test_nothing_is_sent(scheme: str, tmp_path: Path) -> None:
+    """
+    The request, which may have a password, is not sent to a server whose certificate is
+    refused.
+    """
+    need_websockets()
+    need_module("OpenSSL")
+    good, nameless = tmp_path / "good.pem", tmp_path / "nameless.pem"
+    make_certificate(good, "-addext", "subjectAltName=DNS:localhost")
+    make_certificate(nameless)
+    for pem in (good, nameless):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pem)
+        trust = {"SSL_CERT_FILE": str(pem)}
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            url = f"{scheme}://localhost:{listening.getsockname()[1]}/"
+            with Program([command("clock-netcat"), url], environment=trust):
+                connection, _ = listening.accept()
+                connection.settimeout(DEADLINE)
+                received = b""
+                with (
+                    suppress(OSError),
+                    context.wrap_socket(connection, server_side=True) as tls,
+                ):
+                    received = tls.recv(65536)
+        assert received.startswith(b"GET / ") == (pem is good)
+        assert bool(received) == (pem is good)
 
 
 def test_any_clock(origin: str) -> None:

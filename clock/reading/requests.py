@@ -193,6 +193,10 @@ class Connector:
         endpoint = clientEndpoint(self._reactor, address)
         if scheme == "https":
             endpoint = wrapClientTLS(self._connections(host, uri.port), endpoint)
+            if self._verify:
+                from clock.reading.certificates import NamesEndpoint
+
+                endpoint = NamesEndpoint(endpoint)
         return _ConnectorEndpoint(endpoint, self)
 
     def _connections(self, host: str, port: int) -> Any:

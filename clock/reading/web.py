@@ -19,6 +19,10 @@ from clock.addresses import clientEndpoint
 
 _WEB = re.compile("(?:http|ws)s?://", re.IGNORECASE)
 
+#: The beginning of a Twisted endpoint that compares the names in a certificate with the
+#: host. C{ssl:} does so only if it is told the name.
+_COMPARES_NAMES = re.compile(r"tls:|ssl:(?:(?:[^:\\]|\\.)*:)*hostname=", re.I | re.S)
+
 #: The names of headers are tokens, and values are printable ASCII here (RFC 9110).
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~\w-]+):[ \t]*([\t -~]*)", re.ASCII)
 
@@ -105,16 +109,19 @@ def addressEndpoint(
         installed.
     """
     if not _WEB.match(text):
-        return clientEndpoint(reactor, text)
+        endpoint = clientEndpoint(reactor, text)
+        if not _COMPARES_NAMES.match(text):
+            return endpoint
+        _requireTLS()
+        from clock.reading.certificates import NamesEndpoint
+
+        return NamesEndpoint(endpoint)
     # Only these addresses need twisted.web, which takes a while to import.
     from clock.reading.requests import Connector, httpURL
 
     url = httpURL(text)
     if url.scheme in ("https", "wss"):
-        try:
-            import OpenSSL  # noqa: F401
-        except ImportError:
-            raise ValueError("TLS needs OpenSSL: pip install 'txclock[tls]'") from None
+        _requireTLS()
     connector = Connector(reactor, options.verify, observer)
     if url.scheme in ("http", "https"):
         from clock.reading.http import HTTPEndpoint
@@ -127,3 +134,11 @@ def addressEndpoint(
             "a WebSocket needs wsproto: pip install 'txclock[websocket]'"
         ) from None
     return WebSocketEndpoint(connector, url, options.allHeaders())
+
+
+def _requireTLS() -> None:
+    try:
+        import OpenSSL  # noqa: F401
+        import service_identity  # noqa: F401
+    except ImportError:
+        raise ValueError("TLS needs OpenSSL: pip install 'txclock[tls]'") from None

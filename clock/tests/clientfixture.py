@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from twisted.internet import reactor as globalReactor
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.logger import globalLogBeginner
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import _client, _stdout
@@ -138,9 +139,10 @@ class ClientTestCase(SynchronousTestCase):
 def patchGlobalReactor(testCase: SynchronousTestCase) -> list[dict[str, object]]:
     """
     Make the global reactor return from C{run} at once, and record the arguments. Its
-    time is restored after the test.
+    time is restored after the test. The log stays that of trial.
     """
     runs: list[dict[str, object]] = []
     testCase.patch(globalReactor, "run", lambda **keywords: runs.append(keywords))
     testCase.patch(globalReactor, "seconds", globalReactor.seconds)
+    testCase.patch(globalLogBeginner, "beginLoggingTo", lambda *_, **__: None)
     return runs

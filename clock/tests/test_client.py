@@ -9,13 +9,20 @@ import sys
 import time
 from functools import partial
 from io import StringIO
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet import reactor as globalReactor
 from twisted.internet.defer import Deferred
+from twisted.logger import ILogObserver, LogEvent, Logger
 
 from clock import _client
-from clock._client import exitOnSignals, run, runMain
+from clock._client import (
+    CERTIFICATES,
+    exitOnSignals,
+    printCritical,
+    run,
+    runMain,
+)
 from clock._reactor import steadyReactor
 from clock.tests.clientfixture import ClientTestCase, ExitError, patchGlobalReactor
 
@@ -146,6 +153,28 @@ class RunTests(ClientTestCase):
 
         run(command)
         self.assertEqual(self.statuses, [1])
+
+    def test_log(self) -> None:
+        """
+        A critical message of Twisted's log, which is a bug, is printed with its
+        traceback. Other messages are not, nor those about certificates.
+        """
+        messages: list[LogEvent] = []
+        log = Logger("clock", observer=cast(ILogObserver, messages.append))
+        log.info("fine")
+        for key, value in CERTIFICATES.items():
+            log.critical("not valid")
+            messages[-1][key] = value
+        for message in messages:
+            printCritical(message)
+        self.assertEqual(self.stderr.getvalue(), "")
+        try:
+            raise ZeroDivisionError
+        except ZeroDivisionError:
+            log.failure("bug")
+        printCritical(messages[-1])
+        lines = self.stderr.getvalue().splitlines()
+        self.assertEqual(lines[:2], ["bug", "Traceback (most recent call last):"])
 
     def test_bug(self) -> None:
         """
