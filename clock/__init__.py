@@ -14,12 +14,12 @@ The plugin, C{twistd clock}, is made of these.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from clock.endpoint import ImmediateEndpoint
     from clock.factory import ClockFactory
     from clock.limits import ClientLimit
     from clock.protocol import ClockProtocol
     from clock.ticker import Ticker
     from clock.timeformat import TimeFormat
+    from clock.transport.endpoint import ImmediateEndpoint
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ _MODULES = {
     "ClientLimit": "clock.limits",
     "ClockFactory": "clock.factory",
     "ClockProtocol": "clock.protocol",
-    "ImmediateEndpoint": "clock.endpoint",
+    "ImmediateEndpoint": "clock.transport.endpoint",
     "Ticker": "clock.ticker",
     "TimeFormat": "clock.timeformat",
 }

@@ -25,8 +25,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from clock._handshake import hasHandshake
-from clock._loop import LeanLoopingCall
+from clock.loop import LeanLoopingCall
+from clock.transport.handshake import hasHandshake
 
 if TYPE_CHECKING:
     from clock.factory import ClockFactory

@@ -105,7 +105,7 @@ def ends(line: str, stderr: str, unbuffered: str) -> tuple[int, str]:
         "clock-netcat :0",
         "clock-netcat 127.0.0.1:1",
         "clock-netcat --insecure https://127.0.0.1:1",
-        "python -m clock.netcat --nonsense",
+        "python -m clock.clients.netcat --nonsense",
     ],
 )
 def test_error_cannot_be_written(line: str, stderr: str, unbuffered: str) -> None:
@@ -163,7 +163,7 @@ def test_interrupted_while_it_starts(line: str, tmp_path: Path) -> None:
 
     start("")
     modules = imported.read_text("utf-8").splitlines()
-    ours = modules[modules.index("clock._start") + 1 :]
+    ours = modules[modules.index("clock.clients.entry") + 1 :]
     assert "twisted" in ours
     assert not {"clock.factory", "clock.ticker", "clock.timeformat"} & {*ours}
     for module in ours[:: len(ours) // 12]:

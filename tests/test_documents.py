@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from clock.check.cuts import KINDS
+from clock.clients.check.diagnosis.cuts import KINDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,11 +22,11 @@ TRANSLATION = (ROOT / "README.zh-CN.rst").read_text("utf-8")
 
 #: Where the options of each command are.
 OPTIONS = {
-    "twistd": "clock.options",
-    "twist": "clock.options",
-    "clock-check": "clock.check.options",
-    "clock-netcat": "clock.netcat",
-    "clockwall": "clock.wall.options",
+    "twistd": "clock.plugin.options",
+    "twist": "clock.plugin.options",
+    "clock-check": "clock.clients.check.options",
+    "clock-netcat": "clock.clients.netcat",
+    "clockwall": "clock.clients.wall.options",
 }
 
 COMMAND = re.compile(

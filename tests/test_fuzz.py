@@ -24,9 +24,9 @@ from hypothesis.strategies import (
 )
 from twisted.internet.testing import MemoryReactorClock
 
-from clock import tap
-from clock.service import ClockService
-from clock.tap import Options, makeService
+from clock.plugin import tap
+from clock.plugin.service import ClockService
+from clock.plugin.tap import Options, makeService
 
 #: What the endpoint parsers know, and some of what they take.
 PIECES = sampled_from(

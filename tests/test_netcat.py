@@ -19,7 +19,7 @@ from processes import DEADLINE, LINE, Program, Server, command, need_ipv6, unans
 
 NETCAT = [command("clock-netcat")]
 SHELL_NETCAT = shlex.quote(*NETCAT)
-MODULE = [sys.executable, "-m", "clock.netcat"]
+MODULE = [sys.executable, "-m", "clock.clients.netcat"]
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def test_copies_until_the_end() -> None:
 
 def test_as_a_module() -> None:
     """
-    C{python -m clock.netcat} is the same command.
+    C{python -m clock.clients.netcat} is the same command.
     """
     with Server() as server, Program([*MODULE, f":{server.port}"]) as client:
         assert LINE.fullmatch(client.line().text)
@@ -121,7 +121,7 @@ def test_without_tls() -> None:
     """
     Without OpenSSL, the error says what to install.
     """
-    code = "import sys; sys.modules['OpenSSL'] = None; import clock.netcat as netcat"
+    code = "import sys; sys.modules['OpenSSL'] = None; from clock.clients import netcat"
     code += "; netcat.main(['tls:localhost:1'])"
     with Program([sys.executable, "-c", code]) as client:
         assert client.errors() == (

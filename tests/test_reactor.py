@@ -21,9 +21,9 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock import ClockFactory, ClockProtocol, Ticker
-from clock.endpoint import ImmediateEndpoint
 from clock.limits import ClientLimit
-from clock.service import ClockService, ListeningService
+from clock.plugin.service import ClockService, ListeningService
+from clock.transport.endpoint import ImmediateEndpoint
 
 pytestmark = [
     pytest.mark.usefixtures("event_loop"),

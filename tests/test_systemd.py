@@ -30,7 +30,7 @@ from processes import (
 )
 from web import get
 
-from clock.options import Options
+from clock.plugin.options import Options
 
 ROOT = Path(__file__).parent.parent
 

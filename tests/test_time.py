@@ -17,7 +17,7 @@ import pytest
 from processes import DEADLINE, LATE, Crowd, Server, age, skip, steps
 from web import get
 
-from clock._loop import LeanLoopingCall
+from clock.loop import LeanLoopingCall
 from clock.ticker import SECOND, Ticker
 
 

@@ -26,8 +26,8 @@ from twisted.internet.test.reactormixins import ReactorBuilder
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from clock._writes import ImmediateWrites
-from clock.endpoint import ImmediateEndpoint
+from clock.transport.endpoint import ImmediateEndpoint
+from clock.transport.writes import ImmediateWrites
 
 # Twisted's tests leave sockets to the garbage collector, and use what Python and
 # Twisted have deprecated since.

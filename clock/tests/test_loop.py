@@ -1,5 +1,5 @@
 """
-Tests for L{clock._loop}.
+Tests for L{clock.loop}.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from twisted.internet.task import Clock
 from twisted.test import test_task
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock._loop import LeanLoopingCall
+from clock.loop import LeanLoopingCall
 
 
 class TestableLoopingCall(LeanLoopingCall):

@@ -12,12 +12,7 @@ from twisted.internet.interfaces import (
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from clock.protocol import (
-    CLOSE_TIMEOUT,
-    HANDSHAKE_TIMEOUT,
-    READ_PAUSE,
-    WAITING_READS,
-)
+from clock.protocol import CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT, READ_PAUSE, WAITING_READS
 from clock.tests.fixture import ClockFixture
 
 

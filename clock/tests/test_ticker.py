@@ -10,7 +10,7 @@ from itertools import pairwise
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock._loop import LeanLoopingCall
+from clock.loop import LeanLoopingCall
 from clock.tests.fixture import START
 from clock.ticker import SECOND, TickCall, Ticker
 

@@ -304,8 +304,9 @@ class ClockSite(Site):
 
 def _url(address: str) -> str:
     """
-    Return the URL of an address from L{addressText<clock.addresses.addressText>}, where
-    C{tls:} stands before an address with TLS. A UNIX socket has none.
+    Return the URL of an address from
+    L{addressText<clock.plugin.addresses.addressText>}, where C{tls:} stands before an
+    address with TLS. A UNIX socket has none.
     """
     if address.startswith("tls:"):
         return f"https://{address.removeprefix('tls:')}/"

@@ -6,7 +6,7 @@ from twisted.application.service import ServiceMaker
 
 clock = ServiceMaker(
     "Clock",
-    "clock.tap",
+    "clock.plugin.tap",
     "A clock server: sends each client the time, one line a second",
     "clock",
 )

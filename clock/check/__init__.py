@@ -1,8 +1,0 @@
-"""
-C{clock-check}: read clocks for a while, and report what is wrong with their streams.
-
-Each clock has a L{Judge<clock.check.judge.Judge>}. It observes the clock's
-L{Stream<clock.reading.stream.Stream>}, and counts lines that are repeated, skipped,
-lost or late, and connections that are lost. From the times at which that happened,
-L{diagnose<clock.check.diagnosis.diagnose>} tells what usually causes it.
-"""

@@ -1,0 +1,3 @@
+"""
+The commands that read a stream: C{clock-netcat}, C{clockwall} and C{clock-check}.
+"""

@@ -1,0 +1,3 @@
+"""
+What usually causes what was seen of a stream.
+"""

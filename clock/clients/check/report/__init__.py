@@ -1,0 +1,3 @@
+"""
+The reports of a check: text, JUnit, plots and progress.
+"""

@@ -1,0 +1,99 @@
+"""
+The report of C{clock-check}: a table or JSON, and the exit status.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from clock.clients.check.judge import Verdict
+from clock.clients.check.report.histogram import Percentiles
+from clock.console.text import printable
+
+#: The exit statuses if every stream is whole, if a stream is not whole, and if a server
+#: could not be reached.
+WHOLE, NOT_WHOLE, NOT_REACHED = 0, 1, 2
+
+_COLUMNS = (
+    *("clock", "lines", "repeats", "skips", "lost", "disconnects"),
+    *("gap p50", "p99", "max", "late p50", "p99", "max", "verdict"),
+)
+
+
+def exitStatus(verdicts: Sequence[Verdict]) -> int:
+    """
+    Return the exit status.
+
+    @param verdicts: the verdicts on all streams.
+
+    @return: the exit status for the worst stream.
+    """
+    if not all(each.reached for each in verdicts):
+        return NOT_REACHED
+    return NOT_WHOLE if any(each.trouble for each in verdicts) else WHOLE
+
+
+def jsonReport(verdicts: Sequence[Verdict], seconds: float) -> str:
+    """
+    Make a report for programs.
+
+    @param verdicts: the verdicts on all streams, in order.
+    @param seconds: the length of the check, in seconds.
+
+    @return: a JSON object on several lines.
+    """
+    clocks = [
+        {
+            **each._asdict(),
+            "gaps": each.gaps and each.gaps._asdict(),
+            "lateness": each.lateness and each.lateness._asdict(),
+            "whole": not each.trouble,
+            "diagnosis": [found._asdict() for found in each.diagnosis],
+        }
+        for each in verdicts
+    ]
+    whole = exitStatus(verdicts) == WHOLE
+    return json.dumps({"seconds": seconds, "whole": whole, "clocks": clocks}, indent=2)
+
+
+def textReport(verdicts: Sequence[Verdict]) -> str:
+    """
+    Make a report for people.
+
+    @param verdicts: the verdicts on all streams, in order.
+
+    @return: a table with a row for each stream, and a sentence for each diagnosis.
+        Times are in seconds.
+    """
+    rows = [_COLUMNS, *(_row(each) for each in verdicts)]
+    name, *numbers, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = []
+    for first, *middle, last in rows:
+        cells = (text.rjust(w) for text, w in zip(middle, numbers, strict=True))
+        lines.append("  ".join([first.ljust(name), *cells, last]))
+    sentences = [
+        printable(f"{each.name}: {found.text}")
+        for each in verdicts
+        for found in each.diagnosis
+    ]
+    return "\n".join([*lines, *([""] if sentences else []), *sentences])
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    redirect = verdict.redirectedTo and f" (redirected to {verdict.redirectedTo})"
+    return (
+        printable(verdict.name),
+        *(str(count) for count in (verdict.lines, verdict.repeats, verdict.skips)),
+        "-" if verdict.lost is None else str(verdict.lost),
+        str(verdict.disconnects),
+        *_cells(verdict.gaps),
+        *_cells(verdict.lateness),
+        printable(("; ".join(verdict.trouble) or "whole") + (redirect or "")),
+    )
+
+
+def _cells(percentiles: Percentiles | None) -> tuple[str, ...]:
+    if percentiles is None:
+        return ("-",) * 3
+    return tuple(f"{each:.3f}" for each in percentiles)

@@ -1,0 +1,200 @@
+"""
+C{clock-netcat}: connect, and copy what arrives to standard output.
+
+This is C{netcat1} of I{The Go Programming Language}: it reads until the server closes
+the connection, and copies the bytes unchanged. Writing blocks on purpose. While
+standard output is blocked, the client reads nothing from the server, and TCP's flow
+control stops the server from sending.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import connectProtocol
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python import usage
+from twisted.python.failure import Failure
+
+from clock.clients.entry import exitOnInterrupt
+from clock.clients.process import run, runMain
+from clock.clients.reading.options import ReadingOptions
+from clock.clients.reading.urls.endpoint import DEFAULTS, WebOptions, addressEndpoint
+from clock.console.options import whole
+from clock.console.output import requireStdout, warn, writeBytes
+from clock.console.text import connectionError, oneLine, printable
+
+#: The name of the command in errors.
+NAME = "clock-netcat"
+
+#: The error if the server closes the connection without sending anything. A server does
+#: so when it refuses a client.
+NO_DATA = "the server closed without sending anything: it may be at its client limit"
+
+
+class Options(ReadingOptions):
+    """
+    The options of C{clock-netcat}. C{"address"} is the address to connect to.
+    """
+
+    synopsis = f"Usage: {NAME} [options] [[HOST]:PORT | HOST PORT | URL | ENDPOINT]"
+    longdesc = (
+        "Connects, and copies what arrives to standard output until the server closes "
+        "the connection. The exit status is 1 if the connection fails or if nothing "
+        "arrives. Of an http or https URL the body is copied, decoded if it is gzip; "
+        "of a ws or wss URL each message, on a line of its own."
+    )
+    examples = (
+        ("", "localhost:8080"),
+        (":8000", "localhost:8000"),
+        ("localhost 8000", "the same, in netcat's form"),
+        ("[::1]:8080", "an IPv6 address, in brackets"),
+        ("http://localhost:8000/lines", "the body of a response"),
+        ("unix:/tmp/clock", "any Twisted client endpoint"),
+    )
+    compData = usage.Completions(
+        extraActions=[
+            usage.Completer(descr=r"HOST\:PORT, HOST, URL or ENDPOINT"),
+            usage.Completer(descr="PORT"),
+        ]
+    )
+
+    def commandName(self) -> str:
+        """
+        Return C{clock-netcat}, even if it is run as C{python -m clock.clients.netcat}.
+        """
+        return NAME
+
+    def parseArgs(self, *arguments: str) -> None:
+        """
+        Parse the address.
+        """
+        if len(arguments) > 2:
+            raise usage.UsageError(f"more than one address; see {NAME} --help")
+        self["address"] = ":".join(arguments) or "localhost:8080"
+        if len(arguments) == 2:
+            host, port = arguments
+            whole("port", 1, 65535)(port)
+            if ":" in host and "[" not in host:
+                self["address"] = f"[{host}]:{port}"
+
+
+class CopyProtocol(Protocol):
+    """
+    Copy everything that arrives.
+
+    @ivar done: fires when the copy has ended: with C{None} if the server closed the
+        connection, or if the reader of the output closed it; otherwise with the error.
+        The error is C{EOFError} if the server closed before it sent anything.
+    """
+
+    transport: ITCPTransport
+    _received = False
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        """
+        @param write: writes all the bytes it is given. It may raise C{OSError}.
+        """
+        self.done: Deferred[None] = Deferred()
+        self._write = write
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Copy the bytes unchanged. If they cannot be written, disconnect.
+        """
+        self._received |= bool(data)
+        try:
+            self._write(data)
+        except BrokenPipeError:
+            self._finish(None)
+        except OSError as error:
+            self._finish(Failure(error))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """
+        Fire L{done}.
+        """
+        if not reason.check(ConnectionDone):
+            self._finish(reason)
+        elif self._received:
+            self._finish(None)
+        else:
+            self._finish(Failure(EOFError(NO_DATA)))
+
+    def _finish(self, result: Failure | None) -> None:
+        if not self.done.called:
+            self.done.callback(result)
+            self.transport.abortConnection()
+
+
+class RedirectPrinter:
+    """
+    Print redirects on standard error.
+    """
+
+    def waitingForHeaders(self) -> None:
+        """
+        Do nothing.
+        """
+
+    def redirected(self, url: str) -> None:
+        """
+        Print the address.
+        """
+        warn(NAME, f"redirected to {printable(url)}")
+
+
+async def copy(
+    reactor: Any,
+    address: str,
+    write: Callable[[bytes], object] = writeBytes,
+    options: WebOptions = DEFAULTS,
+) -> int:
+    """
+    Connect, and copy until the connection ends.
+
+    @param reactor: the reactor that connects.
+    @param address: the address, as L{addressEndpoint} takes it.
+    @param write: writes the bytes.
+    @param options: what to send and to verify, if the address is a URL.
+
+    @return: the exit status, 0.
+
+    @raise SystemExit: with one line that names the address and the error.
+    """
+    try:
+        endpoint = addressEndpoint(reactor, address, options, RedirectPrinter())
+        connection = await connectProtocol(endpoint, CopyProtocol(write))
+        await connection.done
+    except Exception as error:
+        reason = connectionError(error)
+        raise SystemExit(f"{NAME}: {oneLine(address)}: {reason}") from None
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """
+    Run the command. The exit status is 0 if the server closed the connection, or if the
+    reader of the output closed it. After any error it is 1, with one line on standard
+    error.
+
+    @param arguments: the command line without the command; by default the process's.
+
+    @raise SystemExit: with one line for standard error, if the command line is wrong or
+        standard output is closed.
+    """
+    options = Options()
+    options.parseOptions(arguments)
+    requireStdout(NAME)
+    exitOnInterrupt()
+    web = options.webOptions(NAME)
+    run(partial(copy, address=options["address"], options=web))
+
+
+if __name__ == "__main__":
+    runMain(main)

@@ -1,0 +1,3 @@
+"""
+Streams behind URLs: HTTP bodies, server-sent events and WebSocket messages.
+"""

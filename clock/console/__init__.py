@@ -1,0 +1,3 @@
+"""
+What the commands share: options, text, output and the reactor.
+"""

@@ -1,9 +1,0 @@
-"""
-Read a clock: connect and reconnect, split the received bytes into lines, and find the
-time in a line.
-
-L{clock.wall} and L{clock.check} build on this. Each clock has a
-L{Stream<clock.reading.stream.Stream>} of its own, and each stream reports to one
-L{Observer<clock.reading.stream.Observer>}. Streams share nothing, so a server that
-stalls or fails does not affect the others.
-"""

@@ -1,0 +1,151 @@
+"""
+Tests for L{clock.clients.reading.targets}.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.python.usage import UsageError
+
+from clock.clients.reading.lines import MAX_JSON_LENGTH, MAX_LENGTH, Line
+from clock.clients.reading.targets import ClockTarget, parseTargets, startStreams
+from clock.clients.reading.urls.endpoint import DEFAULTS
+from clock.tests.clients.fixture import ClientTestCase
+
+
+class Observer:
+    """
+    An observer that records lines.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def connecting(self) -> None:
+        """
+        Do nothing.
+        """
+
+    def waitingForHeaders(self) -> None:
+        """
+        Do nothing.
+        """
+
+    def redirected(self, url: str) -> None:
+        """
+        Do nothing.
+        """
+
+    def connected(self) -> None:
+        """
+        Do nothing.
+        """
+
+    def lineReceived(self, line: Line) -> None:
+        """
+        Record a line.
+        """
+        self.lines.append(line.text)
+
+    def disconnected(self, reason: str, retryIn: float) -> None:
+        """
+        Do nothing.
+        """
+
+
+class TargetTests(ClientTestCase):
+    """
+    The clocks on the command line.
+    """
+
+    def test_parse(self) -> None:
+        """
+        Clocks stay in order. A name ends at the first equals sign, and an address
+        without a name is its own name.
+        """
+        texts = [
+            "New York=localhost:8010",
+            r"x=unix:/tmp/a\=b",
+            ":8080",
+            "tls:localhost:8443:trustRoots=.",
+        ]
+        self.assertEqual(
+            parseTargets(texts),
+            [
+                ClockTarget("New York", "localhost:8010"),
+                ClockTarget("x", r"unix:/tmp/a\=b"),
+                ClockTarget(":8080", ":8080"),
+                ClockTarget(texts[3], texts[3]),
+            ],
+        )
+
+    def test_refused(self) -> None:
+        """
+        No clock, an empty name and a repeated name are refused.
+        """
+        for texts, message in [
+            ([], "no clock to read: try Here=localhost:8080"),
+            (["=:8080"], "'=:8080' has an empty name: try Here=localhost:8080"),
+            (["x=:1", "y=:2", "x=:3"], "two clocks are named 'x': rename one"),
+            ([":1", ":1"], "two clocks are named ':1': rename one"),
+        ]:
+            error = self.assertRaises(UsageError, parseTargets, texts)
+            self.assertEqual(str(error), message)
+
+    def test_endpoint(self) -> None:
+        """
+        An address becomes a Twisted endpoint.
+        """
+        tcp, unix = parseTargets(["x=[::1]:8020", r"y=unix:/tmp/a\=b"])
+        self.assertIsInstance(
+            unix.endpoint(self.reactor, DEFAULTS, Observer()), UNIXClientEndpoint
+        )
+        endpoint = tcp.endpoint(self.reactor, DEFAULTS, Observer())
+        self.assertIsInstance(endpoint, HostnameEndpoint)
+        self.assertIn("[::1]:8020", repr(endpoint))
+
+    def test_badAddress(self) -> None:
+        """
+        The error about an address repeats what was typed.
+        """
+        reason = "a port is a whole number from 1 to 65535"
+        for text in ("x=:0", ":0"):
+            (target,) = parseTargets([text])
+            error = self.assertRaises(
+                ValueError, target.endpoint, self.reactor, DEFAULTS, Observer()
+            )
+            self.assertEqual(str(error), f"{text!r}: {reason}")
+
+    def test_start(self) -> None:
+        """
+        Each clock is connected to, and its lines go to its own observer. There are
+        enough threads, even if no host name resolves.
+        """
+        targets = parseTargets([f"x{each}=tcp:127.0.0.1:80" for each in range(20)])
+        observers = [Observer() for _ in targets]
+        startStreams(self.reactor, targets, observers)
+        self.assertEqual(len(self.reactor.tcpClients), 20)
+        self.assertGreater(self.reactor.threads, 20)
+        self.connect(b"19:03:13\n")
+        lines = [observer.lines for observer in observers]
+        self.assertEqual(lines, [*[[]] * 19, ["19:03:13"]])
+
+    def test_field(self) -> None:
+        """
+        With a field, lines in JSON may be longer, and without one they are truncated.
+        """
+        for field, length in [(None, MAX_LENGTH), ("n", MAX_JSON_LENGTH)]:
+            observer = Observer()
+            targets = parseTargets(["x=tcp:127.0.0.1:80"])
+            startStreams(self.reactor, targets, [observer], field=field)
+            self.connect(b"x" * 2 * MAX_JSON_LENGTH)
+            self.assertEqual(observer.lines, ["x" * length])
+
+    def test_startNone(self) -> None:
+        """
+        If one address is not valid, no clock is connected to.
+        """
+        targets = parseTargets(["x=tcp:127.0.0.1:80", "y=:0"])
+        observers = [Observer(), Observer()]
+        self.assertRaises(ValueError, startStreams, self.reactor, targets, observers)
+        self.assertEqual(self.reactor.tcpClients, [])

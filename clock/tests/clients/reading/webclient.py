@@ -1,0 +1,124 @@
+"""
+A client of HTTP in memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+)
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock.clients.reading import stream
+from clock.clients.reading.stream import Stream
+from clock.clients.reading.urls import connector as requests
+from clock.clients.reading.urls.endpoint import DEFAULTS, WebOptions, addressEndpoint
+from clock.tests.clients.reading.test_stream import Observer
+
+#: The headers of a response without a length.
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Transport(StringTransport):
+    """
+    A transport as HTTP needs it.
+    """
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """
+        Do nothing.
+        """
+
+
+class WebClientTestCase(SynchronousTestCase):
+    """
+    A test case that reads a URL.
+    """
+
+    def setUp(self) -> None:
+        """
+        Make a reactor that resolves each host to the loopback address.
+        """
+        self.addresses: list[str] = []
+        self.patch(requests, "clientEndpoint", self.clientEndpoint)
+        self.patch(stream, "backoffPolicy", lambda *_: lambda attempts: attempts)
+        self.reactor = MemoryReactorClock()
+        self.observer = Observer()
+
+    def clientEndpoint(self, reactor: Any, address: str) -> TCP4ClientEndpoint:
+        """
+        Record an address.
+        """
+        self.addresses.append(address)
+        return TCP4ClientEndpoint(reactor, "127.0.0.1", 80)
+
+    def read(self, url: str, options: WebOptions = DEFAULTS) -> None:
+        """
+        Start to read a URL.
+        """
+        endpoint = addressEndpoint(self.reactor, url, options, self.observer)
+        self.stream = Stream(endpoint, self.observer, self.reactor)
+        self.stream.startService()
+        self.connect()
+
+    def connect(self) -> None:
+        """
+        Let the latest attempt to connect succeed.
+        """
+        self.transport: Any = Transport()
+        factory: Any = self.reactor.tcpClients[-1][2]
+        self.protocol: Any = factory.buildProtocol(None)
+        self.protocol.makeConnection(self.transport)
+
+    def refuse(self) -> None:
+        """
+        Let the latest attempt to connect fail.
+        """
+        factory: Any = self.reactor.tcpClients[-1][2]
+        factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+
+    def request(self) -> tuple[str, dict[str, str]]:
+        """
+        Return the request line and the headers that were sent.
+        """
+        first, *lines = self.transport.value().decode().splitlines()
+        fields = (line.partition(": ") for line in lines if line)
+        return first, {name: value for name, _, value in fields}
+
+    def receive(self, data: bytes) -> None:
+        """
+        Let bytes arrive.
+        """
+        self.protocol.dataReceived(data)
+
+    def close(self) -> None:
+        """
+        Let the server close the connection.
+        """
+        self.protocol.connectionLost(Failure(ConnectionDone()))
+
+    def reset(self) -> None:
+        """
+        Let the server reset the connection.
+        """
+        self.protocol.connectionLost(Failure(ConnectionLost()))
+
+    def takeEvents(self) -> list[Any]:
+        """
+        Return what was reported since the last call.
+        """
+        events, self.observer.events = self.observer.events, []
+        return events
+
+    def assertDown(self, reason: str) -> None:
+        """
+        Assert that the last event is that the stream is down.
+        """
+        self.assertEqual(self.takeEvents()[-1][0], reason)

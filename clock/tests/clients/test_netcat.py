@@ -1,0 +1,287 @@
+"""
+Tests for L{clock.clients.netcat}.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+from io import StringIO
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import (
+    ConnectionDone,
+    ConnectionLost,
+    ConnectionRefusedError,
+)
+from twisted.internet.protocol import Protocol
+from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock.clients import netcat
+from clock.clients.netcat import CopyProtocol, Options, RedirectPrinter, copy, main
+from clock.clients.reading.urls.endpoint import WebOptions
+from clock.tests.clients.reading.webclient import OK, WebClientTestCase
+
+
+class CopyTests(SynchronousTestCase):
+    """
+    Connecting and copying, on a fake reactor.
+    """
+
+    def connect(self, write: object = None) -> tuple[Deferred[int], Protocol]:
+        """
+        Start to copy, and connect.
+        """
+        self.reactor = MemoryReactorClock()
+        self.copied: list[bytes] = []
+        finished = Deferred.fromCoroutine(
+            copy(self.reactor, "unix:/x", write or self.copied.append)  # type: ignore[arg-type]
+        )
+        factory = self.reactor.unixClients[0][1]
+        protocol = factory.buildProtocol(None)
+        protocol.makeConnection(StringTransport())
+        return finished, protocol
+
+    def assertFails(self, finished: Deferred[int], message: str) -> None:
+        """
+        Assert that the command fails with this line.
+        """
+        ended = self.failureResultOf(finished, SystemExit)
+        self.assertEqual(str(ended.value), f"clock-netcat: unix:/x: {message}")
+
+    def test_untilTheEnd(self) -> None:
+        """
+        All bytes are copied unchanged, chunk by chunk, until the server closes.
+        """
+        finished, protocol = self.connect()
+        protocol.dataReceived(b"\x00\xff\r\n")
+        protocol.dataReceived(b"half a li")
+        self.assertEqual(self.copied, [b"\x00\xff\r\n", b"half a li"])
+        self.assertNoResult(finished)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.successResultOf(finished), 0)
+
+    def test_reset(self) -> None:
+        """
+        A connection that is not closed cleanly is an error.
+        """
+        finished, protocol = self.connect()
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertFails(finished, "reset by the server")
+
+    def test_nothing(self) -> None:
+        """
+        If the server closes before it sends anything, as it does when it refuses a
+        client, that is an error.
+        """
+        finished, protocol = self.connect()
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertFails(
+            finished,
+            "the server closed without sending anything: it may be at its client limit",
+        )
+
+    def test_readerClosed(self) -> None:
+        """
+        If the reader of the output closes it, the client disconnects. This is not an
+        error.
+        """
+
+        def write(data: bytes) -> None:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+        finished, protocol = self.connect(write)
+        protocol.dataReceived(b"x")
+        self.assertEqual(self.successResultOf(finished), 0)
+        self.assertTrue(protocol.transport.disconnected)  # type: ignore[union-attr]
+        protocol.connectionLost(Failure(ConnectionLost()))
+
+    def test_outputFull(self) -> None:
+        """
+        An output that cannot be written to is an error.
+        """
+
+        def write(data: bytes) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        finished, protocol = self.connect(write)
+        protocol.dataReceived(b"x")
+        self.assertFails(finished, "No space left on device")
+
+    def test_cannotConnect(self) -> None:
+        """
+        A failed connection is an error, in the system's words.
+        """
+        reactor = MemoryReactorClock()
+        finished = Deferred.fromCoroutine(copy(reactor, "unix:/x"))
+        refused = ConnectionRefusedError(errno.ECONNREFUSED, "no")
+        reactor.unixClients[0][1].clientConnectionFailed(None, Failure(refused))
+        self.assertFails(finished, "Connection refused")
+
+    def test_badAddress(self) -> None:
+        """
+        An address that is not valid is an error.
+        """
+        finished = Deferred.fromCoroutine(copy(MemoryReactorClock(), ":0"))
+        ended = self.failureResultOf(finished, SystemExit)
+        expected = "clock-netcat: :0: a port is a whole number from 1 to 65535"
+        self.assertEqual(str(ended.value), expected)
+
+
+class WebTests(WebClientTestCase):
+    """
+    Copying from a URL.
+    """
+
+    def test_body(self) -> None:
+        """
+        The body is copied as it is. A redirect is told on standard error.
+        """
+        stderr = StringIO()
+        self.patch(sys, "stderr", stderr)
+        copied: list[bytes] = []
+        finished = Deferred.fromCoroutine(
+            copy(self.reactor, "http://x/", copied.append)
+        )
+        self.connect()
+        self.receive(b"HTTP/1.1 301 x\r\nLocation: /events\r\n\r\n")
+        self.connect()
+        head = b"Content-Type: text/event-stream\r\nContent-Length: 12\r\n"
+        self.receive(OK + head + b"\r\ndata: ")
+        self.receive(b"19:03\n")
+        self.assertEqual(copied, [b"data: ", b"19:03\n"])
+        self.assertEqual(self.successResultOf(finished), 0)
+        told = "clock-netcat: redirected to http://x/events\n"
+        self.assertEqual(stderr.getvalue(), told)
+
+    def test_redirectWithoutStderr(self) -> None:
+        """
+        With a closed standard error, nothing is printed, least of all among the data.
+        """
+        stdout = StringIO()
+        self.patch(sys, "stdout", stdout)
+        self.patch(sys, "stderr", None)
+        RedirectPrinter().redirected("http://x/")
+        self.assertEqual(stdout.getvalue(), "")
+
+
+class MainTests(SynchronousTestCase):
+    """
+    The command.
+    """
+
+    def setUp(self) -> None:
+        """
+        Record the command that is run, and do not change the process's signals.
+        """
+        self.calls: list[Any] = []
+        self.patch(netcat, "run", self.calls.append)
+        self.patch(netcat, "exitOnInterrupt", lambda: self.calls.append("Ctrl-C"))
+
+    def runs(self, *arguments: str) -> str:
+        """
+        Run the command. Return the address it connects to.
+        """
+        main(arguments)
+        command = self.calls[-1]
+        self.assertIs(command.func, copy)
+        address: str = command.keywords["address"]
+        return address
+
+    def test_default(self) -> None:
+        """
+        Without an argument it connects to the clock's default address. Ctrl-C is
+        handled before.
+        """
+        self.patch(sys, "argv", ["clock-netcat"])
+        main()
+        interrupt, command = self.calls
+        self.assertEqual(interrupt, "Ctrl-C")
+        expected = {"address": "localhost:8080", "options": WebOptions([])}
+        self.assertEqual(command.keywords, expected)
+
+    def test_address(self) -> None:
+        """
+        The argument is the address.
+        """
+        self.assertEqual(self.runs(":8000"), ":8000")
+
+    def test_hostAndPort(self) -> None:
+        """
+        Host and port may be two arguments, as for netcat.
+        """
+        for host, address in [
+            ("example.com", "example.com:80"),
+            ("", ":80"),
+            ("::1", "[::1]:80"),
+            ("[::1]", "[::1]:80"),
+        ]:
+            self.assertEqual(self.runs(host, "80"), address)
+
+    def test_web(self) -> None:
+        """
+        Headers may be repeated. A certificate that is not verified is said aloud.
+        """
+        stderr = StringIO()
+        self.patch(sys, "stderr", stderr)
+        self.runs("--header=A: 1", "--header", "B:2", "--insecure", "https://x/")
+        expected = WebOptions([("A", "1"), ("B", "2")], verify=False)
+        self.assertEqual(self.calls[-1].keywords["options"], expected)
+        warning = "clock-netcat: certificates are not verified (--insecure)\n"
+        self.assertEqual(stderr.getvalue(), warning)
+
+    def test_refused(self) -> None:
+        """
+        A mistake in the command line is one line.
+        """
+        for arguments, message in [
+            (["a", "1", "b"], "more than one address; see clock-netcat --help"),
+            (["--header=x"], "--header 'x' is not a header: try 'Name: value'"),
+            (["-p"], "option -p not recognized"),
+            (["a", "http"], "port 'http' is not a whole number from 1 to 65535"),
+        ]:
+            error = self.assertRaises(SystemExit, main, arguments)
+            self.assertEqual(str(error), f"clock-netcat: {message}")
+        self.assertEqual(self.calls, [])
+
+    def test_noOutput(self) -> None:
+        """
+        A closed standard output is an error.
+        """
+        self.patch(sys, "stdout", None)
+        error = self.assertRaises(SystemExit, main, [])
+        self.assertEqual(str(error), "clock-netcat: standard output is closed")
+
+    def test_help(self) -> None:
+        """
+        The help has the synopsis, and its examples are valid.
+        """
+        text = str(Options())
+        addresses = "[HOST]:PORT | HOST PORT | URL | ENDPOINT"
+        start = f"Usage: clock-netcat [options] [{addresses}]\n"
+        self.assertEqual(text[: len(start)], start)
+        self.assertNotIn("of    ", text)
+        for example in text.partition("\nExamples:\n")[2].splitlines():
+            name, *arguments = example.partition("#")[0].split()
+            self.assertEqual(name, "clock-netcat")
+            main(arguments)
+
+
+class ProtocolTests(SynchronousTestCase):
+    """
+    The protocol without a reactor.
+    """
+
+    def test_endsOnce(self) -> None:
+        """
+        Only the first end counts.
+        """
+        protocol = CopyProtocol(lambda _: None)
+        protocol.makeConnection(StringTransport())
+        protocol.dataReceived(b"x")
+        protocol.connectionLost(Failure(ConnectionDone()))
+        protocol.connectionLost(Failure(ConnectionLost()))
+        self.assertIsNone(self.successResultOf(protocol.done))

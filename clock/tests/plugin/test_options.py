@@ -1,0 +1,438 @@
+"""
+Tests for L{clock.plugin.options} and L{clock.console.options}.
+"""
+
+from __future__ import annotations
+
+import sys
+from io import BytesIO, TextIOWrapper
+from types import SimpleNamespace
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock import __version__
+from clock.console import options as _cli
+from clock.plugin.addresses import listenName
+from clock.plugin.options import Options
+from clock.tests.fixture import setLocalTime
+
+DEFAULTS: dict[str, object] = {
+    "allow-origin": [],
+    "port": None,
+    "interface": None,
+    "listen": [],
+    "web": [],
+    "zone": [],
+    "interval": 1.0,
+    "max-clients": None,
+    "stall-timeout": 30.0,
+    "tz": None,
+    "format": "%H:%M:%S",
+    "reuse-port": 0,
+    "sequential": 0,
+    "verbose": 0,
+}
+
+
+def shape(options: Options) -> list[tuple[str | None, list[str]]]:
+    """
+    Return the zones, and the addresses of each.
+    """
+    return [
+        (
+            str(timeFormat.zone) if timeFormat.zone else None,
+            [listenName(text, options.interface) for _, text in addresses],
+        )
+        for timeFormat, addresses in options.zones
+    ]
+
+
+class OptionsTests(SynchronousTestCase):
+    """
+    The command line of C{twistd clock}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Run as C{twistd}, in a local time without a name.
+        """
+        setLocalTime(self)
+        self.patch(sys, "argv", ["/somewhere/bin/twistd"])
+
+    def parse(self, *arguments: str) -> Options:
+        """
+        Parse a command line.
+        """
+        options = Options()
+        options.parseOptions(arguments)
+        return options
+
+    def assertRefused(self, arguments: list[str], message: str) -> None:
+        """
+        Assert that a command line ends the program with this one line.
+        """
+        error = self.assertRaises(SystemExit, self.parse, *arguments)
+        self.assertEqual(str(error), f"twistd clock: {message}")
+
+    def test_defaults(self) -> None:
+        """
+        Without options there is a whole set of values.
+        """
+        options = self.parse()
+        self.assertEqual(options, DEFAULTS)
+        self.assertEqual(shape(options), [(None, ["localhost:8080"])])
+
+    def test_everything(self) -> None:
+        """
+        Every option has a long form, and some have a short one.
+        """
+        long = (
+            "--port 0 --interface ::1 --sequential --interval 0.1 --tz UTC "
+            "--format unix --verbose --max-clients 9 --stall-timeout 0 "
+            "--zone Asia/Tokyo=0 --web 0 --allow-origin https://example.org"
+        )
+        expected = {
+            "allow-origin": ["https://example.org"],
+            "port": 0,
+            "interface": "::1",
+            "listen": [],
+            "web": ["0"],
+            "zone": ["Asia/Tokyo=0"],
+            "interval": 0.1,
+            "max-clients": 9,
+            "stall-timeout": 0.0,
+            "tz": "UTC",
+            "format": "unix",
+            "reuse-port": 0,
+            "sequential": 1,
+            "verbose": 1,
+        }
+        options = self.parse(*long.split())
+        self.assertEqual(options, expected)
+        zones = [("UTC", ["[::1]:0"]), ("Asia/Tokyo", ["[::1]:0"])]
+        self.assertEqual(shape(options), zones)
+        short = (
+            "-p 0 -i ::1 -s --interval .1 -z UTC -f unix -v --max-clients 9 "
+            "--stall-timeout 0 --zone Asia/Tokyo=0 --web 0 "
+            "--allow-origin https://example.org"
+        )
+        self.assertEqual(self.parse(*short.split()), expected)
+
+    def test_allowOrigin(self) -> None:
+        """
+        Origins are compared as browsers send them. They need HTTP.
+        """
+        for text, origin in [
+            ("*", "*"),
+            ("HTTPS://Example.org:443/", "https://example.org"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("http://[::1]:80", "http://[::1]"),
+        ]:
+            options = self.parse("--web", "0", "--allow-origin", text)
+            self.assertEqual(options["allow-origin"], [origin])
+        for text in (
+            "example.org",
+            "https://example.org/x",
+            "ftp://x",
+            "null",
+            "http://ü",
+        ):
+            self.assertRefused(
+                ["--web", "0", "--allow-origin", text],
+                f"--allow-origin {text!r} is not an origin: try https://example.org, "
+                "http://localhost:3000 or *",
+            )
+        self.assertRefused(["--allow-origin", "*"], "--allow-origin needs --web")
+
+    def test_reusePort(self) -> None:
+        """
+        Ports can be shared with other processes, except in sequential mode, and on a
+        system without this option of sockets.
+        """
+        self.assertEqual(self.parse("--reuse-port"), {**DEFAULTS, "reuse-port": 1})
+        self.assertRefused(
+            ["--reuse-port", "-s"],
+            "--reuse-port and --sequential exclude each other: each process would "
+            "serve a client",
+        )
+        message = "--reuse-port: this system has no SO_REUSEPORT"
+        with mock.patch("clock.plugin.options.socket", SimpleNamespace()):
+            self.assertRefused(["--reuse-port"], message)
+
+    def test_listen(self) -> None:
+        """
+        C{--listen} takes any endpoint, and may be repeated.
+        """
+        options = self.parse("--listen", "tcp:1", "-l", "unix:/tmp/clock")
+        listen = ["tcp:1", "unix:/tmp/clock"]
+        self.assertEqual(options, {**DEFAULTS, "listen": listen})
+        self.assertEqual(shape(options), [(None, listen)])
+
+    def test_listenIsNotShared(self) -> None:
+        """
+        Each command line has endpoints of its own.
+        """
+        self.parse("--listen", "tcp:1")
+        self.assertEqual(self.parse()["listen"], [])
+
+    def test_zones(self) -> None:
+        """
+        Each zone has a time format of its own. A zone that is given twice has two
+        addresses.
+        """
+        options = self.parse(
+            *("--zone", "Asia/Tokyo=8020", "--zone", "Europe/London=unix:/tmp/london"),
+            *("--zone", "Asia/Tokyo=tcp:8021", "--format", "%H"),
+        )
+        zones: list[tuple[str | None, list[str]]] = [
+            (None, ["localhost:8080"]),
+            ("Asia/Tokyo", ["localhost:8020", "tcp:8021"]),
+            ("Europe/London", ["unix:/tmp/london"]),
+        ]
+        self.assertEqual(shape(options), zones)
+        self.assertEqual(options.zones[1].timeFormat.line(0), b"09\n")
+
+    def test_zoneOfTheMainClock(self) -> None:
+        """
+        If a C{--zone} is that of C{--tz}, its address is added to the main clock.
+        """
+        options = self.parse("--tz", "Asia/Tokyo", "--zone", "Asia/Tokyo=1")
+        zones = [("Asia/Tokyo", ["localhost:8080", "localhost:1"])]
+        self.assertEqual(shape(options), zones)
+
+    def test_zonesOnFreePorts(self) -> None:
+        """
+        Any number of zones may use port 0, which is any free port.
+        """
+        arguments = ["--port=0", "--zone=UTC=0", "--zone=Asia/Tokyo=0"]
+        self.assertEqual(len(self.parse(*arguments).zones), 3)
+
+    def test_web(self) -> None:
+        """
+        C{--web} takes a port or an endpoint, may be repeated, and needs addresses of
+        its own.
+        """
+        options = self.parse("--web", "8000", "--web", "unix:/tmp/web")
+        names = [listenName(each.text, options.interface) for each in options.web]
+        self.assertEqual(names, ["localhost:8000", "unix:/tmp/web"])
+        self.parse("--listen", "tcp:1", "--interface", "::1", "--web", "8000")
+        for value, why in [
+            ("8080", "localhost:8080 is used twice"),
+            ("65536", "port '65536' is not a whole number from 0 to 65535"),
+        ]:
+            self.assertRefused(["--web", value], f"--web {value!r}: {why}")
+
+    def test_zonesBesideEndpoints(self) -> None:
+        """
+        With C{--listen}, C{--interface} applies to the ports of the zones. Without such
+        a port, it is an error.
+        """
+        arguments = ["--listen=tcp:1", "--interface=::1"]
+        options = self.parse(*arguments, "--zone=UTC=2")
+        self.assertEqual(shape(options), [(None, ["tcp:1"]), ("UTC", ["[::1]:2"])])
+        message = "--listen 'tcp:1' replaces --interface ::1: use one or the other"
+        self.assertRefused([*arguments, "--zone=UTC=tcp:2"], message)
+
+    def test_localZone(self) -> None:
+        """
+        A C{TZ} that names a zone is used like C{--tz}, which has precedence.
+        """
+        setLocalTime(self, "US/Eastern")
+        options = self.parse("--zone", "US/Eastern=1")
+        places = ["localhost:8080", "localhost:1"]
+        self.assertEqual(shape(options), [("US/Eastern", places)])
+        self.assertEqual(
+            shape(self.parse("--tz", "UTC")), [("UTC", ["localhost:8080"])]
+        )
+
+    def test_badLocalTime(self) -> None:
+        """
+        A C{TZ} that is not valid, or that Python cannot use, is an error that names it.
+        With C{--tz} it is ignored.
+        """
+        for variable, why in [("Mars/Phobos", "no POSIX TZ"), ("XYZ-24", "offset mu")]:
+            setLocalTime(self, variable)
+            error = self.assertRaises(SystemExit, self.parse)
+            start = f"twistd clock: TZ={variable!r}: {why}"
+            self.assertEqual(str(error)[: len(start)], start)
+            self.parse("--tz", "UTC")
+
+    def test_badZoneOption(self) -> None:
+        """
+        A zone needs a name from the database and an address.
+        """
+        for value in ["Asia/Tokyo", "Asia/Tokyo=", "=", "8020", ""]:
+            self.assertRefused(
+                ["--zone", value],
+                f"--zone {value!r} is not ZONE=PORT or ZONE=ENDPOINT: try "
+                "Asia/Tokyo=8020",
+            )
+        for value, why in [
+            ("Asia/Tokio=1", ": no such zone in the IANA database; did you mean "),
+            ("=1", ": no such zone in the IANA database; a name is like "),
+            ("UTC=65536", ": port '65536' is not a whole number from 0 to 65535"),
+            ("UTC=8080", ": localhost:8080 is used twice"),
+        ]:
+            error = self.assertRaises(SystemExit, self.parse, "--zone", value)
+            start = f"twistd clock: --zone {value!r}{why}"
+            self.assertEqual(str(error)[: len(start)], start)
+
+    def test_badPort(self) -> None:
+        """
+        A port is a whole number from 0 to 65535, in ASCII digits.
+        """
+        for value in ["x", "-1", "65536", "8080.0", "", "8_0", "８０"]:
+            self.assertRefused(
+                ["--port", value],
+                f"--port {value!r} is not a whole number from 0 to 65535",
+            )
+
+    def test_badInterval(self) -> None:
+        """
+        An interval is a number from 0.01 to 86,400.
+        """
+        for value in ["x", "0", "-1", "0.009", "86401", "1_0", "nan", "inf", ""]:
+            self.assertRefused(
+                ["--interval", value],
+                f"--interval {value!r} is not a number of seconds from 0.01 to 86400",
+            )
+
+    def test_badStallTimeout(self) -> None:
+        """
+        A stall timeout is a number from 1 to 86400, or 0.
+        """
+        for value in ["x", "-1", "0.5", "86401", "1_0", "nan", ""]:
+            self.assertRefused(
+                ["--stall-timeout", value],
+                f"--stall-timeout {value!r} is not a number of seconds from 1 to "
+                "86400, or 0 for never",
+            )
+
+    def test_badMaxClients(self) -> None:
+        """
+        The limit of clients is a positive whole number.
+        """
+        for value in ["x", "-1", "0", "1.5", ""]:
+            self.assertRefused(
+                ["--max-clients", value],
+                f"--max-clients {value!r} is not a whole number from 1 to 1048576",
+            )
+
+    def test_intervalLimits(self) -> None:
+        """
+        The smallest and the greatest interval are valid.
+        """
+        self.assertEqual(self.parse("--interval", "0.01")["interval"], 0.01)
+        self.assertEqual(self.parse("--interval", "86400")["interval"], 86400)
+
+    def test_emptyInterface(self) -> None:
+        """
+        An empty interface is refused.
+        """
+        message = "--interface '' is not an address: try localhost, 0.0.0.0 or ::"
+        self.assertRefused(["--interface", ""], message)
+
+    def test_badZone(self) -> None:
+        """
+        An unknown zone is refused. The error suggests the nearest name.
+        """
+        self.assertRefused(
+            ["--tz", "Europe/Lundon"],
+            "--tz 'Europe/Lundon': no such zone in the IANA database; did you mean "
+            "Europe/London?",
+        )
+
+    def test_badFormat(self) -> None:
+        """
+        A format that does not make one line is refused.
+        """
+        self.assertRefused(
+            ["--format", "%H%n"],
+            "--format '%H%n': it contains a line break; use one line of strftime "
+            "text, or one of ansic, json, kitchen, rfc1123, rfc3339, unix",
+        )
+
+    def test_twice(self) -> None:
+        """
+        Each C{--listen} is an endpoint of its own, even if two are the same.
+        """
+        options = self.parse("--listen", "tcp:0", "--listen", "tcp:0")
+        self.assertEqual(len(options.zones[0].addresses), 2)
+
+    def test_listenAndPort(self) -> None:
+        """
+        C{--listen} cannot be combined with C{--port} or C{--interface}.
+        """
+        for option, value in [("--port", "8080"), ("--interface", "localhost")]:
+            self.assertRefused(
+                ["--listen", "tcp:1", option, value],
+                f"--listen 'tcp:1' replaces {option} {value}: use one or the other",
+            )
+
+    def test_argument(self) -> None:
+        """
+        Arguments that are not options are refused.
+        """
+        message = "'8080' is not an option; a port is given as --port N"
+        self.assertRefused(["8080"], message)
+
+    def test_unknownOption(self) -> None:
+        """
+        An option that does not exist is refused in one line, too.
+        """
+        message = "option --colour not recognized"
+        self.assertRefused(["--colour", "red"], message)
+
+    def test_help(self) -> None:
+        """
+        The help names every option, and shows examples on their lines.
+        """
+        text = str(self.parse())
+        for name in DEFAULTS:
+            self.assertIn(f"--{name}", text)
+        examples = text.partition("\nExamples:\n")[2].splitlines()
+        self.assertEqual(len(examples), 5)
+        for example in examples:
+            command = example.partition("#")[0].split()
+            self.assertEqual(command[:3], ["twistd", "-n", "clock"])
+            self.parse(*command[3:])
+
+    def test_helpForTwist(self) -> None:
+        """
+        Under C{twist} the examples begin with C{twist}.
+        """
+        self.patch(sys, "argv", ["twist"])
+        self.assertIn("\n  twist clock --port 8080 ", str(self.parse()))
+
+    def test_helpAndVersion(self) -> None:
+        """
+        C{--help}, C{-h} and C{--version} are written to standard output.
+        """
+        written: list[str] = []
+        self.patch(_cli, "write", lambda *written_: written.extend(written_))
+        for option, start in [
+            ("--help", "[options]\n"),
+            ("-h", "[options]\n"),
+            ("--version", f"clock {__version__}, Twisted "),
+        ]:
+            error = self.assertRaises(SystemExit, self.parse, option)
+            self.assertEqual(error.code, 0)
+            text, command = written
+            self.assertEqual((text[: len(start)], command), (start, "twistd clock"))
+            self.assertEqual(text[-1], "\n")
+            written.clear()
+
+    def test_completion(self) -> None:
+        """
+        zsh can complete every option, and the zones.
+        """
+        stdout = TextIOWrapper(BytesIO())
+        self.patch(Options, "_shellCompFile", stdout)
+        arguments = ["", "--_shell-completion", "zsh:2"]
+        self.assertRaises(SystemExit, self.parse, *arguments)
+        stdout.seek(0)
+        completion = stdout.read()
+        for name in DEFAULTS:
+            self.assertIn(f"--{name}", completion)
+        self.assertIn("Asia/Tokyo", completion)

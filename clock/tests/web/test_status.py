@@ -1,0 +1,385 @@
+"""
+Tests for L{clock.web.status} and L{clock.web.metrics}.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from importlib.util import find_spec
+from unittest import mock
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from clock.tests.fixture import START
+from clock.tests.web.test_streams import fixture
+from clock.ticker import SECOND
+from clock.web.channel import CLOSE_TIMEOUT
+from clock.web.status import CHECK_INTERVAL, MAX_LISTED
+
+
+class StatusTests(SynchronousTestCase):
+    """
+    C{/status}.
+    """
+
+    def test_status(self) -> None:
+        """
+        The status names each clock, and lists its clients in order.
+        """
+        web = fixture(sequential=True)
+        web.connect()
+        web.clock.advance(1.5)
+        web.get("/events")
+        client = web.get("/status")
+        self.assertIn("Content-Type: application/json", client.head)
+        (clock,) = json.loads(client.body)["clocks"]
+        self.assertEqual(
+            clock,
+            {
+                "zone": "UTC",
+                "key": "",
+                "mode": "sequential",
+                "interval": 1.0,
+                "format": "%H:%M:%S",
+                "line": "22:13:21",
+                "served": {
+                    "count": 1,
+                    "clients": [
+                        {"number": 1, "seconds": 1.5, "lines": 2, "transport": "tcp"}
+                    ],
+                },
+                "waiting": {
+                    "count": 1,
+                    "clients": [
+                        {"number": 2, "seconds": 0.0, "lines": 0, "transport": "http"}
+                    ],
+                },
+            },
+        )
+
+    def test_idle(self) -> None:
+        """
+        Before the first tick there is no line to show.
+        """
+        web = fixture()
+        (clock,) = json.loads(web.get("/status").body)["clocks"]
+        self.assertIsNone(clock["line"])
+        self.assertEqual(clock["mode"], "concurrent")
+
+    def test_oldLine(self) -> None:
+        """
+        A line of a tick that is over, because there are no clients, is not shown.
+        """
+        web = fixture()
+        web.connect().disconnect()
+        web.clock.advance(5)
+        (clock,) = json.loads(web.get("/status").body)["clocks"]
+        self.assertIsNone(clock["line"])
+
+    def test_many(self) -> None:
+        """
+        If there are many clients, the first ones are listed, and all are counted.
+        """
+        web = fixture()
+        web.connectMany(MAX_LISTED + 10)
+        (clock,) = json.loads(web.get("/status").body)["clocks"]
+        self.assertEqual(clock["served"]["count"], MAX_LISTED + 10)
+        self.assertEqual(len(clock["served"]["clients"]), MAX_LISTED)
+
+
+class StatusEventsTests(SynchronousTestCase):
+    """
+    C{/status/events}.
+    """
+
+    def test_ticks(self) -> None:
+        """
+        There is an event at once, and one for each tick, even without clients.
+        """
+        web = fixture()
+        reader = web.get("/status/events")
+        self.assertIn("Content-Type: text/event-stream", reader.head)
+        web.clock.pump([0.5] * 4)
+        lines = [event["clocks"][0]["line"] for event in reader.events()]
+        self.assertEqual(lines, ["22:13:20", "22:13:21", "22:13:22"])
+
+    def test_lines(self) -> None:
+        """
+        The event of a tick counts the lines of that tick, also those of clients that
+        have connected after the reader.
+        """
+        web = fixture()
+        reader = web.get("/status/events")
+        web.connect()
+        web.clock.pump([1, 1])
+        lines = [
+            client["lines"]
+            for event in reader.events()
+            for client in event["clocks"][0]["served"]["clients"]
+        ]
+        self.assertEqual(lines[-2:], [2, 3])
+
+    def test_changes(self) -> None:
+        """
+        When clients connect or disconnect, there is an event soon, and one event for
+        several.
+        """
+        web = fixture()
+        reader = web.get("/status/events")
+        first, _ = web.connectMany(2)
+        web.clock.advance(CHECK_INTERVAL)
+        first.disconnect()
+        web.clock.advance(CHECK_INTERVAL)
+        served = [event["clocks"][0]["served"]["count"] for event in reader.events()]
+        self.assertEqual(served, [0, 2, 1])
+
+    def test_anotherReader(self) -> None:
+        """
+        A reader that connects takes no change from the others.
+        """
+        web = fixture()
+        reader = web.get("/status/events")
+        web.connect()
+        web.get("/status/events")
+        web.clock.advance(CHECK_INTERVAL)
+        served = [event["clocks"][0]["served"]["count"] for event in reader.events()]
+        self.assertEqual(served, [0, 1])
+
+    def test_atMostFourASecond(self) -> None:
+        """
+        There are at most four events a second, however many clients connect and
+        disconnect.
+        """
+        web = fixture()
+        reader = web.get("/status/events")
+        for _ in range(200):
+            web.connect()
+            web.clock.advance(0.05)
+        self.assertLessEqual(len(reader.events()), 4 * 10 + 1)
+
+    def test_shortInterval(self) -> None:
+        """
+        There are at most four events a second, however short the interval is. One
+        follows the first tick of each second.
+        """
+        for interval in (0.01, 0.3, 0.7):
+            web = fixture(interval=interval, format="%S.%f")
+            reader = web.get("/status/events")
+            web.connect()
+            for _ in range(1000):
+                web.clock.advance(0.01)
+            lines = [event["clocks"][0]["line"] for event in reader.events()[1:]]
+            self.assertLessEqual(len(lines), 4 * 10)
+            self.assertGreaterEqual(len({*lines}), min(30, int(10 / interval)))
+
+    def test_slowReader(self) -> None:
+        """
+        A reader that resumes gets the last event that it has missed, if there is one.
+        """
+        web = fixture()
+        reader = web.get("/status/events")
+        reader.producer.pauseProducing()
+        reader.producer.resumeProducing()
+        reader.producer.pauseProducing()
+        web.clock.pump([1, 1, 1])
+        reader.producer.resumeProducing()
+        lines = [event["clocks"][0]["line"] for event in reader.events()]
+        self.assertEqual(lines, ["22:13:20", "22:13:23"])
+
+    def test_noReaders(self) -> None:
+        """
+        Without readers, no call at a tick is left.
+        """
+        web = fixture()
+        first, second = web.get("/status/events"), web.get("/status/events")
+        first.disconnect()
+        web.clock.advance(1)
+        self.assertEqual(len(second.events()), 2)
+        second.producer.stopProducing()
+        second.disconnect()
+        self.assertEqual(web.delayedCalls(), 0)
+
+    def test_end(self) -> None:
+        """
+        When the server stops, the response ends with its last chunk, or without chunks
+        for HTTP/1.0. A reader that does not take it is aborted soon.
+        """
+        web = fixture()
+        reader = web.get("/status/events")
+        old = web.get("/status/events", version="1.0")
+        received = old.received
+        web.site.disconnectAll()
+        self.assertEqual(reader.chunks()[-1], b"")
+        self.assertEqual(old.received, received)
+        self.assertTrue(reader.closed and old.closed)
+        old.disconnect()
+        web.clock.advance(CLOSE_TIMEOUT)
+        self.assertTrue(reader.transport.aborted)
+        reader.disconnect()
+        self.assertEqual(web.delayedCalls(), 0)
+
+    def test_head(self) -> None:
+        """
+        HEAD gets the headers.
+        """
+        client = fixture().get("/status/events", method="HEAD")
+        self.assertEqual((client.status, client.body), (200, b""))
+
+
+class HealthTests(SynchronousTestCase):
+    """
+    C{/healthz}.
+    """
+
+    def test_health(self) -> None:
+        """
+        The status is 200 while the clock ticks.
+        """
+        client = fixture().get("/healthz")
+        self.assertEqual((client.status, client.body), (200, b"ok\n"))
+
+    def test_late(self) -> None:
+        """
+        The status is 503 if clients wait for a tick that does not begin.
+        """
+        web = fixture()
+        web.connect()
+        web.clock.rightNow += 3.5
+        client = web.get("/healthz")
+        self.assertEqual(client.status, 503)
+        self.assertEqual(client.body, b"the next tick is 2 s late\n")
+
+    def test_clockSetForward(self) -> None:
+        """
+        The status stays 200 when the wall clock is set forward.
+        """
+        web = fixture()
+        web.connect()
+        web.offset += 3600 * SECOND
+        self.assertEqual(web.get("/healthz").status, 200)
+
+    def test_noTicks(self) -> None:
+        """
+        Without clients there are no ticks, and none is late.
+        """
+        web = fixture()
+        web.connect().disconnect()
+        web.clock.advance(10)
+        self.assertEqual(web.get("/healthz").status, 200)
+
+
+class PageTests(SynchronousTestCase):
+    """
+    The files of the page.
+    """
+
+    def test_files(self) -> None:
+        """
+        Each file has its media type, may load nothing from other servers, and must not
+        be framed by other pages.
+        """
+        web = fixture()
+        for path, contentType in [
+            ("/", "text/html"),
+            ("/style.css", "text/css"),
+            ("/page.js", "text/javascript"),
+        ]:
+            client = web.get(path)
+            self.assertEqual(client.status, 200)
+            self.assertIn(f"Content-Type: {contentType}; charset=utf-8", client.head)
+            policy = "default-src 'self'; frame-ancestors 'none'"
+            self.assertIn(f"Content-Security-Policy: {policy}", client.head)
+            self.assertIn(f"Content-Length: {len(client.body)}", client.head)
+
+    def test_cached(self) -> None:
+        """
+        A browser that has a file is told so, if it is still the same.
+        """
+        web = fixture()
+        (tag,) = (
+            each.removeprefix("ETag: ")
+            for each in web.get("/style.css").head
+            if each.startswith("ETag: ")
+        )
+        for tags in (tag, f"W/{tag}", f'"x", {tag}'):
+            client = web.get("/style.css", headers=f"If-None-Match: {tags}\r\n")
+            self.assertEqual((client.status, client.body), (304, b""))
+            self.assertIn("Cache-Control: no-cache", client.head)
+            self.assertFalse(client.closed)
+        client = web.get("/page.js", headers=f"If-None-Match: {tag}\r\n")
+        self.assertEqual(client.status, 200)
+
+
+class MetricsTests(SynchronousTestCase):
+    """
+    C{/metrics}.
+    """
+
+    def test_metrics(self) -> None:
+        """
+        The metrics show clients, lines, the limit, refusals, evictions and ticks.
+        """
+        if find_spec("prometheus_client") is None:
+            self.skipTest("there is no prometheus_client")
+        web = fixture(sequential=True)
+        first, second = web.connectMany(2)
+        web.clock.advance(2.5)
+        first.disconnect()
+        second.halfClose()
+        web.get("/events")
+        for maxClients in (2, 1):
+            web.factory.limit.maxClients = maxClients
+            web.factory.limit.admit()
+        web.factory.limit.maxClients = 7
+        client = web.get("/metrics")
+        self.assertEqual(client.status, 200)
+        values = dict(
+            line.rsplit(" ", 1)
+            for line in client.body.decode().splitlines()
+            if not line.startswith("#")
+        )
+        clients = {
+            name: value for name, value in values.items() if "clock_clients{" in name
+        }
+        served = 'clock_clients{state="served",transport="http",zone="local"}'
+        self.assertEqual(clients[served], "1.0")
+        self.assertEqual(sum(map(float, clients.values())), 1)
+        self.assertEqual(len(clients), 6)
+        self.assertEqual(values['clock_clients_connected_total{zone="local"}'], "3.0")
+        self.assertEqual(values['clock_lines_sent_total{zone="local"}'], "4.0")
+        self.assertEqual(values["clock_ticks_missed_total"], "1.0")
+        last = float(values["clock_last_tick_timestamp_seconds"])
+        self.assertEqual(last, START + 2)
+        self.assertEqual(values["clock_clients_limit"], "7.0")
+        counted = float(values["clock_clients_counted"])
+        self.assertEqual(counted, web.factory.limit.count)
+        self.assertEqual(values["clock_clients_evicted_total"], "1.0")
+        self.assertEqual(values["clock_clients_refused_total"], "1.0")
+
+    def test_noLimit(self) -> None:
+        """
+        Without a limit, the limit is infinite.
+        """
+        if find_spec("prometheus_client") is None:
+            self.skipTest("there is no prometheus_client")
+        self.assertIn(b"\nclock_clients_limit +Inf\n", fixture().get("/metrics").body)
+
+    def test_missingWebSocket(self) -> None:
+        """
+        Without C{wsproto}, C{/socket} says what to install.
+        """
+        with mock.patch.dict(sys.modules, {"clock.web.websocket": None}):
+            client = fixture().get("/socket")
+        self.assertEqual(client.status, 404)
+        self.assertRegex(client.body, re.escape(b"pip install 'txclock[websocket]'"))
+
+    def test_missing(self) -> None:
+        """
+        Without C{prometheus_client} the response says what to install.
+        """
+        with mock.patch.dict(sys.modules, {"prometheus_client": None}):
+            client = fixture().get("/metrics")
+        self.assertEqual(client.status, 404)
+        self.assertRegex(client.body, re.escape(b"pip install 'txclock[metrics]'"))

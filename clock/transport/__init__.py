@@ -1,0 +1,3 @@
+"""
+How bytes leave and how connections arrive.
+"""
