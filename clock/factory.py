@@ -13,8 +13,8 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from clock.console.text import addressText
 from clock.limits import ClientLimit
-from clock.plugin.addresses import addressText
 from clock.protocol import ClockProtocol
 from clock.ticker import Ticker
 from clock.timeformat import TimeFormat

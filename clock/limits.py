@@ -1,9 +1,5 @@
 """
-The limit of clients, which is derived from the limit of open files.
-
-A process without a free file descriptor can neither accept a connection nor refuse it,
-and the listening socket stays readable. The limit of clients is therefore a little
-below the limit of open files, and a client above it is refused at once, with FIN.
+The limit of clients. A client above it is refused at once, with FIN.
 
 A half-closed client may in fact have disconnected: the server cannot distinguish the
 two until a write fails. At the limit, the client that half-closed first is evicted. So
@@ -12,48 +8,18 @@ no client is refused because of others that have disconnected.
 The connection of an evicted client is closed in a later iteration of the reactor. If it
 were closed between two accepts, the next connection would get its descriptor, and an
 event for the old connection would be delivered to the new one. Until then the number of
-clients may exceed the limit, by up to the number accepted in one iteration;
-L{RESERVED_FILES} includes them.
+clients may exceed the limit, by up to the number accepted in one iteration.
 """
 
 from __future__ import annotations
 
-import resource
 from typing import Protocol
 
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-#: The highest limit of clients that can be set.
-MAX_CLIENTS = 2**20
-
-#: The number of file descriptors that the limit of clients leaves free: for listening
-#: sockets, logs and the reactor, and for clients that are accepted before the clients
-#: that were evicted for them are closed.
-RESERVED_FILES = 128
-
 #: How often the number of refused connections is logged, in seconds.
 REPORT_INTERVAL = 60.0
-
-
-def raiseOpenFileLimit(reactorName: str) -> int:
-    """
-    Raise this process's soft limit of open files to the hard limit.
-
-    @param reactorName: the name of the reactor's class: C{SelectReactor} cannot watch
-        descriptors above 1,023.
-
-    @return: the number of files that may be open, L{MAX_CLIENTS} at most.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = MAX_CLIENTS if hard == resource.RLIM_INFINITY else min(hard, MAX_CLIENTS)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-        except (ValueError, OSError):
-            # Some systems allow less than the hard limit that they report.
-            allowed = soft
-    return min(allowed, 1024) if reactorName == "SelectReactor" else allowed
 
 
 class Evictable(Protocol):

@@ -37,7 +37,7 @@ from processes import (
 )
 from web import WebSocket, head, need_websockets
 
-from clock.limits import RESERVED_FILES
+from clock.plugin.openfiles import RESERVED_FILES
 
 
 @dataclass(frozen=True)

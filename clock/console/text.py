@@ -1,5 +1,5 @@
 """
-Text for people: errors on one line, and names.
+Text for people: errors on one line, names and addresses.
 """
 
 from __future__ import annotations
@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 import sys
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import ConnectError, ConnectionDone, ConnectionLost
+from twisted.internet.interfaces import IAddress
 
 
 def commandName() -> str:
@@ -84,6 +86,27 @@ def printable(text: str) -> str:
         each if each.isprintable() else repr(each)[1:-1]
         for each in text
     )
+
+
+def addressText(address: IAddress) -> str:
+    """
+    Return an address in the usual notation. Unprintable characters are escaped: a peer
+    chooses the path of its UNIX socket, and a PROXY header may contain any text.
+
+    @param address: the address of a transport or of a listening port.
+
+    @return: C{host:port}, with brackets around an IPv6 address; C{unix:path} for a UNIX
+        socket, and C{unix:} for a peer without a path.
+    """
+    if isinstance(address, IPv4Address):
+        text = f"{address.host}:{address.port}"
+    elif isinstance(address, IPv6Address):
+        text = f"[{address.host}]:{address.port}"
+    elif isinstance(address, UNIXAddress):
+        text = f"unix:{(address.name or b'').decode(errors='replace')}"
+    else:
+        text = str(address)
+    return printable(text)
 
 
 def shorten(text: str) -> str:

@@ -1,5 +1,5 @@
 """
-Endpoints from text, and addresses as text.
+Endpoints to listen on, from text.
 """
 
 from __future__ import annotations
@@ -11,30 +11,15 @@ from contextlib import suppress
 from typing import Any
 
 from twisted.internet.abstract import isIPv6Address
-from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.endpoints import (
-    HostnameEndpoint,
     StandardIOEndpoint,
     TCP4ServerEndpoint,
-    TCP6ClientEndpoint,
     TCP6ServerEndpoint,
-    clientFromString,
     serverFromString,
 )
-from twisted.internet.interfaces import (
-    IAddress,
-    IStreamClientEndpoint,
-    IStreamServerEndpoint,
-)
+from twisted.internet.interfaces import IStreamServerEndpoint
 
-from clock.console.text import oneLine, printable
-
-_ADDRESS = re.compile(
-    r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,9})"
-)
-
-#: The longest path of a UNIX socket, in bytes (unix(7)).
-MAX_PATH = 107
+from clock.console.text import oneLine
 
 #: The backlog of listening sockets. Twisted's default is 50. If more clients connect at
 #: once, the kernel drops their connections, and they retry a second later.
@@ -45,27 +30,6 @@ BACKLOG = 4096
 _WITHOUT_BACKLOG = re.compile(
     r"(?:haproxy:)*(?:tcp6?|ssl|unix):(?!.*\bbacklog=).*(?<!\\)", re.DOTALL
 )
-
-
-def addressText(address: IAddress) -> str:
-    """
-    Return an address in the usual notation. Unprintable characters are escaped: a peer
-    chooses the path of its UNIX socket, and a PROXY header may contain any text.
-
-    @param address: the address of a transport or of a listening port.
-
-    @return: C{host:port}, with brackets around an IPv6 address; C{unix:path} for a UNIX
-        socket, and C{unix:} for a peer without a path.
-    """
-    if isinstance(address, IPv4Address):
-        text = f"{address.host}:{address.port}"
-    elif isinstance(address, IPv6Address):
-        text = f"[{address.host}]:{address.port}"
-    elif isinstance(address, UNIXAddress):
-        text = f"unix:{(address.name or b'').decode(errors='replace')}"
-    else:
-        text = str(address)
-    return printable(text)
 
 
 def listenName(text: str, interface: str) -> str:
@@ -167,47 +131,3 @@ def _checkPassed(reactor: Any, text: str) -> None:
             f"{text!r}: systemd passed a socket that does not listen: it needs "
             "ListenStream= and Accept=no"
         )
-
-
-def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
-    """
-    Make an endpoint to connect with.
-
-    @param reactor: the reactor that will connect.
-    @param text: C{host:port}; C{:port} for this machine; C{[address]:port} for IPv6,
-        C{[address%interface]:port} for a link-local address; or the string of a Twisted
-        client endpoint.
-
-    @return: the endpoint.
-
-    @raise ValueError: if the text is none of these.
-    """
-    address = _ADDRESS.fullmatch(text)
-    if address is None:
-        return _endpointFromString(reactor, text)
-    port = int(address["port"])
-    if not 1 <= port <= 65535:
-        raise ValueError("a port is a whole number from 1 to 65535")
-    ipv6, host = address["ipv6"], address["host"]
-    if ipv6 and "%" in ipv6:
-        # HostnameEndpoint drops the interface of a link-local address.
-        return TCP6ClientEndpoint(reactor, ipv6, port)
-    return HostnameEndpoint(reactor, ipv6 or host or "localhost", port)
-
-
-def _endpointFromString(reactor: Any, text: str) -> IStreamClientEndpoint:
-    # The parsers raise many kinds of exceptions.
-    try:
-        endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
-    except (ImportError, NameError):
-        # Without OpenSSL, Twisted does not define the names that its parsers use.
-        raise ValueError("TLS needs OpenSSL: pip install 'txclock[tls]'") from None
-    except Exception as error:
-        raise ValueError(
-            "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint "
-            f"({oneLine(error) or type(error).__name__})"
-        ) from None
-    # Twisted would raise this when it connects, and the exception would be lost.
-    if len(os.fsencode(getattr(endpoint, "_path", ""))) > MAX_PATH:
-        raise ValueError(f"the path of a UNIX socket is longer than {MAX_PATH} bytes")
-    return endpoint

@@ -13,8 +13,8 @@ from twisted.python import usage
 
 from clock.console.options import CommandOptions, seconds, whole
 from clock.console.text import commandName, oneLine
-from clock.limits import MAX_CLIENTS
 from clock.plugin.addresses import listenName
+from clock.plugin.openfiles import MAX_CLIENTS
 from clock.timeformat import WELL_KNOWN, TimeFormat, localZone, zoneNamed, zoneNames
 from clock.web.origins import normalOrigin
 

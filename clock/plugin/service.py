@@ -28,9 +28,9 @@ from twisted.python.failure import Failure
 from twisted.python.lockfile import FilesystemLock
 
 from clock.console.output import printError
-from clock.console.text import commandName, oneLine, shorten
+from clock.console.text import addressText, commandName, oneLine, shorten
 from clock.factory import ClockFactory
-from clock.plugin.addresses import addressText, isPassed
+from clock.plugin.addresses import isPassed
 
 #: How often a port accepts connections before it is closed, at most. It accepts up to
 #: 100 connections each time, so this empties the listen queue.

@@ -13,8 +13,9 @@ from typing import Any
 from clock.console.reactor import steadyReactor
 from clock.console.text import commandName
 from clock.factory import ClockFactory
-from clock.limits import RESERVED_FILES, ClientLimit, raiseOpenFileLimit
+from clock.limits import ClientLimit
 from clock.plugin.addresses import listenName, serverEndpoint
+from clock.plugin.openfiles import RESERVED_FILES, raiseOpenFileLimit
 from clock.plugin.options import ListenAddress, Options
 from clock.plugin.service import ClockService, ListeningService, ServedFactory
 from clock.plugin.sighup import HangUpService

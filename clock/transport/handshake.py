@@ -18,7 +18,7 @@ from twisted.protocols.haproxy._wrapper import (
 )
 from twisted.protocols.policies import WrappingFactory
 
-from clock.plugin.addresses import addressText
+from clock.console.text import addressText
 
 
 class HeaderFirst(HAProxyProtocolWrapper):

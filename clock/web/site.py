@@ -24,8 +24,8 @@ from twisted import version  # type: ignore[attr-defined]
 
 #: The number of connections without a stream that do not count as clients, so that the
 #: page, its status and a monitor are served at the limit. Together with the connections
-#: accepted in one iteration of the reactor they need less than L{RESERVED_FILES
-#: <clock.limits.RESERVED_FILES>}.
+#: accepted in one iteration of the reactor they need fewer than the
+#: descriptors that the limit of clients leaves free.
 FREE_CONNECTIONS = 16
 
 #: The most connections whose request is late that are refused in one turn of the
@@ -305,7 +305,7 @@ class ClockSite(Site):
 def _url(address: str) -> str:
     """
     Return the URL of an address from
-    L{addressText<clock.plugin.addresses.addressText>}, where C{tls:} stands before an
+    L{addressText<clock.console.text.addressText>}, where C{tls:} stands before an
     address with TLS. A UNIX socket has none.
     """
     if address.startswith("tls:"):

@@ -9,9 +9,16 @@ import sys
 from ipaddress import IPv4Address
 from types import SimpleNamespace
 
+from twisted.internet import address
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.console.text import commandName, connectionError, oneLine, shorten
+from clock.console.text import (
+    addressText,
+    commandName,
+    connectionError,
+    oneLine,
+    shorten,
+)
 
 
 class TextTests(SynchronousTestCase):
@@ -69,3 +76,27 @@ class TextTests(SynchronousTestCase):
         """
         self.patch(sys, "argv", ["/usr/bin/twist"])
         self.assertEqual(commandName(), "twist clock")
+
+    def test_addresses(self) -> None:
+        """
+        Addresses are written in the notation of the command line. Unprintable
+        characters are escaped.
+        """
+        for where, text in [
+            (address.IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),
+            (address.IPv6Address("TCP", "::1", 80), "[::1]:80"),
+            (address.UNIXAddress("/tmp/clock"), "unix:/tmp/clock"),
+            (address.UNIXAddress(None), "unix:"),
+            (
+                address.UNIXAddress(b"/tmp/\x1b[31m\n\xff"),
+                "unix:/tmp/\\x1b[31m\\n\ufffd",
+            ),
+            (address.UNIXAddress(b"\0abstract"), "unix:\\x00abstract"),
+            (address.IPv4Address("TCP", "\x1b[31m\n", 80), "\\x1b[31m\\n:80"),
+            (address.IPv6Address("TCP", "\x1b[31m\n", 80), "[\\x1b[31m\\n]:80"),
+            (
+                address.HostnameAddress(b"example.com", 80),
+                str(address.HostnameAddress(b"example.com", 80)),
+            ),
+        ]:
+            self.assertEqual(addressText(where), text)

@@ -7,45 +7,21 @@ from __future__ import annotations
 import os
 import socket
 
-from twisted.internet.address import (
-    HostnameAddress,
-    IPv4Address,
-    IPv6Address,
-    UNIXAddress,
-)
 from twisted.internet.endpoints import (
     AdoptedStreamServerEndpoint,
-    HostnameEndpoint,
-    TCP4ClientEndpoint,
-    UNIXClientEndpoint,
 )
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.plugin import addresses
-from clock.plugin.addresses import BACKLOG, addressText, clientEndpoint, serverEndpoint
+from clock.plugin.addresses import BACKLOG, serverEndpoint
 
 
-class AddressTests(SynchronousTestCase):
+class ServerEndpointTests(SynchronousTestCase):
     """
-    Addresses in their usual notation.
+    Endpoints to listen on.
     """
-
-    def test_hostAndPort(self) -> None:
-        """
-        C{host:port} is split at the last colon. Without a host, it is this machine.
-        """
-        for text, shown in [
-            ("example.com:80", "example.com:80"),
-            ("127.0.0.1:8080", "127.0.0.1:8080"),
-            (":8080", "localhost:8080"),
-            ("[::1]:8080", "[::1]:8080"),
-            ("tcp:8080", "tcp:8080"),
-        ]:
-            endpoint = clientEndpoint(MemoryReactorClock(), text)
-            self.assertIsInstance(endpoint, HostnameEndpoint)
-            self.assertIn(f"HostnameEndpoint {shown}>", repr(endpoint))
 
     def test_backlog(self) -> None:
         """
@@ -69,93 +45,6 @@ class AddressTests(SynchronousTestCase):
         serverEndpoint(reactor, "unix:/tmp/clock", "").listen(Factory())
         self.assertEqual(reactor.unixServers[0][2], BACKLOG)
         self.assertRaises(ValueError, serverEndpoint, reactor, "unix:/tmp/clock\\", "")
-
-    def test_endpointStrings(self) -> None:
-        """
-        Any other text is a Twisted endpoint.
-        """
-        reactor = MemoryReactorClock()
-        for text, kind in [
-            ("unix:/tmp/clock", UNIXClientEndpoint),
-            ("tcp:localhost:8080", TCP4ClientEndpoint),
-        ]:
-            self.assertIsInstance(clientEndpoint(reactor, text), kind)
-
-    def test_refused(self) -> None:
-        """
-        Text that is not an address is refused with the reason.
-        """
-        long = "the path of a UNIX socket is longer than 107 bytes"
-        # As Python decodes an argument, in any locale: two bytes for each letter.
-        wide = os.fsdecode("ö".encode() * 54)
-        port = "a port is a whole number from 1 to 65535"
-        neither = "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint"
-        for text, reason in [
-            (":0", port),
-            (":999999999", port),
-            (f"unix:/{'x' * 107}", long),
-            (f"unix:/{wide}", long),
-            ("localhost:65536", port),
-            ("localhost", f"{neither} (Unknown endpoint type: 'localhost')"),
-            ("::1:80", f"{neither} (Unknown endpoint type: '')"),
-        ]:
-            error = self.assertRaises(
-                ValueError, clientEndpoint, MemoryReactorClock(), text
-            )
-            self.assertEqual(str(error), reason)
-
-    def test_noReason(self) -> None:
-        """
-        If a parser's exception has no text, the error has its name.
-        """
-
-        def fail(*_: object) -> None:
-            raise TypeError
-
-        self.patch(addresses, "clientFromString", fail)
-        error = self.assertRaises(ValueError, clientEndpoint, None, "x:y")
-        self.assertEqual(str(error)[-11:], "(TypeError)")
-
-    def test_withoutTLS(self) -> None:
-        """
-        If OpenSSL is not installed, the error says what to install.
-        """
-
-        def fail(*_: object) -> None:
-            raise NameError("name 'optionsForClientTLS' is not defined")
-
-        self.patch(addresses, "clientFromString", fail)
-        error = self.assertRaises(ValueError, clientEndpoint, None, "tls:x:1")
-        self.assertEqual(str(error), "TLS needs OpenSSL: pip install 'txclock[tls]'")
-
-    def test_linkLocal(self) -> None:
-        """
-        A link-local address keeps its interface.
-        """
-        reactor = MemoryReactorClock()
-        clientEndpoint(reactor, "[fe80::1%lo]:80").connect(Factory())
-        self.assertEqual(reactor.tcpClients[0][:2], ("fe80::1%lo", 80))
-
-    def test_addresses(self) -> None:
-        """
-        Addresses are written in the notation of the command line. Unprintable
-        characters are escaped.
-        """
-        for where, text in [
-            (IPv4Address("TCP", "127.0.0.1", 80), "127.0.0.1:80"),
-            (IPv6Address("TCP", "::1", 80), "[::1]:80"),
-            (UNIXAddress("/tmp/clock"), "unix:/tmp/clock"),
-            (UNIXAddress(None), "unix:"),
-            (UNIXAddress(b"/tmp/\x1b[31m\n\xff"), "unix:/tmp/\\x1b[31m\\n\ufffd"),
-            (UNIXAddress(b"\0abstract"), "unix:\\x00abstract"),
-            (IPv4Address("TCP", "\x1b[31m\n", 80), "\\x1b[31m\\n:80"),
-            (IPv6Address("TCP", "\x1b[31m\n", 80), "[\\x1b[31m\\n]:80"),
-            (
-                HostnameAddress(b"example.com", 80),
-                str(HostnameAddress(b"example.com", 80)),
-            ),
-        ]:
-            self.assertEqual(addressText(where), text)
 
 
 class AdoptedTests(SynchronousTestCase):

@@ -16,8 +16,8 @@ from twisted.plugin import getPlugins
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.factory import ClockFactory
-from clock.limits import RESERVED_FILES
 from clock.plugin import addresses, tap
+from clock.plugin.openfiles import RESERVED_FILES
 from clock.plugin.service import ClockService
 from clock.plugin.tap import Options, makeService
 from clock.tests.fixture import setLocalTime

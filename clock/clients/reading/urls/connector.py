@@ -27,10 +27,10 @@ from twisted.web.error import SchemeNotSupported
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from clock.clients.reading.addresses import clientEndpoint
 from clock.clients.reading.stream import prepareConnection
 from clock.clients.reading.urls.endpoint import RequestObserver
 from clock.console.text import oneLine
-from clock.plugin.addresses import clientEndpoint
 
 #: The response ended before its last chunk, or a WebSocket without a close frame.
 CUT = "cut within a response"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 import clock
-from clock.plugin.addresses import clientEndpoint
+from clock.clients.reading.addresses import clientEndpoint
 
 _WEB = re.compile("(?:http|ws)s?://", re.IGNORECASE)
 
