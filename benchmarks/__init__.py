@@ -8,12 +8,9 @@ scenarios of the tests.
 from __future__ import annotations
 
 import resource
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-
-sys.path.insert(0, str(ROOT / "tests"))
 
 
 def raise_open_file_limit() -> None:

@@ -1,7 +1,7 @@
 """
 Measure the server under faults, at full size: C{python -m benchmarks.faults --help}.
 
-The scenarios are those of C{tests/test_faults.py}.
+The scenarios are those of C{tests/server/test_faults.py}.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import sys
 import pytest
 from rich.console import Console
 from rich.table import Table
-from scenarios import SCENARIOS
 
 from benchmarks import raise_open_file_limit
+from tests.harness.scenarios import SCENARIOS
 
 
 def main() -> None:

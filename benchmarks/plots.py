@@ -14,19 +14,19 @@ from pathlib import Path
 from statistics import median
 
 import matplotlib
-from browser import Browser
 from matplotlib.figure import Figure
 from PIL import Image
-from processes import Server, command
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
-from terminal import CTRL_C, Terminal
 
 from benchmarks import ROOT
 from benchmarks.load import PER_MILLE
 from benchmarks.report import Run, cost, of
 from benchmarks.servers import KINDS
+from tests.harness.browser import Browser
+from tests.harness.processes import Server, command
+from tests.harness.terminal import CTRL_C, Terminal
 
 #: The size of the terminal in which the wall is drawn.
 ROWS, COLUMNS = 6, 70

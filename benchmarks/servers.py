@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from processes import Program, command
+from tests.harness.processes import Program, command
 
 PEERS = Path(__file__).parent / "peers"
 

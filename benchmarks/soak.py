@@ -2,7 +2,7 @@
 Connect and disconnect clients for an hour, and watch the server's memory and
 descriptors: C{python -m benchmarks.soak --help}.
 
-The clients are those of C{tests/test_soak.py}.
+The clients are those of C{tests/server/test_soak.py}.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import argparse
 import sys
 import time
 
-from processes import Server
-from soak import OPTIONS, Sample, Soak
-
 from benchmarks import raise_open_file_limit
+from tests.harness.processes import Server
+from tests.harness.soak import OPTIONS, Sample, Soak
 
 #: The largest difference of resident memory, in bytes.
 FLAT = 1_000_000

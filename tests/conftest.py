@@ -14,21 +14,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from processes import make_certificate, need_module
+
+from tests.harness.processes import make_certificate, need_module
 
 
 def pytest_configure() -> None:
     """
     Handle SIGINT and SIGQUIT, which are ignored if a script runs pytest in the
     background, and SIGHUP, which nohup ignores: tested programs inherit that. Rewrite
-    the assertions of C{scenarios}, so that a failure shows the values.
+    the assertions of the scenarios, so that a failure shows the values.
     """
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         # Unlike SIG_IGN, a handler is not inherited.
         signal.signal(signal.SIGHUP, lambda number, frame: None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    pytest.register_assert_rewrite("scenarios")
+    pytest.register_assert_rewrite("tests.harness.scenarios")
 
 
 #: Variables that change what programs print, and when.

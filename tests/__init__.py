@@ -1,0 +1,3 @@
+"""
+Tests of real processes on real sockets, with real clients and a real browser.
+"""

@@ -1,0 +1,3 @@
+"""
+Tests of the commands that read a stream.
+"""

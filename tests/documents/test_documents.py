@@ -1,0 +1,159 @@
+"""
+The documents agree with the code, and the two READMEs with each other.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from clock.clients.check.diagnosis.cuts import KINDS
+
+ROOT = Path(__file__).parents[2]
+
+README = (ROOT / "README.rst").read_text("utf-8")
+
+TRANSLATION = (ROOT / "README.zh-CN.rst").read_text("utf-8")
+
+#: Where the options of each command are.
+OPTIONS = {
+    "twistd": "clock.plugin.options",
+    "twist": "clock.plugin.options",
+    "clock-check": "clock.clients.check.options",
+    "clock-netcat": "clock.clients.netcat",
+    "clockwall": "clock.clients.wall.options",
+}
+
+COMMAND = re.compile(
+    rf" +(?:\$ |ExecStart=)?(?:sudo )?(?:\S*/)?({'|'.join(OPTIONS)})(?= )"
+    r"(?! clock:| --help)([^;>|]*?)(?= *(?:[;>|]|&?$| \$))"
+)
+
+
+def blocks(text: str) -> list[str]:
+    """
+    Find the lines of all literal blocks, without the comments in parentheses.
+    """
+    lines = re.findall(r"^    \S.*", text, re.M)
+    return [re.sub(r"  +[(（].*", "", line) for line in lines]
+
+
+def command_lines() -> list[str]:
+    """
+    Find each command line of the project in the READMEs and the pages of the site.
+    """
+    # A reader of the tutorial may have made an environment in its folder.
+    docs = ROOT / "docs"
+    pages = [*ROOT.glob("README*.rst"), *docs.glob("*.rst"), *docs.glob("*/*.rst")]
+    found = set()
+    for page in sorted(pages):
+        for line in page.read_text("utf-8").splitlines():
+            # Two commands may stand side by side.
+            for part in re.split("(?=    )", line):
+                if command := COMMAND.match(part):
+                    found.add(f"{command[1]} {command[2].strip()}")
+    return sorted(found)
+
+
+def messages() -> set[str]:
+    """
+    Find each message that the server can log.
+    """
+    found = set()
+    for module in (ROOT / "clock").rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and ast.unparse(node.func.value) in ("_log", "self._log")
+            ):
+                assert isinstance(node.args[0], ast.Constant)
+                found.add(str(node.args[0].value))
+    return found
+
+
+def test_translation() -> None:
+    """
+    The Chinese README has the same commands, the same literals and the same links as
+    the English one, in the same sections.
+    """
+    assert blocks(TRANSLATION) == blocks(README)
+    for same in (r"``(.+?)``", r"<(docs/.+?)>", r"\n(\.\. [^\n]*)"):
+        english, chinese = (
+            {" ".join(each.split()) for each in re.findall(same, text, re.DOTALL)}
+            for text in (README, TRANSLATION)
+        )
+        assert chinese == english
+    headings = [
+        re.findall(r"^([=-])\1+$", text, re.M) for text in (README, TRANSLATION)
+    ]
+    assert headings[0] == headings[1]
+    assert "<README.zh-CN.rst>`_" in README
+    assert "<README.rst>`_" in TRANSLATION
+
+
+def test_links() -> None:
+    """
+    Each file or folder that the README links to exists.
+    """
+    linked = re.findall(r"<(\S+)>`_|\.\. image:: (\S+)", README)
+    assert len(linked) > 5
+    for link in linked:
+        assert (ROOT / "".join(link)).exists()
+
+
+@pytest.mark.parametrize("line", command_lines())
+def test_command(line: str) -> None:
+    """
+    Each command line in the documents is valid.
+    """
+    name, *words = shlex.split(line)
+    if name.startswith("twist"):
+        words = words[words.index("clock") + 1 :]
+    options = import_module(OPTIONS[name]).Options()
+    options.parseOptions(words)
+    if name.startswith("twist"):
+        assert options.zones
+
+
+def test_messages() -> None:
+    """
+    The reference lists each log message of the server, and no other message.
+    """
+    page = (ROOT / "docs" / "messages.rst").read_text("utf-8")
+    documented = re.findall(r"^``(.+)``\n    ", page, re.M)
+    assert len(documented) == len(set(documented))
+    assert {*documented} == messages()
+
+
+def test_diagnoses() -> None:
+    """
+    The list of diagnoses has each code of the check, and no other.
+    """
+    page = (ROOT / "docs" / "proxies.rst").read_text("utf-8")
+    documented = re.findall(r"^``([a-z-]+)``\n    ", page, re.M)
+    assert len(documented) == len(set(documented))
+    found = {*KINDS}
+    for module in (ROOT / "clock" / "clients" / "check" / "diagnosis").glob("*.py"):
+        tree = ast.parse(module.read_text("utf-8"))
+        for node in ast.walk(tree):
+            # A finding is a tuple that begins with its code.
+            first: list[ast.expr] = []
+            if isinstance(node, (ast.Yield, ast.Return)):
+                value = node.value
+                first = value.elts[:1] if isinstance(value, ast.Tuple) else []
+            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.List):
+                first = [
+                    each.elts[0]
+                    for each in node.value.elts
+                    if isinstance(each, ast.Tuple)
+                ]
+            # Elsewhere it is a key of KINDS.
+            values = [each.value for each in first if isinstance(each, ast.Constant)]
+            found |= {each for each in values if isinstance(each, str)}
+    assert {*documented} == found

@@ -1,0 +1,3 @@
+"""
+Tests of the files and pages for operators.
+"""

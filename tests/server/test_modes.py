@@ -1,0 +1,151 @@
+"""
+Both modes, on real sockets, with C{clock-netcat}.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+
+from tests.harness.processes import (
+    DEADLINE,
+    LINE,
+    UNIT,
+    Program,
+    Server,
+    command,
+    second_of_day,
+)
+
+
+def netcat(server: Server) -> Program:
+    """
+    Run C{clock-netcat}.
+    """
+    return Program([command("clock-netcat"), f"127.0.0.1:{server.port}"])
+
+
+def test_concurrent_clients_are_served_side_by_side() -> None:
+    """
+    Two clients of a concurrent server both get the time, second by second.
+    """
+    with Server() as server, netcat(server) as first, netcat(server) as second:
+        for client in (first, second):
+            # The first line may arrive at any time in its second.
+            assert LINE.fullmatch(client.line().text)
+            boundary = client.line()
+            assert abs(client.line().at - boundary.at - 1) < 0.3 * UNIT
+
+
+def test_sequential_clients_are_served_one_after_the_other() -> None:
+    """
+    The second client gets nothing until the first one disconnects.
+    """
+    with Server("--sequential") as server, netcat(server) as first:
+        first.line()
+        with netcat(server) as second:
+            assert second.silent(1.5)
+            first.interrupt(signal.SIGINT)
+            assert first.end() == 130
+            assert LINE.fullmatch(second.line().text)
+
+
+def test_a_half_closed_client_is_disconnected_for_another() -> None:
+    """
+    In sequential mode, a half-closed client is disconnected when another one connects.
+    """
+    with (
+        Server("--sequential", "--interval", "0.1") as server,
+        server.connect() as first,
+    ):
+        first.half_close()
+        first.lines(3)
+        with server.connect() as second:
+            second.line()
+            first.rest()
+
+
+def test_a_stuck_client_does_not_delay_the_end() -> None:
+    """
+    A client whose window is full is aborted, and the server stops in time.
+    """
+    with Server("--format", "x" * 60_000, "--interval", "0.01") as server:
+        stuck, other = server.connect(), server.connect()
+        stuck.line()
+        # 12 MB, far more than the sockets buffer. Only the other client reads them.
+        other.lines(200)
+        server.interrupt()
+        start = time.monotonic()
+        server.end()
+        assert time.monotonic() - start < 1.5 * UNIT
+
+
+def test_verbose_log() -> None:
+    """
+    With C{--verbose} the log has a line for each client that connects or disconnects.
+    """
+    zone = "--tz=Asia/Tokyo"
+    with Server("--verbose", "--interval", "0.1", zone) as server:
+        with server.connect() as client:
+            server.find("connected to Asia/Tokyo: 1 active, 0 waiting")
+            client.lines(3)
+            host, port = client.socket.getsockname()
+        ended = r"disconnected from Asia/Tokyo after 0\.\d s and \d lines: \w"
+        server.find(rf"{host}:{port} {ended}")
+
+
+LIBRARY = """
+from twisted.internet import endpoints, reactor
+from clock import ClockFactory
+
+def listening(port):
+    print(port.getHost().port, flush=True)
+
+endpoints.serverFromString(reactor, "tcp:0:interface=127.0.0.1").listen(
+    ClockFactory()
+).addCallback(listening)
+reactor.run()
+"""
+
+
+def test_as_a_library() -> None:
+    """
+    C{ClockFactory()} serves on any endpoint without arguments.
+    """
+    with Program([sys.executable, "-c", LIBRARY]) as program:
+        port = int(program.line().text)
+        address = f"127.0.0.1:{port}"
+        with Program([command("clock-netcat"), address]) as client:
+            assert LINE.fullmatch(client.line().text)
+
+
+def test_importing_installs_no_reactor() -> None:
+    """
+    A program that imports the clock may still choose its reactor.
+    """
+    check = "import clock, sys; sys.exit('twisted.internet.reactor' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True, timeout=DEADLINE)
+
+
+def test_zones() -> None:
+    """
+    One process serves several time zones, each on a port of its own and with a queue of
+    its own, on the same ticks.
+    """
+    zones = {"Asia/Tokyo": 9, "America/Phoenix": -7}
+    options = [f"--zone={zone}=0" for zone in zones]
+    with Server("--sequential", "--tz", "UTC", *options) as server:
+        clients = {0: server.connect()}
+        for zone, hours in zones.items():
+            clients[hours] = server.connect(server.port_of(zone))
+        waiting = server.connect(server.port)
+        for client in clients.values():
+            client.line()
+        ticks = {hours: client.line() for hours, client in clients.items()}
+        for hours, tick in ticks.items():
+            ahead = second_of_day(tick.text) - second_of_day(ticks[0].text)
+            assert (ahead - hours * 3600) % 86_400 == 0
+            assert abs(tick.at - ticks[0].at) < 0.3 * UNIT
+        assert waiting.silent(0.1)

@@ -1,0 +1,3 @@
+"""
+Tests of the clock over HTTP, and of its page.
+"""
