@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,10 +99,22 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """
-    Write the file of C{--skipped}.
+    Write the file of C{--skipped}. A worker of pytest-xdist sends the names instead.
     """
-    if path := session.config.getoption("--skipped"):
-        Path(path).write_text("".join(f"{name}\n" for name in _skipped), "utf-8")
+    config: Any = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["skipped"] = _skipped
+    elif path := config.getoption("--skipped"):
+        names = dict.fromkeys(_skipped)
+        Path(path).write_text("".join(f"{name}\n" for name in names), "utf-8")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """
+    Note what a worker has skipped.
+    """
+    _skipped.extend(getattr(node, "workeroutput", {}).get("skipped", []))
 
 
 @pytest.fixture(scope="module")

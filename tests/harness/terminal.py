@@ -48,6 +48,11 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._changed = threading.Condition()
         self._ours, theirs = pty.openpty()
+        # When a key sends a signal, Linux discards what was written to the terminal and
+        # not read. That may be what the program has written because of the signal.
+        attributes = termios.tcgetattr(theirs)
+        attributes[3] |= termios.NOFLSH
+        termios.tcsetattr(theirs, termios.TCSANOW, attributes)
         self.resize(rows, columns)
         inherited = {
             name: value
