@@ -125,13 +125,13 @@ class ClockFactory(ServerFactory):
             else "to all clients at once",
             addresses=", ".join(addresses),
         )
-        if timeFormat.constant():
+        if timeFormat.isConstant():
             self._log.warn(
                 "The format {lineFormat} shows no time: every line is the same",
                 lineFormat=timeFormat.format,
             )
 
-    def currentLine(self) -> bytes:
+    def firstLine(self) -> bytes:
         """
         Render the current time. Begin its tick if it has not begun yet.
 
@@ -141,7 +141,7 @@ class ClockFactory(ServerFactory):
         now = ticker.now()
         ticker.beginTick(now)
         # The wall clock may be set back a little behind the current tick.
-        return self.timeFormat.line(max(now, ticker.instant()), ticker.tick)
+        return self.timeFormat.line(max(now, ticker.boundaryTime()), ticker.tick)
 
     def tickLine(self) -> bytes:
         """
@@ -151,7 +151,9 @@ class ClockFactory(ServerFactory):
         """
         if self._tick != self.ticker.tick:
             self._tick = self.ticker.tick
-            self._tickLine = self.timeFormat.line(self.ticker.instant(), self._tick)
+            self._tickLine = self.timeFormat.line(
+                self.ticker.boundaryTime(), self._tick
+            )
         return self._tickLine
 
     def connected(self, client: ClockProtocol) -> None:
@@ -161,7 +163,7 @@ class ClockFactory(ServerFactory):
         @param client: a client that has just connected.
         """
         self.turns.connected(client)
-        if not self.limit.connected():
+        if not self.limit.add():
             self.turns.disconnect(client)
 
     def ready(self, client: ClockProtocol) -> None:
@@ -198,7 +200,7 @@ class ClockFactory(ServerFactory):
         @param client: a client whose connection is lost.
         @param reason: the reason for which the connection was lost.
         """
-        self.limit.disconnected(client)
+        self.limit.remove(client)
         if self.verbose and client.ready:
             self._log.info(
                 "{peer} disconnected from {zone} after {seconds:.1f} s and {lines} "
@@ -224,4 +226,4 @@ class ClockFactory(ServerFactory):
         return self.turns.disconnectAll()
 
     def _zoneName(self) -> str:
-        return self.timeFormat.zoneName(self.ticker.instant())
+        return self.timeFormat.zoneName(self.ticker.boundaryTime())

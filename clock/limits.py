@@ -80,7 +80,7 @@ class ClientLimit:
         """
         return self._hasRoom(1)
 
-    def connected(self) -> bool:
+    def add(self) -> bool:
         """
         Count a client that has connected.
 
@@ -98,7 +98,7 @@ class ClientLimit:
         """
         self._halfClosed[client] = None
 
-    def disconnected(self, client: object) -> None:
+    def remove(self, client: object) -> None:
         """
         Stop counting a client.
 

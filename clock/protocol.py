@@ -240,7 +240,7 @@ class ClockProtocol(Protocol):
         ticker = factory.ticker
         if self._paused or self._lastTick == ticker.tick:
             return
-        line = factory.tickLine() if self.lines else factory.currentLine()
+        line = factory.tickLine() if self.lines else factory.firstLine()
         # Rendering the current line may have begun a tick.
         self._lastTick = ticker.tick
         self.lines += 1

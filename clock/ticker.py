@@ -130,7 +130,7 @@ class Ticker:
         """
         return self._wallClock()
 
-    def instant(self) -> int:
+    def boundaryTime(self) -> int:
         """
         Return the boundary that the current tick stands for.
 
@@ -146,7 +146,7 @@ class Ticker:
         @param now: the time that L{now} has returned.
         """
         boundary = now // self._period
-        back = self.instant() - now
+        back = self.boundaryTime() - now
         if (
             not self.tick
             or boundary > self._boundary
@@ -156,7 +156,7 @@ class Ticker:
                 self.missed += max(0, boundary - self._boundary - 1)
             self._boundary = boundary
             self.tick += 1
-            self._expectNext(self.instant() + self._period - now)
+            self._expectNext(self.boundaryTime() + self._period - now)
 
     def late(self) -> float:
         """

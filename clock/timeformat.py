@@ -158,7 +158,7 @@ class TimeFormat:
             return str(self.zone)
         return f"local time ({self.moment(instant).tzname()})"
 
-    def constant(self) -> bool:
+    def isConstant(self) -> bool:
         """
         Return whether every line is the same: no part of the format depends on the
         time.

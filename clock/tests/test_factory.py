@@ -87,7 +87,7 @@ class LibraryTests(SynchronousTestCase):
 
         factory = ClockFactory()
         self.assertIs(factory.ticker.reactor, reactor)
-        self.assertRegex(factory.currentLine(), rb"\A[0-2]\d:[0-5]\d:[0-6]\d\n\Z")
+        self.assertRegex(factory.firstLine(), rb"\A[0-2]\d:[0-5]\d:[0-6]\d\n\Z")
         verifyObject(IProtocolFactory, factory)
 
     def test_formatIsNoTimeFormat(self) -> None:

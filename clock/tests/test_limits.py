@@ -22,14 +22,14 @@ class LimitedClient:
     def __init__(self, limit: ClientLimit) -> None:
         self.limit = limit
         self.evicted = False
-        self.stays = limit.connected()
+        self.stays = limit.add()
 
     def evict(self) -> None:
         """
         Record it, and disconnect.
         """
         self.evicted = True
-        self.limit.disconnected(self)
+        self.limit.remove(self)
 
 
 class ClientLimitTests(SynchronousTestCase):
@@ -70,7 +70,7 @@ class ClientLimitTests(SynchronousTestCase):
             self.assertEqual(self.limit.admit(), admitted)
             if admitted:
                 clients.append(LimitedClient(self.limit))
-        self.limit.disconnected(clients[0])
+        self.limit.remove(clients[0])
         self.assertTrue(self.limit.admit())
 
     def test_withoutAdmit(self) -> None:
@@ -112,7 +112,7 @@ class ClientLimitTests(SynchronousTestCase):
                 LimitedClient(self.limit)
         self.assertEqual(admitted, [True, True, False, False])
         # One of them disconnects by itself.
-        self.limit.disconnected(first)
+        self.limit.remove(first)
         self.clock.advance(0)
         self.assertEqual([first.evicted, second.evicted], [False, True])
         self.assertEqual(self.limit.count, 2)

@@ -56,8 +56,8 @@ class TickerFixture:
         def current() -> None:
             now = self.ticker.now()
             self.ticker.beginTick(now)
-            self.sent.append(max(now, self.ticker.instant()))
-            loop.f = lambda: self.sent.append(self.ticker.instant())
+            self.sent.append(max(now, self.ticker.boundaryTime()))
+            loop.f = lambda: self.sent.append(self.ticker.boundaryTime())
 
         loop = LeanLoopingCall(current)
         loop.clock = self.ticker  # type: ignore[assignment]
@@ -150,7 +150,7 @@ class BoundaryTests(SynchronousTestCase):
         fixture.offset += SECOND
         self.assertEqual(fixture.ticker.now(), (START + 1) * SECOND)
         self.assertEqual(fixture.ticker.tick, 0)
-        self.assertEqual(fixture.ticker.instant(), START * SECOND)
+        self.assertEqual(fixture.ticker.boundaryTime(), START * SECOND)
 
     def test_afterTheBoundaryBeforeItsTick(self) -> None:
         """
@@ -178,7 +178,7 @@ class BoundaryTests(SynchronousTestCase):
             fixture.sent.append(fixture.ticker.now())
             fixture.ticker.beginTick(fixture.sent[0])
             fixture.offset += SECOND // 5
-            loop.f = lambda: fixture.sent.append(fixture.ticker.instant())
+            loop.f = lambda: fixture.sent.append(fixture.ticker.boundaryTime())
 
         loop.f = current
         loop.clock = fixture.ticker  # type: ignore[assignment]
@@ -224,7 +224,7 @@ class BoundaryTests(SynchronousTestCase):
         steady.advance(START)
         ticker = Ticker(steady, 1, lambda: round(steady.seconds() * SECOND) - 10)
         made: list[int] = []
-        ticker.callLater(1, lambda: made.append(ticker.instant()))
+        ticker.callLater(1, lambda: made.append(ticker.boundaryTime()))
         steady.advance(0)
         steady.advance(0.001)
         self.assertEqual(made, [START * SECOND])

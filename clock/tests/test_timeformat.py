@@ -172,10 +172,10 @@ class TimeFormatTests(SynchronousTestCase):
         """
         zone = zoneNamed("Asia/Tokyo")
         for format in ["hello", "%%", "%%H", "%t.", "%Z %z"]:
-            self.assertTrue(TimeFormat(format, zone).constant(), format)
+            self.assertTrue(TimeFormat(format, zone).isConstant(), format)
         for format in [*WELL_KNOWN, *(f"%{each}" for each in "aAbBcCdfHIjmMpSuUyYs")]:
-            self.assertFalse(TimeFormat(format, zone).constant(), format)
-        self.assertFalse(TimeFormat("%Z", zoneNamed("Europe/London")).constant())
+            self.assertFalse(TimeFormat(format, zone).isConstant(), format)
+        self.assertFalse(TimeFormat("%Z", zoneNamed("Europe/London")).isConstant())
 
 
 class SummerTimeTests(SynchronousTestCase):

@@ -30,6 +30,8 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel, datetimeToString
 from zope.interface import implementer
 
+from clock.protocol import CLOSE_TIMEOUT
+
 if TYPE_CHECKING:
     from clock.web.site import ClockSite
 
@@ -47,9 +49,6 @@ MAX_REQUESTS = 1000
 #: Seconds between two requests that have arrived together. A read may contain 1,600
 #: requests, and each response takes up to 1 ms.
 PIPELINE_PAUSE = 0.1
-
-#: Seconds to wait for a graceful close before aborting.
-CLOSE_TIMEOUT = 0.5
 
 #: The most bytes that may have arrived after a request, if the connection is to serve
 #: another one. They are kept until it is their turn.

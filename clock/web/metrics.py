@@ -111,5 +111,5 @@ class MetricsResource(TextResource):
         yield gauge(
             "clock_last_tick_timestamp_seconds",
             "Boundary of the last tick, in seconds since 1970.",
-            ticker.instant() / SECOND,
+            ticker.boundaryTime() / SECOND,
         )

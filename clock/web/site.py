@@ -186,7 +186,7 @@ class ClockSite(Site):
         self._channels[channel] = None
         self._requesting[channel] = None
         counts = len(self._requesting) > FREE_CONNECTIONS
-        isAbove = counts and not self.limit.connected()
+        isAbove = counts and not self.limit.add()
         if isAbove or not self._isOpen:
             channel.close()
 
@@ -197,7 +197,7 @@ class ClockSite(Site):
         self._idle.pop(channel, None)
         if channel in self._requesting:
             if len(self._requesting) > FREE_CONNECTIONS:
-                self.limit.disconnected(channel)
+                self.limit.remove(channel)
             del self._requesting[channel]
 
     def beginStream(self, channel: ClockChannel) -> bool:

@@ -57,7 +57,7 @@ def statusOf(factories: Mapping[str, ClockFactory]) -> dict[str, object]:
 def _clock(key: str, factory: ClockFactory) -> dict[str, object]:
     ticker, turns = factory.ticker, factory.turns
     # Without clients there are no ticks, and the last one may be long ago.
-    age = (ticker.now() - ticker.instant()) / SECOND
+    age = (ticker.now() - ticker.boundaryTime()) / SECOND
     isCurrent = ticker.tick and age < ticker.interval + 1
     line = factory.tickLine().decode().rstrip("\n") if isCurrent else None
     return {
@@ -234,7 +234,7 @@ class StatusEvents(TextResource):
             return NOT_DONE_YET
         channel = request.channel
         reader = StatusReader(channel, bool(request.chunked), self._remove)
-        self._limit.connected()
+        self._limit.add()
         self._readers[reader] = None
         channel.handOver(reader)
         reader.makeConnection(channel.transport)
@@ -254,7 +254,7 @@ class StatusEvents(TextResource):
             reader.finish()
 
     def _remove(self, reader: StatusReader) -> None:
-        self._limit.disconnected(reader)
+        self._limit.remove(reader)
         del self._readers[reader]
         if not self._readers:
             self._tickLoop.stop()
@@ -264,7 +264,7 @@ class StatusEvents(TextResource):
         """
         Publish the first tick of each second. The next check publishes any other.
         """
-        second = self._ticker.instant() // SECOND
+        second = self._ticker.boundaryTime() // SECOND
         if second != self._second:
             self._second = second
             self._publish()

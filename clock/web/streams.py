@@ -58,7 +58,7 @@ class LineFrames:
         """
         return line
 
-    def numbered(self, number: int) -> bytes:
+    def greeting(self, number: int) -> bytes:
         """
         Return a message with the client's number; nothing if the format has none.
         """
@@ -86,7 +86,7 @@ class EventFrames(LineFrames):
         """
         return b"id: %d\ndata: %s\n" % (tick, line)
 
-    def numbered(self, number: int) -> bytes:
+    def greeting(self, number: int) -> bytes:
         """
         Return an event named C{client} with the client's number.
         """
@@ -194,7 +194,7 @@ class StreamResource(TextResource):
         frames = self._framesOf(factory, bool(request.chunked))
         opening = frames.opening
         if argument(request, "number") == "1":
-            opening += frames.numbered(protocol.number)
+            opening += frames.greeting(protocol.number)
         if opening:
             channel.transport.write(frames.chunk(opening))
         channel.handOver(protocol)

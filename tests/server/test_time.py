@@ -187,7 +187,7 @@ def test_thirty_days_of_a_bad_clock() -> None:
     sent: list[int] = []
     ticker = Ticker(Steady(), 1.0, read)  # type: ignore[arg-type]
     sent.append(ticker.now() // SECOND)
-    loop = LeanLoopingCall(lambda: sent.append(ticker.instant() // SECOND))
+    loop = LeanLoopingCall(lambda: sent.append(ticker.boundaryTime() // SECOND))
     loop.clock = ticker  # type: ignore[assignment]
     loop.start(1, now=False)
     rate = 1.0

@@ -19,7 +19,7 @@ from clock.clients.check.report.junit import junitReport
 from clock.clients.check.report.plot import canPlot, plot
 from clock.clients.check.report.progress import showProgress
 from clock.clients.check.report.text import exitStatus, jsonReport, textReport
-from clock.clients.check.report.watch import StreamWatch
+from clock.clients.check.report.watch import ProgressObserver
 from clock.clients.process import exitOnSignals, run
 from clock.clients.reading.targets import startStreams
 from clock.console.output import requireStdout, warn, write
@@ -56,7 +56,9 @@ async def check(reactor: Any, options: Options) -> int:
         )
         for target in options.targets
     ]
-    watches = [StreamWatch(judge.name, judge, options["field"]) for judge in judges]
+    watches = [
+        ProgressObserver(judge.name, judge, options["field"]) for judge in judges
+    ]
     if options["plot"] and not canPlot():
         raise SystemExit(
             f"{NAME}: --plot needs matplotlib: pip install 'txclock[plot]'"

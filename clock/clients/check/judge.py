@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from clock.clients.check.diagnosis.cuts import times
+from clock.clients.check.diagnosis.cuts import countText
 from clock.clients.check.diagnosis.diagnose import Diagnosis, diagnose
 from clock.clients.check.history import History
 from clock.clients.check.report.histogram import Histogram, Percentiles
@@ -297,8 +297,8 @@ class Judge:
         if silence > self._maxGap:
             yield f"no line for {silence:.3g} s"
         if self._disconnects:
-            yield (
-                f"disconnected {times(self._disconnects)} ({self._disconnectReason})"
-            )
+            often = countText(self._disconnects)
+            yield f"disconnected {often} ({self._disconnectReason})"
         if self._failures:
-            yield f"failed to connect {times(self._failures)} ({self._failureReason})"
+            often = countText(self._failures)
+            yield f"failed to connect {often} ({self._failureReason})"

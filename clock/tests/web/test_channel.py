@@ -16,13 +16,13 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import alsoProvides
 
+from clock.protocol import CLOSE_TIMEOUT
 from clock.tests.fixture import capturedEvents
 from clock.tests.web.fixture import WebClient
 from clock.tests.web.test_streams import fixture
 from clock.web import channel
 from clock.web import site as web_site
 from clock.web.channel import (
-    CLOSE_TIMEOUT,
     IDLE_TIMEOUT,
     PIPELINE_PAUSE,
     REQUEST_TIMEOUT,

@@ -12,10 +12,10 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from clock.protocol import CLOSE_TIMEOUT
 from clock.tests.fixture import START
 from clock.tests.web.test_streams import fixture
 from clock.ticker import SECOND
-from clock.web.channel import CLOSE_TIMEOUT
 from clock.web.status import CHECK_INTERVAL, MAX_LISTED
 
 

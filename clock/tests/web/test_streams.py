@@ -8,10 +8,10 @@ from twisted.internet.interfaces import ITransport
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from clock.protocol import CLOSE_TIMEOUT
 from clock.tests.fixture import ClockFixture
 from clock.tests.web.fixture import WebFixture
 from clock.web import ClockSite
-from clock.web.channel import CLOSE_TIMEOUT
 from clock.web.resources import UNBUFFERED
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median, median_low
 from typing import NamedTuple
 
-from clock.clients.check.diagnosis.cuts import times
+from clock.clients.check.diagnosis.cuts import countText
 from clock.clients.check.history import Arrival, Findings
 
 #: Lines arrive together within this many seconds, or a quarter of an interval if that
@@ -104,8 +104,8 @@ def diagnoseHistory(old: Sequence[int]) -> Findings:
         yield (
             "history-first",
             f"{median_low(old)} lines from before the connection came at once at its "
-            f"start, {times(len(old))}: a cache on the way, such as Varnish, stored "
-            "the stream, or the server sends its last lines again.",
+            f"start, {countText(len(old))}: a cache on the way, such as Varnish, "
+            "stored the stream, or the server sends its last lines again.",
         )
 
 
@@ -122,7 +122,7 @@ def diagnoseBursts(bursts: Sequence[Burst], arrivals: Sequence[Arrival]) -> Find
     seen = (
         f"Nothing came for {silence:.3g} s, then "
         f"{median_low(burst.lines for burst in bursts)} lines at once, "
-        f"{times(len(bursts))}"
+        f"{countText(len(bursts))}"
     )
     if _areMost(bursts, arrivals):
         yield (

@@ -80,7 +80,7 @@ def diagnoseCuts(connections: Iterable[Connection]) -> Findings:
             yield kind, f"The connection was {what} {_when(cuts)}{usual}."
 
 
-def times(count: int) -> str:
+def countText(count: int) -> str:
     """
     Say how often something happened.
 

@@ -22,7 +22,7 @@ from clock.clients.check.diagnosis.bursts import (
     findBursts,
     splitHistory,
 )
-from clock.clients.check.diagnosis.cuts import diagnoseCuts, times
+from clock.clients.check.diagnosis.cuts import countText, diagnoseCuts
 from clock.clients.check.diagnosis.drift import (
     diagnoseClockSet,
     diagnoseRate,
@@ -111,7 +111,7 @@ def _connecting(history: History, maxGap: float, now: float) -> Findings:
         ]
         yield (
             "not-reached",
-            f"Connecting failed {times(history.failures)} ({reason})"
+            f"Connecting failed {countText(history.failures)} ({reason})"
             f"{''.join(usual[:1])}.",
         )
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from clock.clients.check.report.watch import StreamWatch
+from clock.clients.check.report.watch import ProgressObserver
 
 #: Seconds between two updates.
 UPDATE_INTERVAL = 0.25
@@ -28,7 +28,7 @@ MAX_COLUMN = 24
 
 
 def showProgress(
-    reactor: IReactorTime, seconds: float, watches: Sequence[StreamWatch]
+    reactor: IReactorTime, seconds: float, watches: Sequence[ProgressObserver]
 ) -> Callable[[], None]:
     """
     Show the streams and a progress bar on standard error, if that is a terminal and
@@ -92,7 +92,7 @@ def showProgress(
     return remove
 
 
-def _rows(watches: Sequence[StreamWatch]) -> list[str]:
+def _rows(watches: Sequence[ProgressObserver]) -> list[str]:
     """
     Return the text of each stream, in columns.
     """

@@ -10,7 +10,7 @@ from clock.clients.reading.timestamps import findTime
 from clock.console.text import printable
 
 
-class StreamWatch:
+class ProgressObserver:
     """
     An L{Observer<clock.clients.reading.stream.Observer>} that keeps the state of a
     stream, and passes on what happens.

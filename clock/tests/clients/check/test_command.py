@@ -28,7 +28,7 @@ from clock.clients.check.report.progress import (
     UPDATE_INTERVAL,
     showProgress,
 )
-from clock.clients.check.report.watch import StreamWatch
+from clock.clients.check.report.watch import ProgressObserver
 from clock.clients.reading.lines import Line
 from clock.console import output as _stdout
 from clock.tests.clients.fixture import (
@@ -396,8 +396,8 @@ class ProgressTests(ClientTestCase):
         self.terminal = Terminal()
         judge = Judge("x", 1, 2.5, self.reactor.seconds, lambda: 0)
         self.watches = [
-            StreamWatch("x", judge, None),
-            StreamWatch("y" * 30, judge, None),
+            ProgressObserver("x", judge, None),
+            ProgressObserver("y" * 30, judge, None),
         ]
         self.sent: list[tuple[int, bytes]] = []
         self.patch(sys, "stderr", self.terminal)
