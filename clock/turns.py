@@ -17,7 +17,9 @@ from collections import Counter
 from itertools import islice
 from typing import Protocol
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
+
+from clock.shutdown import Shutdown
 
 
 class TurnClient(Protocol):
@@ -100,14 +102,13 @@ class TurnQueue:
         self.waiting = Clients()
         self.closing = Clients()
         self._serving = False
-        self._isOpen = True
-        self._whenEmpty: list[Deferred[None]] = []
+        self._shutdown = Shutdown(self._isEmpty)
 
     def open(self) -> None:
         """
         Accept clients, also after L{disconnectAll}.
         """
-        self._isOpen = True
+        self._shutdown.open()
 
     def connected(self, client: TurnClient) -> None:
         """
@@ -117,7 +118,7 @@ class TurnQueue:
         @param client: the new client.
         """
         self.connecting.add(client)
-        if not self._isOpen:
+        if not self._shutdown.isOpen:
             self.disconnect(client)
 
     def ready(self, client: TurnClient) -> None:
@@ -166,10 +167,7 @@ class TurnQueue:
         for clients in (self.connecting, self.active, self.waiting, self.closing):
             clients.discard(client)
         self._serveNext()
-        if self._isEmpty():
-            whenEmpty, self._whenEmpty = self._whenEmpty, []
-            for empty in whenEmpty:
-                empty.callback(None)
+        self._shutdown.disconnected()
 
     def disconnectAll(self) -> Deferred[None]:
         """
@@ -178,14 +176,10 @@ class TurnQueue:
 
         @return: fires when the last connection is lost.
         """
-        self._isOpen = False
+        self._shutdown.begin()
         for client in [*self.connecting, *self.waiting, *self.active]:
             self.disconnect(client)
-        if self._isEmpty():
-            return succeed(None)
-        empty: Deferred[None] = Deferred()
-        self._whenEmpty.append(empty)
-        return empty
+        return self._shutdown.whenEmpty()
 
     def _isEmpty(self) -> bool:
         return not (self.connecting or self.active or self.waiting or self.closing)

@@ -9,11 +9,12 @@ from importlib.resources import files
 from itertools import islice
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.server import Request, Site
 
 from clock.factory import ClockFactory
+from clock.shutdown import Shutdown
 from clock.web.channel import REQUEST_TIMEOUT, SERVER, ClockChannel
 from clock.web.metrics import MetricsResource
 from clock.web.origins import OriginAccess
@@ -82,8 +83,7 @@ class ClockSite(Site):
         self._requesting: dict[ClockChannel, None] = {}
         self._idle: dict[ClockChannel, None] = {}
         self._late: dict[ClockChannel, None] = {}
-        self._isOpen = True
-        self._whenEmpty: list[Deferred[None]] = []
+        self._shutdown = Shutdown(lambda: not self._channels)
         access = OriginAccess(origins)
         self._status = StatusResource(factories, access)
         root = NotFound()
@@ -110,7 +110,7 @@ class ClockSite(Site):
         Accept connections, also after L{disconnectAll}, because a port begins to
         listen.
         """
-        self._isOpen = True
+        self._shutdown.open()
         super().doStart()
 
     def startFactory(self) -> None:
@@ -187,7 +187,7 @@ class ClockSite(Site):
         self._requesting[channel] = None
         counts = len(self._requesting) > FREE_CONNECTIONS
         isAbove = counts and not self.limit.add()
-        if isAbove or not self._isOpen:
+        if isAbove or not self._shutdown.isOpen:
             channel.close()
 
     def _leave(self, channel: ClockChannel) -> None:
@@ -220,7 +220,7 @@ class ClockSite(Site):
         Return whether a connection may wait for another request. Idle connections never
         count as clients.
         """
-        return self._isOpen and len(self._requesting) <= FREE_CONNECTIONS
+        return self._shutdown.isOpen and len(self._requesting) <= FREE_CONNECTIONS
 
     def idle(self, channel: ClockChannel) -> None:
         """
@@ -278,10 +278,7 @@ class ClockSite(Site):
         del self._channels[channel]
         self._late.pop(channel, None)
         self._leave(channel)
-        if not self._channels:
-            whenEmpty, self._whenEmpty = self._whenEmpty, []
-            for empty in whenEmpty:
-                empty.callback(None)
+        self._shutdown.disconnected()
 
     def disconnectAll(self) -> Deferred[None]:
         """
@@ -290,16 +287,12 @@ class ClockSite(Site):
 
         @return: fires when the last connection is lost.
         """
-        self._isOpen = False
+        self._shutdown.begin()
         self._status.events.finish()
         for channel in [*self._channels]:
             if channel.stream is None:
                 channel.close()
-        if not self._channels:
-            return succeed(None)
-        empty: Deferred[None] = Deferred()
-        self._whenEmpty.append(empty)
-        return empty
+        return self._shutdown.whenEmpty()
 
 
 def _url(address: str) -> str:

@@ -86,7 +86,7 @@ class Verdict(NamedTuple):
 
 class Judge:
     """
-    An L{Observer<clock.clients.reading.stream.Observer>} that counts the faults of a
+    An L{Observer<clock.clients.reading.observer.Observer>} that counts the faults of a
     stream.
 
     @ivar history: what happened, and when.

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from random import random
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred
@@ -33,6 +33,7 @@ from zope.interface import implementer
 
 from clock.clients.reading.events import EventSplitter
 from clock.clients.reading.lines import MAX_LENGTH, Line, LineSplitter
+from clock.clients.reading.observer import Observer
 from clock.console.text import connectionError
 from clock.transport.stall import setSocketOptions, stallOptions
 
@@ -59,50 +60,6 @@ READ_PAUSE = 0.1
 #: Seconds after which a server that acknowledges nothing, not even keepalive, is
 #: disconnected.
 STALL_TIMEOUT = 30.0
-
-
-class Observer(Protocol):
-    """
-    The receiver of a stream's events.
-    """
-
-    def connecting(self) -> None:
-        """
-        Called when an attempt to connect begins.
-        """
-
-    def waitingForHeaders(self) -> None:
-        """
-        Called over HTTP when the connection is made and the request is sent.
-        """
-
-    def redirected(self, url: str) -> None:
-        """
-        Called over HTTP when the server has redirected the request.
-
-        @param url: the address that has answered in the end.
-        """
-
-    def connected(self) -> None:
-        """
-        Called when the attempt has succeeded: over TLS, after the handshake; over HTTP,
-        when the headers of the response have arrived.
-        """
-
-    def lineReceived(self, line: Line) -> None:
-        """
-        Called when a line has arrived.
-
-        @param line: the line.
-        """
-
-    def disconnected(self, reason: str, retryIn: float) -> None:
-        """
-        Called when the attempt has failed, or the connection is lost.
-
-        @param reason: the reason, on one line.
-        @param retryIn: seconds until the next attempt.
-        """
 
 
 def prepareConnection(transport: Any) -> None:

@@ -11,10 +11,10 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python import usage
 
 from clock.clients.reading.lines import MAX_JSON_LENGTH, MAX_LENGTH
-from clock.clients.reading.stream import Observer, Stream
+from clock.clients.reading.observer import Observer, RequestObserver
+from clock.clients.reading.stream import Stream
 from clock.clients.reading.urls.endpoint import (
     DEFAULTS,
-    RequestObserver,
     WebOptions,
     addressEndpoint,
 )

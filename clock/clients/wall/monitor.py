@@ -83,7 +83,7 @@ class ClockStatus(NamedTuple):
 
 class ClockMonitor:
     """
-    An L{Observer<clock.clients.reading.stream.Observer>} that keeps the status of a
+    An L{Observer<clock.clients.reading.observer.Observer>} that keeps the status of a
     clock.
 
     @ivar name: the clock's name, printable.

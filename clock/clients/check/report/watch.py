@@ -5,14 +5,14 @@ What the progress display of C{clock-check} says about a stream.
 from __future__ import annotations
 
 from clock.clients.reading.lines import Line
-from clock.clients.reading.stream import Observer
+from clock.clients.reading.observer import Observer
 from clock.clients.reading.timestamps import findTime
 from clock.console.text import printable
 
 
 class ProgressObserver:
     """
-    An L{Observer<clock.clients.reading.stream.Observer>} that keeps the state of a
+    An L{Observer<clock.clients.reading.observer.Observer>} that keeps the state of a
     stream, and passes on what happens.
 
     @ivar name: the name of the clock, printable.

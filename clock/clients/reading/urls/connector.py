@@ -28,8 +28,8 @@ from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
 from clock.clients.reading.addresses import clientEndpoint
+from clock.clients.reading.observer import RequestObserver
 from clock.clients.reading.stream import prepareConnection
-from clock.clients.reading.urls.endpoint import RequestObserver
 from clock.console.text import oneLine
 
 #: The response ended before its last chunk, or a WebSocket without a close frame.

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 import clock
 from clock.clients.reading.addresses import clientEndpoint
+from clock.clients.reading.observer import RequestObserver
 
 _WEB = re.compile("(?:http|ws)s?://", re.IGNORECASE)
 
@@ -55,24 +56,6 @@ class WebOptions(NamedTuple):
 
 #: What is sent and verified by default.
 DEFAULTS = WebOptions()
-
-
-class RequestObserver(Protocol):
-    """
-    The receiver of what happens before the response begins.
-    """
-
-    def waitingForHeaders(self) -> None:
-        """
-        The connection is made, and the request is sent.
-        """
-
-    def redirected(self, url: str) -> None:
-        """
-        The server has redirected the request.
-
-        @param url: the address that has answered in the end.
-        """
 
 
 def parseHeader(text: str) -> tuple[str, str]:
