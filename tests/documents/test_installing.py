@@ -36,7 +36,9 @@ def copy_source(folder: Path) -> Path:
     """
     Copy the source, without files that a fresh clone does not have.
     """
-    ignored = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__")
+    ignored = shutil.ignore_patterns(
+        *(".*", "build", "dist", "*.egg-info", "__pycache__", "_trial_temp*")
+    )
     return Path(shutil.copytree(SOURCE, folder / "source", ignore=ignored))
 
 
