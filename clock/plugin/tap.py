@@ -84,7 +84,8 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
         ]
     if options.web:
         site = ClockSite(factories, options["allow-origin"])
-        listeners += [listener(address, site, site.admit) for address in options.web]
+        admit = site.connections.admit
+        listeners += [listener(address, site, admit) for address in options.web]
     service = ClockService(listeners, reactor.callWhenRunning)
     HangUpService(reactor).setServiceParent(service)
     return service

@@ -11,29 +11,23 @@ connection whose request has not arrived within L{REQUEST_TIMEOUT}.
 from __future__ import annotations
 
 import re
-from abc import abstractmethod
-from collections.abc import Iterable
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import (
-    IAddress,
     IDelayedCall,
     IHalfCloseableProtocol,
-    IPushProducer,
     ISSLTransport,
-    ITransport,
 )
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel, datetimeToString
+from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
 from clock.protocol import CLOSE_TIMEOUT
-
-if TYPE_CHECKING:
-    from clock.web.site import ClockSite
+from clock.web.connections import Connections
+from clock.web.messages import elements, isHost, responseHead
+from clock.web.transport import Stream
 
 #: Seconds from the first byte of a request to its last. For the first request of a
 #: connection they begin when it is accepted, and include the TLS handshake.
@@ -54,74 +48,8 @@ PIPELINE_PAUSE = 0.1
 #: another one. They are kept until it is their turn.
 MAX_PIPELINED = 8192
 
-#: The value of the header C{Server}. It shows no versions.
-SERVER = b"clock"
-
 #: What a target in absolute form (RFC 9112, 3.2.2) has before its path.
 _ORIGIN = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
-
-#: The value of C{Host} (RFC 9110, 7.2): a name or an address, and maybe a port.
-_HOST = re.compile(
-    rb"([\w.~!$&'()*+,;=%-]{0,255}|\[[0-9a-f:.]{2,45}(%[\w.~-]{1,30})?\])(:\d{0,5})?",
-    re.IGNORECASE,
-)
-
-
-class Stream(Protocol):
-    """
-    What streams a response, from L{ClockChannel.handOver} on.
-    """
-
-    def dataReceived(self, data: bytes) -> None:
-        """
-        Read what the client sends after its request.
-
-        @param data: the data.
-        """
-
-    def connectionLost(self, reason: Failure) -> None:
-        """
-        Note that the connection is lost.
-
-        @param reason: the reason.
-        """
-
-
-def responseHead(code: int, *headers: bytes) -> bytes:
-    """
-    Return the head of a response that is written without a C{Request}.
-
-    @param code: the status.
-    @param headers: the lines of the header, without C{Date} and C{Server}.
-
-    @return: the lines of the head, and the empty line after them.
-    """
-    status = b"HTTP/1.1 %d %s" % (code, HTTPStatus(code).phrase.encode())
-    date, server = b"Date: " + datetimeToString(), b"Server: " + SERVER
-    return b"\r\n".join([status, server, date, *headers, b"", b""])
-
-
-def elements(request: Any, name: bytes) -> list[str]:
-    """
-    Return the elements of a header whose value is a list (RFC 9110, 5.6.1).
-
-    @param request: the request.
-    @param name: the name of the header, which may have several lines.
-
-    @return: the elements in small letters.
-    """
-    values = request.requestHeaders.getRawHeaders(name, [])
-    text = b",".join(values).decode("latin-1").lower()
-    return [each.strip() for each in text.split(",")]
-
-
-def chunk(body: bytes) -> bytes:
-    """
-    Return a chunk of the chunked transfer encoding (RFC 9112, 7.1).
-
-    @param body: the data. If there is none, the chunk is the last one.
-    """
-    return b"%x\r\n%s\r\n" % (len(body), body)
 
 
 @implementer(IHalfCloseableProtocol)
@@ -137,15 +65,16 @@ class ClockChannel(HTTPChannel):
 
     # Instances of a class share the keys of their dictionaries, up to 30. With one
     # attribute more, each connection took 1.3 KB more.
-    __slots__ = ("_nextCall", "_requestCount", "stream")
+    __slots__ = ("_connections", "_nextCall", "_requestCount", "stream")
 
     # Like Apache, accept lines of 8 KB, and 100 of them.
     MAX_LENGTH = 8192
     maxHeaders = 100
 
-    site: ClockSite
+    site: Any
     transport: Any
     stream: Stream | None
+    _connections: Connections
     _nextCall: IDelayedCall | None
     _refused = False
 
@@ -156,7 +85,8 @@ class ClockChannel(HTTPChannel):
         super().connectionMade()
         self.stream = self._nextCall = None
         self._requestCount = 0
-        self.site.connected(self)
+        self._connections = self.site.connections
+        self._connections.connected(self)
 
     def resetTimeout(self) -> None:
         """
@@ -168,14 +98,14 @@ class ClockChannel(HTTPChannel):
         """
         Let the site close a connection whose request has not arrived in time.
         """
-        self.site.timedOut(self)
+        self._connections.timedOut(self)
 
     def refuseLate(self) -> None:
         """
         Close a connection whose request has still not arrived. If nothing of a further
         request has arrived, the client expects no response.
         """
-        if self.site.isIdle(self):
+        if self._connections.isIdle(self):
             self.close()
         else:
             self.refuse(408, "the request did not arrive in time")
@@ -202,7 +132,7 @@ class ClockChannel(HTTPChannel):
             and "close" not in elements(request, b"Connection")
             and self._requestCount < MAX_REQUESTS
             and len(self._buffer) <= MAX_PIPELINED
-            and self.site.mayPersist()
+            and self._connections.mayPersist()
         )
         if not persistent:
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
@@ -216,7 +146,7 @@ class ClockChannel(HTTPChannel):
         hosts = self.requests[-1].requestHeaders.getRawHeaders(b"Host", [])
         if len(hosts) != 1 and (hosts or self._version != b"HTTP/1.0"):
             self.refuse(400, "a request needs one Host")
-        elif hosts and not _HOST.fullmatch(hosts[0]):
+        elif hosts and not isHost(hosts[0]):
             self.refuse(400, "the Host is not valid")
         elif self.length == 0 and self._path != b"*":
             self._path = _ORIGIN.sub(b"", self._path)
@@ -231,7 +161,7 @@ class ClockChannel(HTTPChannel):
         Respond to a request, unless it was refused.
         """
         if not self._refused:
-            self.site.received(self)
+            self._connections.received(self)
             super().allContentReceived()
 
     def requestDone(self, request: Any) -> None:
@@ -276,7 +206,7 @@ class ClockChannel(HTTPChannel):
             self.dataReceived(b"")
         else:
             self.setTimeout(IDLE_TIMEOUT)
-            self.site.idle(self)
+            self._connections.idle(self)
 
     def headerReceived(self, line: bytes) -> bool:
         """
@@ -308,10 +238,10 @@ class ClockChannel(HTTPChannel):
         elif self._handlingRequest:
             self._networkProducer.pauseProducing()
         elif not self._refused:
-            if self.site.isIdle(self) and not data.strip(b"\r\n"):
+            if self._connections.isIdle(self) and not data.strip(b"\r\n"):
                 # An empty line is no request (RFC 9112, 2.2).
                 return
-            if self.site.received(self):
+            if self._connections.received(self):
                 self.setTimeout(REQUEST_TIMEOUT)
             super().dataReceived(data)
 
@@ -442,85 +372,6 @@ class ClockChannel(HTTPChannel):
         """
         super().connectionLost(reason)
         self._cancelNext()
-        self.site.disconnected(self)
+        self._connections.disconnected(self)
         if self.stream is not None:
             self.stream.connectionLost(reason)
-
-
-@implementer(ITransport)
-class ChannelTransport:
-    """
-    What the transports of streams have in common: they lie on a channel.
-    """
-
-    __slots__ = ("_channel", "_transport")
-
-    def __init__(self, channel: ClockChannel) -> None:
-        """
-        @param channel: the channel, whose connection streams the response.
-        """
-        self._channel = channel
-        self._transport = channel.transport
-
-    @abstractmethod
-    def write(self, data: bytes) -> None:
-        """
-        Send a line.
-        """
-
-    def writeSequence(self, data: Iterable[bytes]) -> None:
-        """
-        Send several lines.
-        """
-        for line in data:
-            self.write(line)
-
-    @abstractmethod
-    def loseConnection(self) -> None:
-        """
-        End the stream gracefully.
-        """
-
-    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
-        """
-        Pause the producer while the client does not read.
-        """
-        self._transport.registerProducer(producer, streaming)
-
-    def unregisterProducer(self) -> None:
-        """
-        Do not pause the producer any more.
-        """
-        self._transport.unregisterProducer()
-
-    def pauseProducing(self) -> None:
-        """
-        Read nothing from the client.
-        """
-        self._transport.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        """
-        Read from the client again.
-        """
-        self._transport.resumeProducing()
-
-    def abortConnection(self) -> None:
-        """
-        Reset the connection.
-        """
-        self._transport.abortConnection()
-
-    def getPeer(self) -> IAddress:
-        """
-        Return the client's address.
-        """
-        peer: IAddress = self._channel.getPeer()
-        return peer
-
-    def getHost(self) -> IAddress:
-        """
-        Return this server's address.
-        """
-        host: IAddress = self._channel.getHost()
-        return host

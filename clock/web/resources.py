@@ -134,7 +134,7 @@ class TextResource(Resource):
 
         @return: whether the client limit allows a stream.
         """
-        if request.channel.site.beginStream(request.channel):
+        if request.channel.site.connections.beginStream(request.channel):
             return True
         request.setHeader("Retry-After", str(RETRY_AFTER))
         self.respond(request, 503, "the client limit is reached")

@@ -1,12 +1,11 @@
 """
-The site, which serves the paths and keeps a list of the connections.
+The site, which serves the paths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from importlib.resources import files
-from itertools import islice
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -14,24 +13,15 @@ from twisted.logger import Logger
 from twisted.web.server import Request, Site
 
 from clock.factory import ClockFactory
-from clock.shutdown import Shutdown
-from clock.web.channel import REQUEST_TIMEOUT, SERVER, ClockChannel
+from clock.web.channel import REQUEST_TIMEOUT, ClockChannel
+from clock.web.connections import Connections
+from clock.web.messages import SERVER
 from clock.web.metrics import MetricsResource
 from clock.web.origins import OriginAccess
 from clock.web.resources import MissingExtra, NotFound, PageFile, TextResource
 from clock.web.status import HealthResource, StatusResource
 from clock.web.streams import EventFrames, LineFrames, StreamResource
 from twisted import version  # type: ignore[attr-defined]
-
-#: The number of connections without a stream that do not count as clients, so that the
-#: page, its status and a monitor are served at the limit. Together with the connections
-#: accepted in one iteration of the reactor they need fewer than the
-#: descriptors that the limit of clients leaves free.
-FREE_CONNECTIONS = 16
-
-#: The most connections whose request is late that are refused in one turn of the
-#: reactor. Refusing 10,000 takes 0.8 s, and delayed a tick by 0.45 s.
-MAX_REFUSALS = 20
 
 #: The files of the page, and their media types.
 _PAGE = {
@@ -57,8 +47,7 @@ class ClockSite(Site):
     """
     Serve clocks over HTTP.
 
-    @ivar limit: the limit of clients. It counts the connections without a stream above
-        L{FREE_CONNECTIONS}; a stream's protocol counts itself.
+    @ivar connections: the open connections.
     """
 
     _log = Logger()
@@ -77,13 +66,7 @@ class ClockSite(Site):
             the status, such as C{https://example.org}; C{*} for all.
         """
         first = next(iter(factories.values()))
-        self.limit = first.limit
-        self._reactor = first.ticker.reactor
-        self._channels: dict[ClockChannel, None] = {}
-        self._requesting: dict[ClockChannel, None] = {}
-        self._idle: dict[ClockChannel, None] = {}
-        self._late: dict[ClockChannel, None] = {}
-        self._shutdown = Shutdown(lambda: not self._channels)
+        self.connections = Connections(first.limit, first.ticker.reactor)
         access = OriginAccess(origins)
         self._status = StatusResource(factories, access)
         root = NotFound()
@@ -110,7 +93,7 @@ class ClockSite(Site):
         Accept connections, also after L{disconnectAll}, because a port begins to
         listen.
         """
-        self._shutdown.open()
+        self.connections.open()
         super().doStart()
 
     def startFactory(self) -> None:
@@ -155,131 +138,6 @@ class ClockSite(Site):
         request.setHeader(b"Server", SERVER)
         return super().getResourceFor(request)
 
-    def admit(self) -> bool:
-        """
-        Decide whether to accept one more connection. L{FREE_CONNECTIONS} without a
-        stream are accepted at the limit too. If there are as many, the one that has
-        been idle longest is closed for the new one.
-
-        @return: whether to accept it.
-        """
-        if len(self._requesting) < FREE_CONNECTIONS:
-            return True
-        if not self._idle:
-            return self.limit.admit()
-        channel = next(iter(self._idle))
-        self._leave(channel)
-        # Until it is closed, it must stay idle.
-        channel.transport.pauseProducing()
-        # If it were closed now, between two accepts, the next connection would get its
-        # descriptor, and events for it.
-        self._reactor.callLater(0, channel.evict)
-        return True
-
-    def connected(self, channel: ClockChannel) -> None:
-        """
-        Add a connection. Close it at once if the limit is exceeded, or after
-        L{disconnectAll}.
-
-        @param channel: the channel.
-        """
-        self._channels[channel] = None
-        self._requesting[channel] = None
-        counts = len(self._requesting) > FREE_CONNECTIONS
-        isAbove = counts and not self.limit.add()
-        if isAbove or not self._shutdown.isOpen:
-            channel.close()
-
-    def _leave(self, channel: ClockChannel) -> None:
-        """
-        Note that a connection is lost, or has no request any more.
-        """
-        self._idle.pop(channel, None)
-        if channel in self._requesting:
-            if len(self._requesting) > FREE_CONNECTIONS:
-                self.limit.remove(channel)
-            del self._requesting[channel]
-
-    def beginStream(self, channel: ClockChannel) -> bool:
-        """
-        Decide whether a connection may begin a stream. The protocol of a stream counts
-        as a client.
-
-        @param channel: the channel.
-
-        @return: whether the limit allows it.
-        """
-        if len(self._requesting) <= FREE_CONNECTIONS and not self.limit.admit():
-            return False
-        # Otherwise the connection counts already, and frees its place for the stream.
-        self._leave(channel)
-        return True
-
-    def mayPersist(self) -> bool:
-        """
-        Return whether a connection may wait for another request. Idle connections never
-        count as clients.
-        """
-        return self._shutdown.isOpen and len(self._requesting) <= FREE_CONNECTIONS
-
-    def idle(self, channel: ClockChannel) -> None:
-        """
-        Note that a connection waits for another request.
-
-        @param channel: the channel.
-        """
-        self._idle[channel] = None
-
-    def isIdle(self, channel: ClockChannel) -> bool:
-        """
-        Return whether a connection waits for another request.
-
-        @param channel: the channel.
-        """
-        return channel in self._idle
-
-    def received(self, channel: ClockChannel) -> bool:
-        """
-        Note that data of a request has arrived.
-
-        @param channel: the channel.
-
-        @return: whether the connection was idle before.
-        """
-        self._late.pop(channel, None)
-        wasIdle = self.isIdle(channel)
-        self._idle.pop(channel, None)
-        return wasIdle
-
-    def timedOut(self, channel: ClockChannel) -> None:
-        """
-        Refuse a connection whose request has not arrived in time, as soon as there are
-        not too many others.
-
-        @param channel: the channel.
-        """
-        if not self._late:
-            self._reactor.callLater(0, self._refuseLate)
-        self._late[channel] = None
-
-    def _refuseLate(self) -> None:
-        for channel in [*islice(self._late, MAX_REFUSALS)]:
-            del self._late[channel]
-            channel.refuseLate()
-        if self._late:
-            self._reactor.callLater(0, self._refuseLate)
-
-    def disconnected(self, channel: ClockChannel) -> None:
-        """
-        Remove a connection that is lost.
-
-        @param channel: the channel.
-        """
-        del self._channels[channel]
-        self._late.pop(channel, None)
-        self._leave(channel)
-        self._shutdown.disconnected()
-
     def disconnectAll(self) -> Deferred[None]:
         """
         Close every connection without a stream of lines. The factories disconnect the
@@ -287,12 +145,8 @@ class ClockSite(Site):
 
         @return: fires when the last connection is lost.
         """
-        self._shutdown.begin()
         self._status.events.finish()
-        for channel in [*self._channels]:
-            if channel.stream is None:
-                channel.close()
-        return self._shutdown.whenEmpty()
+        return self.connections.close()
 
 
 def _url(address: str) -> str:

@@ -25,7 +25,8 @@ from zope.interface import implementer
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
 from clock.ticker import SECOND, Ticker
-from clock.web.channel import ClockChannel, chunk
+from clock.web.channel import ClockChannel
+from clock.web.messages import chunk
 from clock.web.origins import OriginAccess
 from clock.web.resources import UNBUFFERED, TextResource
 

@@ -17,9 +17,11 @@ from twisted.web.server import NOT_DONE_YET
 
 from clock.factory import ClockFactory
 from clock.ticker import Ticker
-from clock.web.channel import ChannelTransport, ClockChannel, chunk
+from clock.web.channel import ClockChannel
+from clock.web.messages import chunk
 from clock.web.origins import OriginAccess
 from clock.web.resources import UNBUFFERED, TextResource, argument
+from clock.web.transport import ChannelTransport
 
 
 class LineFrames:

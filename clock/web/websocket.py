@@ -23,10 +23,12 @@ from zope.interface import implementer
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
 from clock.ticker import Ticker
-from clock.web.channel import ChannelTransport, ClockChannel, elements, responseHead
+from clock.web.channel import ClockChannel
+from clock.web.messages import elements, responseHead
 from clock.web.origins import OriginAccess
 from clock.web.resources import TextResource
 from clock.web.streams import LineFrames, chosenFactory
+from clock.web.transport import ChannelTransport
 
 #: Status code with which the server closes a WebSocket when it stops (RFC 6455, 7.4.1).
 GOING_AWAY = 1001

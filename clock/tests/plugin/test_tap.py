@@ -139,7 +139,7 @@ class MakeServiceTests(SynchronousTestCase):
         site = service.factories[-1]
         assert isinstance(site, ClockSite)
         (local, _) = clockFactories(service)
-        self.assertIs(site.limit, local.limit)
+        self.assertIs(site.connections.limit, local.limit)
         self.assertRefused(
             ["--web", "x:"],
             "--web 'x:': 'x:' is not an endpoint (ValueError: Unknown endpoint type: "

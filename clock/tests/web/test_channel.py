@@ -28,8 +28,9 @@ from clock.web.channel import (
     REQUEST_TIMEOUT,
     ClockChannel,
 )
+from clock.web.connections import FREE_CONNECTIONS, MAX_REFUSALS
 from clock.web.resources import RETRY_AFTER, NotFound
-from clock.web.site import FREE_CONNECTIONS, MAX_REFUSALS, ClockRequest
+from clock.web.site import ClockRequest
 from clock.web.status import HealthResource
 
 #: A request.
@@ -628,7 +629,7 @@ class LimitTests(SynchronousTestCase):
         web.factory.limit.maxClients = 1
         web.connect()
         for path in ("/", "/healthz", "/status", "/style.css"):
-            self.assertTrue(web.site.admit())
+            self.assertTrue(web.site.connections.admit())
             self.assertEqual(web.get(path).status, 200)
         self.assertEqual(web.get("/lines", method="HEAD").status, 200)
         for path in ("/lines", "/events", "/status/events"):
@@ -669,9 +670,9 @@ class LimitTests(SynchronousTestCase):
         web.factory.limit.maxClients = 1
         web.connect()
         for _ in range(FREE_CONNECTIONS):
-            self.assertTrue(web.site.admit())
+            self.assertTrue(web.site.connections.admit())
             self.assertFalse(web.open().closed)
-        self.assertFalse(web.site.admit())
+        self.assertFalse(web.site.connections.admit())
         client = web.open()
         self.assertTrue(client.closed)
         self.assertEqual(client.received, b"")
@@ -691,7 +692,7 @@ class LimitTests(SynchronousTestCase):
         web.clock.advance(0)
         clients = [web.open() for _ in range(FREE_CONNECTIONS - 3)]
         for _ in range(2):
-            self.assertTrue(web.site.admit())
+            self.assertTrue(web.site.connections.admit())
             clients.append(web.open())
         self.assertFalse(idle[1].closed or idle[2].closed)
         # Nothing may change until they are closed.

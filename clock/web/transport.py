@@ -1,0 +1,113 @@
+"""
+What a stream over HTTP needs of its connection, and what the connection needs of it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IAddress, IPushProducer, ITransport
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+
+class Stream(Protocol):
+    """
+    What streams a response, once the
+    L{ClockChannel<clock.web.channel.ClockChannel>} has handed the connection over.
+    """
+
+    def dataReceived(self, data: bytes) -> None:
+        """
+        Read what the client sends after its request.
+
+        @param data: the data.
+        """
+
+    def connectionLost(self, reason: Failure) -> None:
+        """
+        Note that the connection is lost.
+
+        @param reason: the reason.
+        """
+
+
+@implementer(ITransport)
+class ChannelTransport:
+    """
+    What the transports of streams have in common: they lie on a channel.
+    """
+
+    __slots__ = ("_channel", "_transport")
+
+    def __init__(self, channel: Any) -> None:
+        """
+        @param channel: the channel, whose connection streams the response.
+        """
+        self._channel = channel
+        self._transport = channel.transport
+
+    @abstractmethod
+    def write(self, data: bytes) -> None:
+        """
+        Send a line.
+        """
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """
+        Send several lines.
+        """
+        for line in data:
+            self.write(line)
+
+    @abstractmethod
+    def loseConnection(self) -> None:
+        """
+        End the stream gracefully.
+        """
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
+        """
+        Pause the producer while the client does not read.
+        """
+        self._transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        """
+        Do not pause the producer any more.
+        """
+        self._transport.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        """
+        Read nothing from the client.
+        """
+        self._transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """
+        Read from the client again.
+        """
+        self._transport.resumeProducing()
+
+    def abortConnection(self) -> None:
+        """
+        Reset the connection.
+        """
+        self._transport.abortConnection()
+
+    def getPeer(self) -> IAddress:
+        """
+        Return the client's address.
+        """
+        peer: IAddress = self._channel.getPeer()
+        return peer
+
+    def getHost(self) -> IAddress:
+        """
+        Return this server's address.
+        """
+        host: IAddress = self._channel.getHost()
+        return host
