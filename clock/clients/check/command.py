@@ -17,9 +17,8 @@ from clock.clients.check.judge import Judge
 from clock.clients.check.options import Options
 from clock.clients.check.report.junit import junitReport
 from clock.clients.check.report.plot import canPlot, plot
-from clock.clients.check.report.progress import showProgress
+from clock.clients.check.report.progress import ProgressObserver, showProgress
 from clock.clients.check.report.text import exitStatus, jsonReport, textReport
-from clock.clients.check.report.watch import ProgressObserver
 from clock.clients.process import exitOnSignals, run
 from clock.clients.reading.targets import startStreams
 from clock.console.output import requireStdout, warn, write

@@ -26,9 +26,9 @@ from clock.clients.check.report.progress import (
     ERASE_LINE,
     ERASE_LINE_ABOVE,
     UPDATE_INTERVAL,
+    ProgressObserver,
     showProgress,
 )
-from clock.clients.check.report.watch import ProgressObserver
 from clock.clients.reading.lines import Line
 from clock.console import output as _stdout
 from clock.tests.clients.fixture import (
