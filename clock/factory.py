@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from clock.console.text import addressText
 from clock.limits import ClientLimit
 from clock.protocol import ClockProtocol
-from clock.ticker import Ticker
+from clock.ticker import SECOND, Ticker
 from clock.timeformat import TimeFormat
 from clock.turns import TurnQueue
 
@@ -81,6 +81,9 @@ class ClockFactory(ServerFactory):
         self.verbose = verbose
         self._tick = -1
         self._tickLine = b""
+        self._isWhole = self.timeFormat.isWhole()
+        self._firstSecond = (0, 0)
+        self._firstLine = b""
         self.totalClients = 0
         self.linesSent = 0
 
@@ -133,7 +136,8 @@ class ClockFactory(ServerFactory):
 
     def firstLine(self) -> bytes:
         """
-        Render the current time. Begin its tick if it has not begun yet.
+        Render the current time, once a second and tick if the format shows whole
+        seconds. Begin the tick of this time if it has not begun yet.
 
         @return: the line in UTF-8, with its newline.
         """
@@ -141,7 +145,12 @@ class ClockFactory(ServerFactory):
         now = ticker.now()
         ticker.beginTick(now)
         # The wall clock may be set back a little behind the current tick.
-        return self.timeFormat.line(max(now, ticker.boundaryTime()), ticker.tick)
+        instant = max(now, ticker.boundaryTime())
+        second = instant // SECOND, ticker.tick
+        if second != self._firstSecond or not self._isWhole:
+            self._firstSecond = second
+            self._firstLine = self.timeFormat.line(instant, ticker.tick)
+        return self._firstLine
 
     def tickLine(self) -> bytes:
         """

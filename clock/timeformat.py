@@ -166,6 +166,16 @@ class TimeFormat:
         first, second = [each.astimezone(self.zone) for each in _DIFFERENT]
         return self._render(first, 0) == self._render(second, 1)
 
+    def isWhole(self) -> bool:
+        """
+        Return whether the format shows whole seconds: two lines of one second and one
+        tick are the same.
+        """
+        whole = datetime(2000, 1, 1, tzinfo=timezone.utc).astimezone(self.zone)
+        return self._render(whole, 0) == self._render(
+            whole.replace(microsecond=654_321), 0
+        )
+
     def _check(self) -> None:
         """
         Raise C{ValueError} if the format does not render one line.

@@ -9,7 +9,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from clock import ClockFactory
+from clock import ClockFactory, TimeFormat
 from clock.tests.fixture import START, ClockFixture, capturedEvents
 
 
@@ -72,6 +72,55 @@ class LineTests(SynchronousTestCase):
         fixture.connect()
         fixture.offset -= 500_000_000
         self.assertEqual(fixture.connect().received, b"22:13:20\n")
+
+
+class FirstLineTests(SynchronousTestCase):
+    """
+    The line that a client gets when its turn begins.
+    """
+
+    def rendered(self, format: str, interval: float) -> tuple[list[bytes], int]:
+        """
+        Connect two clients in each quarter of a second, for a second. Return their
+        lines, and how often a line was rendered.
+        """
+        fixture = ClockFixture.new(format=format, interval=interval)
+        rendered: list[bytes] = []
+        line = TimeFormat.line
+
+        def render(timeFormat: TimeFormat, instant: int, tick: int = 0) -> bytes:
+            rendered.append(line(timeFormat, instant, tick))
+            return rendered[-1]
+
+        self.patch(TimeFormat, "line", render)
+        lines = []
+        for _ in range(4):
+            for client in fixture.connectMany(2):
+                lines.append(client.received)
+                client.disconnect()
+            fixture.clock.advance(0.25)
+        return lines, len(rendered)
+
+    def test_wholeSeconds(self) -> None:
+        """
+        If the format shows whole seconds, the line is rendered once a second.
+        """
+        self.assertEqual(self.rendered("%H:%M:%S", 60), ([b"22:13:20\n"] * 8, 1))
+
+    def test_fractions(self) -> None:
+        """
+        If it does not, each client gets the time when its turn begins.
+        """
+        lines, count = self.rendered("%S.%f", 60)
+        self.assertEqual([each[:4] for each in lines[1:3]], [b"20.0", b"20.2"])
+        self.assertEqual(count, 8)
+
+    def test_ticks(self) -> None:
+        """
+        A line may show the number of the tick, so it is rendered for each tick.
+        """
+        lines, _ = self.rendered("%H:%M:%S", 0.25)
+        self.assertEqual(lines, [b"22:13:20\n"] * 8)
 
 
 class LibraryTests(SynchronousTestCase):

@@ -166,6 +166,15 @@ class TimeFormatTests(SynchronousTestCase):
             error = self.assertRaises(ValueError, TimeFormat, format)
             self.assertEqual(str(error), reason, ascii(format))
 
+    def test_whole(self) -> None:
+        """
+        Most formats show whole seconds.
+        """
+        for format in ("%H:%M:%S", "%c", "ansic", "kitchen", "rfc3339", "unix"):
+            self.assertTrue(TimeFormat(format, timezone.utc).isWhole(), format)
+        for format in ("%H:%M:%S.%f", "%f", "json"):
+            self.assertFalse(TimeFormat(format, timezone.utc).isWhole(), format)
+
     def test_constant(self) -> None:
         """
         A format that does not depend on the time is detected.
