@@ -77,6 +77,7 @@ class ClockProtocol(Protocol):
     halfClosed = False
     _paused = False
     _reads = 0
+    _isReadingPaused = False
     _lastTick: int | None = None
     _loop: LeanLoopingCall | None = None
     _abortCall: IDelayedCall | None = None
@@ -152,6 +153,9 @@ class ClockProtocol(Protocol):
         keeps sending fills the kernel's buffers; it costs no CPU time. While a client
         waits, read up to L{WAITING_READS} times before each pause.
         """
+        if self._isReadingPaused:
+            # TLS delivers what it has read before, record by record.
+            return
         self._reads += 1
         if self._loop is not None or self._reads >= WAITING_READS:
             self.pauseReading()
@@ -163,6 +167,7 @@ class ClockProtocol(Protocol):
         Read nothing for L{READ_PAUSE}.
         """
         if self._abortCall is None:
+            self._isReadingPaused = True
             cast(IPushProducer, self.transport).pauseProducing()
             self._resumeReadingLater()
 
@@ -172,6 +177,7 @@ class ClockProtocol(Protocol):
 
     def _resumeReading(self) -> None:
         self._resumeCall = None
+        self._isReadingPaused = False
         self._reads = 0
         cast(IPushProducer, self.transport).resumeProducing()
 

@@ -137,7 +137,9 @@ class InputTests(SynchronousTestCase):
         fixture = ClockFixture.new()
         client = fixture.connect()
         client.protocol.dataReceived(b"x")
+        client.transport.producerState = "as it was"
         client.protocol.dataReceived(b"delivered by TLS though it is paused")
+        self.assertEqual(client.transport.producerState, "as it was")
         client.disconnect()
         self.assertEqual(fixture.delayedCalls(), 0)
 

@@ -51,6 +51,12 @@ MAX_PIPELINED = 8192
 #: What a target in absolute form (RFC 9112, 3.2.2) has before its path.
 _ORIGIN = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 
+#: Characters that no line may contain (RFC 9110, 5.5).
+_CONTROL = re.compile(rb"[\0\r\n]")
+
+#: The first line of a request (RFC 9112, 3).
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ [!-~]+ HTTP/1\.[01]")
+
 
 @implementer(IHalfCloseableProtocol)
 class ClockChannel(HTTPChannel):
@@ -248,9 +254,16 @@ class ClockChannel(HTTPChannel):
     def lineReceived(self, line: bytes) -> None:
         """
         Parse a line of a request. Refuse one that continues a header (RFC 9112, 5.2):
-        joining 16,000 of them took 35 ms.
+        joining 16,000 of them took 35 ms. Refuse what old versions of Twisted accept,
+        and a proxy may read in another way: control characters, and a first line that
+        is not exactly one.
         """
-        if line[:1] in (b" ", b"\t"):
+        isFirst = not self.requests
+        if (
+            line[:1] in (b" ", b"\t")
+            or _CONTROL.search(line)
+            or (isFirst and line and not _REQUEST_LINE.fullmatch(line))
+        ):
             self._respondToBadRequestAndDisconnect()
         else:
             super().lineReceived(line)

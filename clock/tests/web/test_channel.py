@@ -197,9 +197,27 @@ class RequestTests(SynchronousTestCase):
         """
         Data that is not HTTP is refused.
         """
-        client = fixture().open()
-        client.channel.dataReceived(b"hello\r\n\r\nhello\r\n\r\n")
-        self.assertEqual((client.status, client.body), (400, NOT_HTTP))
+        web = fixture()
+        host = b"\r\nHost: x\r\n"
+        for data in (
+            b"hello\r\n\r\nhello\r\n\r\n",
+            b"GET / FOO/7" + host,
+            b"GET / HTTP/2.0" + host,
+            b"GET / http/1.1" + host,
+            b"GET  / HTTP/1.1" + host,
+            b"GET / HTTP/1.1 " + host,
+            b"GET\t/ HTTP/1.1" + host,
+            b"GET /\0 HTTP/1.1" + host,
+            b"GET /\xe9 HTTP/1.1" + host,
+            b"G(T / HTTP/1.1" + host,
+            b"GET / HTTP/1.1" + host + b"A: b\nContent-Length: 4\r\n\r\nbody",
+            b"GET / HTTP/1.1" + host + b"A: b\rc\r\n\r\n",
+            b"GET / HTTP/1.1" + host + b"A: \0\r\n\r\n",
+        ):
+            client = web.open()
+            client.channel.dataReceived(data)
+            self.assertEqual((client.status, client.body), (400, NOT_HTTP), data)
+            self.assertEqual(client.received.count(b"HTTP/1.1 "), 1)
 
     def test_asterisk(self) -> None:
         """
