@@ -20,6 +20,10 @@ README = (ROOT / "README.rst").read_text("utf-8")
 
 TRANSLATION = (ROOT / "README.zh-CN.rst").read_text("utf-8")
 
+CONTRIBUTING = (ROOT / "CONTRIBUTING.rst").read_text("utf-8")
+
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+
 #: Where the options of each command are.
 OPTIONS = {
     "twistd": "clock.plugin.options",
@@ -45,11 +49,11 @@ def blocks(text: str) -> list[str]:
 
 def command_lines() -> list[str]:
     """
-    Find each command line of the project in the READMEs and the pages of the site.
+    Find each command line of the project in the pages of the root and of the site.
     """
     # A reader of the tutorial may have made an environment in its folder.
     docs = ROOT / "docs"
-    pages = [*ROOT.glob("README*.rst"), *docs.glob("*.rst"), *docs.glob("*/*.rst")]
+    pages = [*ROOT.glob("*.rst"), *docs.glob("*.rst"), *docs.glob("*/*.rst")]
     found = set()
     for page in sorted(pages):
         for line in page.read_text("utf-8").splitlines():
@@ -83,7 +87,7 @@ def test_translation() -> None:
     the English one, in the same sections.
     """
     assert blocks(TRANSLATION) == blocks(README)
-    for same in (r"``(.+?)``", r"<(docs/.+?)>", r"\n(\.\. [^\n]*)"):
+    for same in (r"``(.+?)``", r"<((?:docs/|CONTRIBUTING).+?)>", r"\n(\.\. [^\n]*)"):
         english, chinese = (
             {" ".join(each.split()) for each in re.findall(same, text, re.DOTALL)}
             for text in (README, TRANSLATION)
@@ -105,6 +109,38 @@ def test_links() -> None:
     assert len(linked) > 5
     for link in linked:
         assert (ROOT / "".join(link)).exists()
+
+
+def test_named_files() -> None:
+    """
+    Each file and folder that CONTRIBUTING.rst names exists. What it names as a part of
+    the code is in one of the files, or in one of the folders, of the same section.
+    """
+    for section in re.split(r"\n(?=.+\n-+\n)", CONTRIBUTING):
+        names = {*re.findall(r"``(\S+)``", section)}
+        is_path = re.compile(r"(?!site)\S+/|\S+\.(rst|cfg)$").match
+        paths = {each for each in names if is_path(each)}
+        text = ""
+        for path in [ROOT / each for each in paths]:
+            assert path.exists(), path
+            folder = path.is_dir()
+            text += str([*path.iterdir()]) if folder else path.read_text("utf-8")
+        if section.startswith("To add"):
+            assert [each for each in names - paths if each not in text] == []
+
+
+def test_make() -> None:
+    """
+    The Makefile has the targets that CONTRIBUTING.rst names, and runs the commands of
+    the README.
+    """
+    targets = {*re.findall(r"^([a-z]+):", MAKEFILE, re.M)}
+    assert {*re.findall(r"\bmake ([a-z]+)", CONTRIBUTING)} == targets - {"help"}
+    for name in ("trial", "pytest", "sphinx-build"):
+        commands = re.findall(rf"\.venv/bin/{name}\b[^&\n]*", "\n".join(blocks(README)))
+        assert commands
+        for command in commands:
+            assert f"\t{command.strip()}\n" in MAKEFILE
 
 
 @pytest.mark.parametrize("line", command_lines())
