@@ -14,7 +14,7 @@ check: .venv/bin/ruff # lint, types and unit tests: under a minute
 	.venv/bin/trial clock.tests
 
 test: .venv/bin/ruff # the tests of real servers and clients: some minutes
-	.venv/bin/pytest -n 8 --dist loadfile
+	.venv/bin/pytest -n 4 --dist loadfile
 
 ci: # all of it, in fresh clones and environments; as root, it installs tools
 	.ci/run
