@@ -154,11 +154,13 @@ class ClockChannel(HTTPChannel):
             self.refuse(400, "a request needs one Host")
         elif hosts and not isHost(hosts[0]):
             self.refuse(400, "the Host is not valid")
-        elif self.length == 0 and self._path != b"*":
+        elif self._path == b"*" or (
+            self.length != 0 and self._command not in (b"GET", b"HEAD")
+        ):
+            self.refuse(405, "use GET or HEAD", b"Allow: GET, HEAD")
+        elif self.length == 0:
             self._path = _ORIGIN.sub(b"", self._path)
             super().allHeadersReceived()
-        elif self._command not in (b"GET", b"HEAD") or self._path == b"*":
-            self.refuse(405, "use GET or HEAD", b"Allow: GET, HEAD")
         else:
             self.refuse(413, "a request must not have a body")
 

@@ -40,13 +40,12 @@ class ChannelTransport:
     What the transports of streams have in common: they lie on a channel.
     """
 
-    __slots__ = ("_channel", "_transport")
+    __slots__ = ("_transport",)
 
     def __init__(self, channel: Any) -> None:
         """
         @param channel: the channel, whose connection streams the response.
         """
-        self._channel = channel
         self._transport = channel.transport
 
     @abstractmethod
@@ -102,12 +101,12 @@ class ChannelTransport:
         """
         Return the client's address.
         """
-        peer: IAddress = self._channel.getPeer()
+        peer: IAddress = self._transport.getPeer()
         return peer
 
     def getHost(self) -> IAddress:
         """
         Return this server's address.
         """
-        host: IAddress = self._channel.getHost()
+        host: IAddress = self._transport.getHost()
         return host
