@@ -29,7 +29,7 @@ from benchmarks.servers import (
     PAGE_KINDS,
     WEB_KINDS,
     Kind,
-    MissingError,
+    available,
     process_kinds,
     start,
 )
@@ -232,25 +232,7 @@ def parse() -> argparse.Namespace:
         arguments.kinds = PAGE_KINDS
     elif arguments.processes > 1:
         arguments.kinds = process_kinds(arguments.processes)
-    names = [kind.name for kind in arguments.kinds]
-    if unknown := set(arguments.only or ()) - {*names}:
-        parser.error(f"no server {', '.join(unknown)} here; use {', '.join(names)}")
     return arguments
-
-
-def build(kinds: list[Kind], folder: Path) -> list[Kind]:
-    """
-    Build the servers. Omit each server that cannot be built.
-    """
-    there = []
-    for kind in kinds:
-        try:
-            kind.command(folder)
-        except MissingError as why:
-            console.print(f"{kind.title} is omitted: {why}")
-        else:
-            there.append(kind)
-    return there
 
 
 def main() -> None:
@@ -262,9 +244,7 @@ def main() -> None:
     runs: list[Run] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        only = arguments.only
-        kinds = [k for k in arguments.kinds if k.name in (only or [k.name])]
-        kinds = build(kinds, folder)
+        kinds = available(arguments.kinds, arguments.only, folder, console.print)
         columns = (
             TextColumn("{task.description:<34}"),
             BarColumn(),

@@ -47,6 +47,36 @@ class Kind:
     processes: int = 1
 
 
+def available(
+    kinds: list[Kind],
+    names: list[str] | None,
+    folder: Path,
+    show: Callable[[str], None],
+) -> list[Kind]:
+    """
+    Build the servers. Omit each server that cannot be built.
+
+    @param kinds: all servers that can be compared.
+    @param names: the names of those to compare; by default all.
+    @param folder: the folder for compiled programs.
+    @param show: a function that shows which servers are omitted, and why.
+    """
+    known = [kind.name for kind in kinds]
+    if unknown := {*(names or ())} - {*known}:
+        raise SystemExit(f"no server {', '.join(unknown)} here; use {', '.join(known)}")
+    there = []
+    for kind in kinds:
+        if kind.name not in (names or known):
+            continue
+        try:
+            kind.command(folder)
+        except MissingError as why:
+            show(f"{kind.title} is omitted: {why}")
+        else:
+            there.append(kind)
+    return there
+
+
 @contextmanager
 def start(kind: Kind, folder: Path) -> Iterator[tuple[list[Program], int, int]]:
     """
