@@ -8,7 +8,7 @@ from Twisted 25.5 on, and collects each message that a client sends.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
@@ -18,7 +18,6 @@ from wsproto import ConnectionType
 from wsproto.connection import Connection, ConnectionState
 from wsproto.events import CloseConnection, Ping, TextMessage
 from wsproto.utilities import generate_accept_token
-from zope.interface import implementer
 
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
@@ -26,6 +25,7 @@ from clock.ticker import Ticker
 from clock.web.channel import ClockChannel
 from clock.web.messages import elements, responseHead
 from clock.web.origins import OriginAccess
+from clock.web.pacing import PacedInput, PauseBoth
 from clock.web.resources import TextResource
 from clock.web.streams import LineFrames, chosenFactory
 from clock.web.transport import ChannelTransport
@@ -36,14 +36,10 @@ GOING_AWAY = 1001
 #: Status code with which it closes the one of a client that sends too much.
 POLICY_VIOLATION = 1008
 
-#: The most bytes to read from a client in L{READ_PAUSE<clock.protocol.READ_PAUSE>}. A
-#: transport reads 64 KB at once, which may contain 10,000 pings. Answering these takes
-#: 0.1 s.
-MAX_READ = 1024
-
-#: The most pieces of L{MAX_READ} bytes that may be left unread, one after the other,
-#: while a client waits for its turn. Until all is read, the server cannot notice that
-#: the client has left, and the client would keep its place in the queue.
+#: The most pieces of L{MAX_READ<clock.web.pacing.MAX_READ>} bytes that may be left
+#: unread, one after the other, while a client waits for its turn. Until all is read,
+#: the server cannot notice that the client has left, and the client would keep its
+#: place in the queue.
 MAX_BACKLOG = 4
 
 
@@ -65,112 +61,6 @@ class MessageFrames(LineFrames):
         Return a line, without its newline, as a text message.
         """
         return self._encoder.send(TextMessage(line.decode().rstrip("\n")))
-
-
-class PacedInput:
-    """
-    The data that the client sends, which is read in pieces of L{MAX_READ}.
-
-    Reading pauses after each piece, and while the client does not read. Otherwise a
-    client that sends pings and reads no pongs would make the server buffer pongs
-    without limit.
-
-    @ivar backlog: how often data was left unread after a piece, one piece after the
-        other.
-    """
-
-    def __init__(self, transport: Any, read: Callable[[bytes], None]) -> None:
-        """
-        @param transport: the connection.
-        @param read: a function that reads one piece.
-        """
-        self.backlog = 0
-        self._transport = transport
-        self._read = read
-        self._unread = b""
-        self._pauses: set[object] = set()
-        self._stopped = False
-
-    def received(self, data: bytes) -> None:
-        """
-        Read a piece, or keep the data while reading is paused. After a pause, TLS still
-        delivers what it has read before.
-        """
-        if self._stopped:
-            return
-        self._unread += data
-        if not self._pauses:
-            self._readPiece()
-
-    def stop(self) -> None:
-        """
-        Discard what was not read, and all further data. Over TLS, the client's
-        close_notify must still be read.
-        """
-        if not self._stopped:
-            self._stopped = True
-            self._unread = b""
-            self._transport.resumeProducing()
-
-    def pause(self, reason: object) -> None:
-        """
-        Read nothing until this pause, and every other, has ended.
-        """
-        self._pauses.add(reason)
-        self._transport.pauseProducing()
-
-    def resume(self, reason: object) -> None:
-        """
-        End one pause.
-        """
-        self._pauses.discard(reason)
-        if self._pauses:
-            return
-        if self._unread:
-            self._readPiece()
-        else:
-            self._transport.resumeProducing()
-
-    def _readPiece(self) -> None:
-        piece, self._unread = self._unread[:MAX_READ], self._unread[MAX_READ:]
-        self.backlog = self.backlog + 1 if self._unread else 0
-        self._read(piece)
-
-
-@implementer(IPushProducer)
-class PauseBoth:
-    """
-    The producer that pauses a C{ClockProtocol} and the client's input while the client
-    does not read.
-    """
-
-    def __init__(self, protocol: IPushProducer, input: PacedInput) -> None:
-        """
-        @param protocol: the C{ClockProtocol}.
-        @param input: the input.
-        """
-        self._protocol = protocol
-        self._input = input
-
-    def pauseProducing(self) -> None:
-        """
-        Pause both.
-        """
-        self._protocol.pauseProducing()
-        self._input.pause(self)
-
-    def resumeProducing(self) -> None:
-        """
-        Resume the input first, as the protocol may write, and be paused again.
-        """
-        self._input.resume(self)
-        self._protocol.resumeProducing()
-
-    def stopProducing(self) -> None:
-        """
-        Stop the protocol, because the connection is lost.
-        """
-        self._protocol.stopProducing()
 
 
 class SocketTransport(ChannelTransport):
