@@ -2,17 +2,14 @@
 The status of the clocks: C{/status}, C{/status/events} and C{/healthz}.
 
 Readers of C{/status/events} get the status at each tick, but at most once a second, and
-at most three times a second when it has changed since. The status lists at most
-L{MAX_LISTED} clients, and is rendered once for all readers. So its cost does not grow
-with the number of clients, and each reader costs only a write.
+at most three times a second when it has changed since. It is rendered once for all
+readers, so each reader costs only a write.
 """
 
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable, Mapping
-from itertools import islice
 from typing import Any, cast
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
@@ -23,15 +20,12 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from clock.factory import ClockFactory
-from clock.protocol import ClockProtocol
 from clock.ticker import SECOND, Ticker
 from clock.web.channel import ClockChannel
 from clock.web.messages import chunk
 from clock.web.origins import OriginAccess
 from clock.web.resources import UNBUFFERED, TextResource
-
-#: The most clients in each list of the status.
-MAX_LISTED = 50
+from clock.web.snapshot import clientNumbers, statusOf
 
 #: Seconds between two checks whether the status has changed. With at most one event a
 #: second for ticks, there are at most four events a second.
@@ -39,53 +33,6 @@ CHECK_INTERVAL = 1 / 3
 
 #: The most seconds by which a tick may be late on a healthy server.
 MAX_LATE = 2.0
-
-
-def statusOf(factories: Mapping[str, ClockFactory]) -> dict[str, object]:
-    """
-    Return the status of some clocks, ready for JSON.
-
-    @param factories: by the name of their zone, the factories.
-
-    @return: the name of this host, and the clocks.
-    """
-    return {
-        "host": platform.node(),
-        "clocks": [_clock(key, factory) for key, factory in factories.items()],
-    }
-
-
-def _clock(key: str, factory: ClockFactory) -> dict[str, object]:
-    ticker, turns = factory.ticker, factory.turns
-    # Without clients there are no ticks, and the last one may be long ago.
-    age = (ticker.now() - ticker.boundaryTime()) / SECOND
-    isCurrent = ticker.tick and age < ticker.interval + 1
-    line = factory.tickLine().decode().rstrip("\n") if isCurrent else None
-    return {
-        "zone": factory.timeFormat.zoneName(ticker.now()),
-        "key": key,
-        "mode": "sequential" if turns.sequential else "concurrent",
-        "interval": ticker.interval,
-        "format": factory.timeFormat.format,
-        "line": line,
-        "served": _clients(turns.active, ticker.reactor.seconds()),
-        "waiting": _clients(turns.waiting, ticker.reactor.seconds()),
-    }
-
-
-def _clients(clients: Mapping[Any, None], now: float) -> dict[str, object]:
-    return {
-        "count": len(clients),
-        "clients": [
-            {
-                "number": client.number,
-                "seconds": round(now - client.connectedAt, 1),
-                "lines": client.lines,
-                "transport": client.kind,
-            }
-            for client in islice(clients, MAX_LISTED)
-        ],
-    }
 
 
 class StatusResource(TextResource):
@@ -241,7 +188,7 @@ class StatusEvents(TextResource):
         reader.makeConnection(channel.transport)
         if not self._tickLoop.running:
             self._ticker.beginTick(self._ticker.now())
-            self._seen = self._clientNumbers()
+            self._seen = clientNumbers(self._factories)
             self._tickLoop.start(1, now=False)
             self._checkLoop.start(CHECK_INTERVAL, now=False)
         reader.send(self._event())
@@ -273,30 +220,17 @@ class StatusEvents(TextResource):
             self._seen = None
 
     def _check(self) -> None:
-        if self._seen != self._clientNumbers():
+        if self._seen != clientNumbers(self._factories):
             self._publish()
 
     def _publish(self) -> None:
-        self._seen = self._clientNumbers()
+        self._seen = clientNumbers(self._factories)
         event = self._event()
         for reader in [*self._readers]:
             reader.send(event)
 
     def _event(self) -> bytes:
         return b"data: %s\n\n" % json.dumps(statusOf(self._factories)).encode()
-
-    def _clientNumbers(self) -> object:
-        """
-        Return a value that changes when a client has connected or disconnected.
-        """
-        return [
-            (len(clients), [client.number for client in islice(clients, MAX_LISTED)])
-            for factory in self._factories.values()
-            for clients in (
-                cast("Mapping[ClockProtocol, None]", factory.turns.active),
-                cast("Mapping[ClockProtocol, None]", factory.turns.waiting),
-            )
-        ]
 
 
 class HealthResource(TextResource):

@@ -1,22 +1,18 @@
 """
-Tests for L{clock.web.status} and L{clock.web.metrics}.
+Tests for L{clock.web.status} and L{clock.web.snapshot}.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import sys
-from importlib.util import find_spec
-from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.protocol import CLOSE_TIMEOUT
-from clock.tests.fixture import START
 from clock.tests.web.test_streams import fixture
 from clock.ticker import SECOND
-from clock.web.status import CHECK_INTERVAL, MAX_LISTED
+from clock.web.snapshot import MAX_LISTED
+from clock.web.status import CHECK_INTERVAL
 
 
 class StatusTests(SynchronousTestCase):
@@ -268,118 +264,3 @@ class HealthTests(SynchronousTestCase):
         web.connect().disconnect()
         web.clock.advance(10)
         self.assertEqual(web.get("/healthz").status, 200)
-
-
-class PageTests(SynchronousTestCase):
-    """
-    The files of the page.
-    """
-
-    def test_files(self) -> None:
-        """
-        Each file has its media type, may load nothing from other servers, and must not
-        be framed by other pages.
-        """
-        web = fixture()
-        for path, contentType in [
-            ("/", "text/html"),
-            ("/style.css", "text/css"),
-            ("/page.js", "text/javascript"),
-        ]:
-            client = web.get(path)
-            self.assertEqual(client.status, 200)
-            self.assertIn(f"Content-Type: {contentType}; charset=utf-8", client.head)
-            policy = "default-src 'self'; frame-ancestors 'none'"
-            self.assertIn(f"Content-Security-Policy: {policy}", client.head)
-            self.assertIn(f"Content-Length: {len(client.body)}", client.head)
-
-    def test_cached(self) -> None:
-        """
-        A browser that has a file is told so, if it is still the same.
-        """
-        web = fixture()
-        (tag,) = (
-            each.removeprefix("ETag: ")
-            for each in web.get("/style.css").head
-            if each.startswith("ETag: ")
-        )
-        for tags in (tag, f"W/{tag}", f'"x", {tag}'):
-            client = web.get("/style.css", headers=f"If-None-Match: {tags}\r\n")
-            self.assertEqual((client.status, client.body), (304, b""))
-            self.assertIn("Cache-Control: no-cache", client.head)
-            self.assertFalse(client.closed)
-        client = web.get("/page.js", headers=f"If-None-Match: {tag}\r\n")
-        self.assertEqual(client.status, 200)
-
-
-class MetricsTests(SynchronousTestCase):
-    """
-    C{/metrics}.
-    """
-
-    def test_metrics(self) -> None:
-        """
-        The metrics show clients, lines, the limit, refusals, evictions and ticks.
-        """
-        if find_spec("prometheus_client") is None:
-            self.skipTest("there is no prometheus_client")
-        web = fixture(sequential=True)
-        first, second = web.connectMany(2)
-        web.clock.advance(2.5)
-        first.disconnect()
-        second.halfClose()
-        web.get("/events")
-        for maxClients in (2, 1):
-            web.factory.limit.maxClients = maxClients
-            web.factory.limit.admit()
-        web.factory.limit.maxClients = 7
-        client = web.get("/metrics")
-        self.assertEqual(client.status, 200)
-        values = dict(
-            line.rsplit(" ", 1)
-            for line in client.body.decode().splitlines()
-            if not line.startswith("#")
-        )
-        clients = {
-            name: value for name, value in values.items() if "clock_clients{" in name
-        }
-        served = 'clock_clients{state="served",transport="http",zone="local"}'
-        self.assertEqual(clients[served], "1.0")
-        self.assertEqual(sum(map(float, clients.values())), 1)
-        self.assertEqual(len(clients), 6)
-        self.assertEqual(values['clock_clients_connected_total{zone="local"}'], "3.0")
-        self.assertEqual(values['clock_lines_sent_total{zone="local"}'], "4.0")
-        self.assertEqual(values["clock_ticks_missed_total"], "1.0")
-        last = float(values["clock_last_tick_timestamp_seconds"])
-        self.assertEqual(last, START + 2)
-        self.assertEqual(values["clock_clients_limit"], "7.0")
-        counted = float(values["clock_clients_counted"])
-        self.assertEqual(counted, web.factory.limit.count)
-        self.assertEqual(values["clock_clients_evicted_total"], "1.0")
-        self.assertEqual(values["clock_clients_refused_total"], "1.0")
-
-    def test_noLimit(self) -> None:
-        """
-        Without a limit, the limit is infinite.
-        """
-        if find_spec("prometheus_client") is None:
-            self.skipTest("there is no prometheus_client")
-        self.assertIn(b"\nclock_clients_limit +Inf\n", fixture().get("/metrics").body)
-
-    def test_missingWebSocket(self) -> None:
-        """
-        Without C{wsproto}, C{/socket} says what to install.
-        """
-        with mock.patch.dict(sys.modules, {"clock.web.websocket": None}):
-            client = fixture().get("/socket")
-        self.assertEqual(client.status, 404)
-        self.assertRegex(client.body, re.escape(b"pip install 'txclock[websocket]'"))
-
-    def test_missing(self) -> None:
-        """
-        Without C{prometheus_client} the response says what to install.
-        """
-        with mock.patch.dict(sys.modules, {"prometheus_client": None}):
-            client = fixture().get("/metrics")
-        self.assertEqual(client.status, 404)
-        self.assertRegex(client.body, re.escape(b"pip install 'txclock[metrics]'"))
