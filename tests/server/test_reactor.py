@@ -20,7 +20,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clock import ClockFactory, ClockProtocol, Ticker
 from clock.limits import ClientLimit
-from clock.plugin.service import ClockService, ListeningService
+from clock.plugin.listening import ListeningService
+from clock.plugin.service import ClockService
 from clock.transport.endpoint import ImmediateEndpoint
 from tests.harness.processes import DEADLINE
 from tests.harness.reactors import on_each_reactor
