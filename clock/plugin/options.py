@@ -4,21 +4,17 @@ The command line of C{twistd clock}.
 
 from __future__ import annotations
 
-import os
 import socket
-from datetime import datetime, tzinfo
-from typing import NamedTuple
 
 from twisted.python import usage
 
 from clock.console.options import CommandOptions, seconds, whole
 from clock.console.text import commandName, oneLine
-from clock.plugin.addresses import listenName
 from clock.plugin.openfiles import MAX_CLIENTS
-from clock.timeformat import WELL_KNOWN, TimeFormat, localZone, zoneNamed, zoneNames
+from clock.plugin.zones import ServedZones
+from clock.timeformat import WELL_KNOWN, zoneNames
 from clock.web.origins import normalOrigin
 
-DEFAULT_PORT = 8080
 DEFAULT_INTERFACE = "localhost"
 
 
@@ -28,31 +24,6 @@ def _interface(value: str) -> str:
             "--interface '' is not an address: try localhost, 0.0.0.0 or ::"
         )
     return value
-
-
-class ListenAddress(NamedTuple):
-    """
-    An address to listen on.
-
-    @ivar option: the beginning of an error about the address, such as C{--listen } or
-        C{--zone 'UTC=x': }.
-    @ivar text: a port number, or the string of a Twisted server endpoint.
-    """
-
-    option: str
-    text: str
-
-
-class ZoneListener(NamedTuple):
-    """
-    A time zone, and the addresses where its time is served.
-
-    @ivar timeFormat: the format of its lines.
-    @ivar addresses: the addresses to listen on.
-    """
-
-    timeFormat: TimeFormat
-    addresses: list[ListenAddress]
 
 
 class Options(CommandOptions):
@@ -252,32 +223,11 @@ class Options(CommandOptions):
         """
         if self["reuse-port"]:
             self._checkReusePort()
-        self.interface: str = self["interface"] or DEFAULT_INTERFACE
-        zone = (
-            self._localZone()
-            if self["tz"] is None
-            else self._zone(f"--tz {self['tz']!r}", self["tz"])
-        )
-        zones = {zone: ZoneListener(self._timeFormat(zone), self._listenAddresses())}
-        taken = {self._name(address) for address in zones[zone].addresses}
-        self.web = []
         if self["allow-origin"] and not self["web"]:
             raise usage.UsageError("--allow-origin needs --web")
-        for text in self["web"]:
-            self.web.append(self._takenAddress(f"--web {text!r}", text, taken))
-        for text in self["zone"]:
-            option = f"--zone {text!r}"
-            name, equals, where = text.partition("=")
-            if not (equals and where):
-                raise usage.UsageError(
-                    f"{option} is not ZONE=PORT or ZONE=ENDPOINT: try Asia/Tokyo=8020"
-                )
-            zone = self._zone(option, name)
-            address = self._takenAddress(option, where, taken)
-            if zone not in zones:
-                zones[zone] = ZoneListener(self._timeFormat(zone), [])
-            zones[zone].addresses.append(address)
-        self.zones = [*zones.values()]
+        self.interface: str = self["interface"] or DEFAULT_INTERFACE
+        served = ServedZones(self, self.interface)
+        self.zones, self.web = served.zones, served.web
 
     def _checkReusePort(self) -> None:
         if self["sequential"]:
@@ -287,62 +237,3 @@ class Options(CommandOptions):
             )
         if not hasattr(socket, "SO_REUSEPORT"):
             raise usage.UsageError("--reuse-port: this system has no SO_REUSEPORT")
-
-    def _takenAddress(self, option: str, text: str, taken: set[str]) -> ListenAddress:
-        """
-        Check one more address, and add it to the addresses in use.
-        """
-        if text.isdecimal():
-            text = str(whole(f"{option}: port", 0, 65535)(text))
-        address = ListenAddress(f"{option}: ", text)
-        name = self._name(address)
-        if name in taken and text != "0":
-            raise usage.UsageError(f"{option}: {name} is used twice")
-        taken.add(name)
-        return address
-
-    def _name(self, address: ListenAddress) -> str:
-        return listenName(address.text, self.interface)
-
-    def _zone(self, option: str, name: str) -> tzinfo:
-        try:
-            return zoneNamed(name)
-        except ValueError as error:
-            raise usage.UsageError(f"{option}: {error}") from None
-
-    def _localZone(self) -> tzinfo | None:
-        variable = os.environ.get("TZ", "")
-        try:
-            zone = localZone(variable)
-            # POSIX allows an offset of a whole day, and Python does not.
-            datetime.now().astimezone(zone)
-        except ValueError as error:
-            raise usage.UsageError(f"TZ={variable!r}: {error}") from None
-        return zone
-
-    def _timeFormat(self, zone: tzinfo | None) -> TimeFormat:
-        try:
-            return TimeFormat(self["format"], zone)
-        except ValueError as error:
-            raise usage.UsageError(
-                f"--format {self['format']!r}: {oneLine(error)}; use one line of "
-                f"strftime text, or one of {', '.join(sorted(WELL_KNOWN))}"
-            ) from None
-
-    def _listenAddresses(self) -> list[ListenAddress]:
-        if not self["listen"]:
-            port = DEFAULT_PORT if self["port"] is None else self["port"]
-            return [ListenAddress("--port ", str(port))]
-        for other in ("port", "interface"):
-            if other == "interface" and self._needsInterface():
-                continue
-            if self[other] is not None:
-                raise usage.UsageError(
-                    f"--listen {self['listen'][0]!r} replaces --{other} {self[other]}: "
-                    "use one or the other"
-                )
-        return [ListenAddress("--listen ", text) for text in self["listen"]]
-
-    def _needsInterface(self) -> bool:
-        texts = [*self["web"], *(text.partition("=")[2] for text in self["zone"])]
-        return any(text.isdecimal() for text in texts)

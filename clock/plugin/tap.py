@@ -17,9 +17,10 @@ from clock.limits import ClientLimit
 from clock.plugin.addresses import listenName, serverEndpoint
 from clock.plugin.listening import ListeningService, ServedFactory
 from clock.plugin.openfiles import RESERVED_FILES, raiseOpenFileLimit
-from clock.plugin.options import ListenAddress, Options
+from clock.plugin.options import Options
 from clock.plugin.service import ClockService
 from clock.plugin.sighup import HangUpService
+from clock.plugin.zones import ListenAddress
 from clock.ticker import Ticker
 from clock.transport.endpoint import ImmediateEndpoint
 from clock.transport.reuse import ReusePortReactor

@@ -1,8 +1,10 @@
 """
-A service in memory, on endpoints that need no sockets.
+A command line that is parsed, and a service in memory, without sockets.
 """
 
 from __future__ import annotations
+
+import sys
 
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address
@@ -12,11 +14,15 @@ from twisted.internet.interfaces import (
     IProtocolFactory,
     IStreamServerEndpoint,
 )
+from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from clock.factory import ClockFactory
+from clock.plugin.addresses import listenName
 from clock.plugin.listening import ListeningService
+from clock.plugin.options import Options
 from clock.plugin.service import ClockService
+from clock.tests.fixture import setLocalTime
 
 
 @implementer(IListeningPort)
@@ -73,3 +79,44 @@ def clockService(
         ListeningService(name, endpoint, factory)
         for name, endpoint in places or [("x", Endpoint(Port()))]
     )
+
+
+def shape(options: Options) -> list[tuple[str | None, list[str]]]:
+    """
+    Return the zones, and the addresses of each.
+    """
+    return [
+        (
+            str(timeFormat.zone) if timeFormat.zone else None,
+            [listenName(text, options.interface) for _, text in addresses],
+        )
+        for timeFormat, addresses in options.zones
+    ]
+
+
+class CommandLineTests(SynchronousTestCase):
+    """
+    Tests for a command line of C{twistd clock}.
+    """
+
+    def setUp(self) -> None:
+        """
+        Run as C{twistd}, in a local time without a name.
+        """
+        setLocalTime(self)
+        self.patch(sys, "argv", ["/somewhere/bin/twistd"])
+
+    def parse(self, *arguments: str) -> Options:
+        """
+        Parse a command line.
+        """
+        options = Options()
+        options.parseOptions(arguments)
+        return options
+
+    def assertRefused(self, arguments: list[str], message: str) -> None:
+        """
+        Assert that a command line ends the program with this one line.
+        """
+        error = self.assertRaises(SystemExit, self.parse, *arguments)
+        self.assertEqual(str(error), f"twistd clock: {message}")
