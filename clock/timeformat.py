@@ -2,9 +2,9 @@
 Render an instant as a line of text, in a format and a time zone.
 
 An instant is a number of nanoseconds since 1970-01-01 00:00 UTC, as C{time.time_ns}
-returns it. It is converted to a C{datetime} in UTC first, and then to the zone. So the
-time is right before and after a daylight-saving change, and fractions of a second are
-exact.
+returns it. It is converted to a C{datetime} in UTC first, and then to the zone.
+Therefore the time is right before and after a daylight-saving change, and fractions of
+a second are exact.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def _strftime(format: str) -> Renderer:
     """
     Make a renderer from strftime text.
 
-    C{%s}, with any flags and width, is replaced by the result of L{_unix}: the C
-    library computes it as if the time were local, in any zone.
+    C{%s}, with any flags and width, is replaced by the result of L{_unix}, because the
+    C library always computes it as if the time were local.
     """
 
     def render(moment: datetime, tick: int) -> str:
@@ -94,7 +94,7 @@ WELL_KNOWN: dict[str, Renderer] = {
 }
 
 
-#: Two instants that differ in each part of the date and of the time.
+#: Two instants that differ in every part of the date and the time.
 _DIFFERENT = (
     datetime(1985, 2, 3, 4, 5, 6, 789, timezone.utc),
     datetime(2010, 7, 16, 17, 18, 19, 202122, timezone.utc),
@@ -168,8 +168,8 @@ class TimeFormat:
 
     def isWhole(self) -> bool:
         """
-        Return whether the format shows whole seconds: two lines of one second and one
-        tick are the same.
+        Return whether the format shows whole seconds, so that all lines of one tick
+        within one second are the same.
         """
         whole = datetime(2000, 1, 1, tzinfo=timezone.utc).astimezone(self.zone)
         return self._render(whole, 0) == self._render(
@@ -243,8 +243,9 @@ def localZone(variable: str) -> tzinfo | None:
 
     @param variable: the value of C{TZ}, with or without the colon that POSIX allows.
 
-    @return: a zone of the IANA time zone database; C{None} for a POSIX string, the path
-        of a zone's file, or an empty value, which the C library understands.
+    @return: a zone of the IANA time zone database; C{None} for a value that the C
+        library understands: a POSIX string, the path of a zone's file, or an empty
+        text.
 
     @raise ValueError: if it is none of these. The message suggests a name.
     """
@@ -256,7 +257,7 @@ def localZone(variable: str) -> tzinfo | None:
     except ValueError as error:
         if _POSIX_ZONE.fullmatch(variable):
             return None
-        raise ValueError(f"no POSIX TZ string, and {error}") from None
+        raise ValueError(f"not a POSIX TZ string, and {error}") from None
 
 
 def _isZoneFile(path: str) -> bool:

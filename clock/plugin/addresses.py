@@ -25,8 +25,8 @@ from clock.console.text import oneLine
 #: once, the kernel drops their connections, and they retry a second later.
 BACKLOG = 4096
 
-#: Descriptions of endpoints that accept a backlog, and do not set one. A backslash at
-#: the end would escape the colon that follows it.
+#: Strings of endpoints that accept a backlog and do not set one. A backslash at the end
+#: would escape the colon before the backlog.
 _WITHOUT_BACKLOG = re.compile(
     r"(?:haproxy:)*(?:tcp6?|ssl|unix):(?!.*\bbacklog=).*(?<!\\)", re.DOTALL
 )
@@ -93,7 +93,7 @@ def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndp
             "try tcp:8080, tcp6:8080:interface=\\:\\:1 or unix:/tmp/clock"
         ) from None
     if isinstance(endpoint, StandardIOEndpoint):
-        raise ValueError(f"{text!r} cannot be listened on: try tcp:8080")
+        raise ValueError(f"{text!r} is not an endpoint to listen on: try tcp:8080")
     if isPassed(text):
         _checkPassed(reactor, text)
     return endpoint
@@ -102,7 +102,7 @@ def serverEndpoint(reactor: Any, text: str, interface: str) -> IStreamServerEndp
 def _serverFromString(reactor: Any, text: str) -> IStreamServerEndpoint:
     endpoint: IStreamServerEndpoint
     if _WITHOUT_BACKLOG.fullmatch(text):
-        # It may have a backlog without the name, such as tcp:8080:127.0.0.1:50.
+        # The string may set a backlog without naming it: tcp:8080:127.0.0.1:50.
         with suppress(TypeError):
             endpoint = serverFromString(reactor, f"{text}:backlog={BACKLOG}")
             return endpoint
@@ -111,7 +111,7 @@ def _serverFromString(reactor: Any, text: str) -> IStreamServerEndpoint:
 
 
 def _checkPassed(reactor: Any, text: str) -> None:
-    # The endpoint of the PROXY protocol hides that of the socket.
+    # The endpoint of the PROXY protocol does not show the endpoint that it wraps.
     endpoint = serverFromString(reactor, text[text.index("systemd:") :])
     try:
         with socket.socket(fileno=os.dup(endpoint.fileno)) as passed:
@@ -120,13 +120,13 @@ def _checkPassed(reactor: Any, text: str) -> None:
     except OSError as error:
         raise ValueError(f"{text!r}: {error.strerror}") from None
     if family != endpoint.addressFamily:
-        # Python would truncate the addresses of its clients, or pad them.
+        # Python would truncate or pad the addresses of its clients.
         raise ValueError(
             f"{text!r}: systemd passed a socket of another domain: try "
             f"domain={family.name.removeprefix('AF_')}"
         )
     if not listens:
-        # The reactor would try to accept connections without end.
+        # The reactor would never stop trying to accept connections.
         raise ValueError(
             f"{text!r}: systemd passed a socket that does not listen: it needs "
             "ListenStream= and Accept=no"

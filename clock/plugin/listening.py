@@ -27,7 +27,7 @@ from clock.console.output import printError
 from clock.console.text import addressText, commandName, oneLine, shorten
 from clock.plugin.addresses import isPassed
 
-#: How often a port accepts connections before it is closed, at most. It accepts up to
+#: The most times that a port accepts connections before it is closed. It accepts up to
 #: 100 connections each time, so this empties the listen queue.
 MAX_LAST_ACCEPTS = 50
 
@@ -38,7 +38,7 @@ _ADVICE: dict[int | None, str] = {
     errno.EADDRNOTAVAIL: "it must be an address of this machine",
 }
 
-#: The same for UNIX sockets, which Twisted locks.
+#: Advice for UNIX sockets, which Twisted locks.
 _UNIX_ADVICE: dict[int | None, str] = {
     errno.EADDRINUSE: "if no server listens there, remove the file",
     errno.EPERM: "another user's server listens there",
@@ -143,8 +143,7 @@ class ListeningService(StreamServerEndpointService):
         C{stopListening} closes it in the next iteration of the reactor, and until then
         more connections could arrive.
 
-        @return: fires when the port is closed. If the service was not started, or was
-            stopped already, that is at once.
+        @return: fires when the port is closed; at once if the service is not running.
         """
         if self._waitingForPort is None:
             return succeed(None)
@@ -169,8 +168,8 @@ class ListeningService(StreamServerEndpointService):
 
     def closePort(self) -> None:
         """
-        Close the port at once. This does not need a running reactor, as
-        C{stopListening} does.
+        Close the port at once. Unlike C{stopListening}, this does not need a running
+        reactor.
         """
         if isinstance(self.port, tcp.Port):
             self.port.connectionLost(Failure(ConnectionDone()))
@@ -186,7 +185,8 @@ class ListeningService(StreamServerEndpointService):
             if not waiting.poll(0):
                 break
             port.doRead()
-        # connectionLost writes to the log first, which takes 0.1 ms or more.
+        # connectionLost also closes the socket, but first it writes to the log, which
+        # takes 0.1 ms or more.
         port.socket.close()
 
     def _listening(self, port: IListeningPort) -> IListeningPort:
@@ -208,11 +208,11 @@ class ListeningService(StreamServerEndpointService):
 
 def _removeLock(error: Exception) -> None:
     """
-    Remove the lock of a UNIX socket that could not be bound. Twisted keeps it.
+    Remove the lock of a UNIX socket that could not be bound. Twisted leaves it behind.
     """
     if (
         isinstance(error, CannotListenError)
-        # Any other error means that another process, or another port, has the lock.
+        # Any other error means that another process, or another port, holds the lock.
         and isinstance(error.socketError, OSError)
         and isinstance(error.port, bytes)
     ):

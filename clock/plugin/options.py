@@ -53,9 +53,10 @@ class Options(CommandOptions):
         [
             "reuse-port",
             None,
-            "Let several processes of the same user listen on the same TCP ports, also "
-            "those of endpoints. Each process needs this option. Linux spreads the "
-            "clients over them. Not with --sequential.",
+            "Let several processes of the same user listen on the same TCP ports, "
+            "including those of endpoints. Each process needs this option; Linux "
+            "spreads the clients over the processes. Cannot be combined with "
+            "--sequential.",
         ],
         ["sequential", "s", "Serve one client at a time; the others wait."],
         ["verbose", "v", "Log each client that connects or disconnects."],
@@ -156,7 +157,7 @@ class Options(CommandOptions):
     def opt_allow_origin(self, origin: str) -> None:
         """
         Let the pages of another site, such as https://example.org, read the streams and
-        the status over HTTP; * lets all sites. May be repeated.
+        the status over HTTP; * allows all sites. May be repeated.
         """
         normal = "*" if origin == "*" else normalOrigin(origin)
         if normal is None:
@@ -211,7 +212,7 @@ class Options(CommandOptions):
         """
         if args:
             raise usage.UsageError(
-                f"{args[0]!r} is not an option; a port is given as --port N"
+                f"{args[0]!r} is not an option; to choose a port, use --port N"
             )
 
     def postOptions(self) -> None:
@@ -232,8 +233,8 @@ class Options(CommandOptions):
     def _checkReusePort(self) -> None:
         if self["sequential"]:
             raise usage.UsageError(
-                "--reuse-port and --sequential exclude each other: each process would "
-                "serve a client"
+                "--reuse-port and --sequential cannot be combined: each process would "
+                "serve one client"
             )
         if not hasattr(socket, "SO_REUSEPORT"):
             raise usage.UsageError("--reuse-port: this system has no SO_REUSEPORT")

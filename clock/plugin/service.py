@@ -35,7 +35,7 @@ class ClockService(MultiService):
         @param listeners: the listening services. Those that share a factory share its
             queue. At least one serves a L{ClockFactory<clock.ClockFactory>}; all such
             factories share a ticker and a limit.
-        @param callWhenRunning: calls a function when the reactor runs.
+        @param callWhenRunning: a function that calls another once the reactor runs.
         """
         super().__init__()
         self._callWhenRunning = callWhenRunning
@@ -63,13 +63,13 @@ class ClockService(MultiService):
 
     def startService(self) -> None:
         """
-        Start. When the reactor runs, and so handles signals, log for each factory what
-        it serves and where.
+        Start. Once the reactor runs, and therefore handles signals, log what each
+        factory serves, and where.
 
         @raise StartError: as L{privilegedStartService}.
         """
         if all(listener.port is None for listener in self.listeners):
-            # twist, unlike twistd, does not call this.
+            # Unlike twistd, twist does not call privilegedStartService.
             self.privilegedStartService()
         super().startService()
         self._callWhenRunning(self._logStart)

@@ -55,7 +55,7 @@ class HangUpService(Service):
             return
         # Twisted's logger adds each observer that receives the event to the trace.
         trace: list[tuple[object, object]] = []
-        self._log.info("Received SIGHUP: going on", log_trace=trace)
+        self._log.info("Received SIGHUP: continuing", log_trace=trace)
         for _, observer in trace:
             if isinstance(observer, FileLogObserver):
                 self._reopen(observer._outFile)

@@ -351,6 +351,6 @@ class LocalZoneTests(SynchronousTestCase):
         error = self.assertRaises(ValueError, localZone, "Europe/Lundon")
         self.assertEqual(
             str(error),
-            "no POSIX TZ string, and no such zone in the IANA database; did you mean "
-            "Europe/London?",
+            "not a POSIX TZ string, and no such zone in the IANA database; did you "
+            "mean Europe/London?",
         )

@@ -33,8 +33,8 @@ class ReusePortReactor:
     """
     A reactor whose TCP ports can be opened by several processes.
 
-    Twisted's endpoints have no argument for this. They open their ports with the
-    reactor that they are made with. Everything else is done by the wrapped reactor.
+    Twisted's endpoints have no argument for this, but they open their ports with the
+    reactor that they are given. The wrapped reactor does everything else.
     """
 
     def __init__(self, reactor: Any) -> None:
@@ -65,8 +65,9 @@ class ReusePortReactor:
 
         @return: the port.
 
-        @raise CannotListenError: if this process, one of another user, or one without
-            C{SO_REUSEPORT}, listens there, or for any other error of the system.
+        @raise CannotListenError: if the address is in use by this process, by a process
+            of another user, or by one without C{SO_REUSEPORT}; and for any other error
+            of the system.
         """
         self._ports = [each for each in self._ports if each.connected]
         opened = _ReusePort(port, factory, backlog, interface, self._reactor)
@@ -88,9 +89,9 @@ class ReusePortReactor:
         interface: str = "",
     ) -> IListeningPort:
         """
-        Open a port for TLS, as L{listenTCP}.
+        Open a port for TLS, as L{listenTCP} does for TCP.
         """
-        # This needs OpenSSL.
+        # Imported here, because it needs OpenSSL.
         from twisted.protocols.tls import TLSMemoryBIOFactory
 
         secure = TLSMemoryBIOFactory(contextFactory, False, factory)

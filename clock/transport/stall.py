@@ -21,14 +21,14 @@ def stallOptions(seconds: float) -> Sequence[tuple[int, int, int]]:
     """
     Return the socket options that end a connection whose peer has stalled.
 
-    @param seconds: how long data may stay unacknowledged; 0 means for ever.
+    @param seconds: the seconds that data may stay unacknowledged; 0 for no limit.
 
     @return: the level, option and value of each. Options that this platform lacks are
         omitted; if C{TCP_USER_TIMEOUT} is one of them, a warning is logged.
     """
     if not seconds:
         return ()
-    # macOS calls TCP_KEEPIDLE TCP_KEEPALIVE.
+    # macOS names this option TCP_KEEPALIVE.
     idle = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
     tcpOptions = {
         "TCP_USER_TIMEOUT": round(seconds * 1000),

@@ -18,19 +18,20 @@ from clock.web.resources import TextResource
 
 class MetricsResource(TextResource):
     """
-    C{/metrics}, or a hint how to install C{prometheus_client}.
+    C{/metrics}, or a hint on how to install C{prometheus_client}.
     """
 
     def __init__(self, factories: Mapping[str, ClockFactory]) -> None:
         """
-        @param factories: by the name of their zone, the factories. They share a ticker
+        @param factories: the factories, by the name of their zone. They share a ticker
             and a limit.
         """
         super().__init__()
         self._factories = factories
         self._library: Any = None
         try:
-            # Now, as the user that the process changes to may not read its files.
+            # Imported now, because the user that the process changes to may not be
+            # able to read its files.
             import prometheus_client.core
         except ImportError:
             return
@@ -51,7 +52,7 @@ class MetricsResource(TextResource):
 
     def describe(self) -> list[Any]:
         """
-        Return no names. Otherwise C{register} would call L{collect}.
+        Return no names. Without this method, C{register} would call L{collect}.
         """
         return []
 

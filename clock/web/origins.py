@@ -1,10 +1,10 @@
 """
-The pages of other sites: which of them may read from this server.
+Which pages of other sites may read from this server.
 
 A browser sends the origin of a page in the header C{Origin} (RFC 6454), with each
-WebSocket and with each request to another site. It lets a page read the response to the
-latter if the server allows it (CORS, in the Fetch standard). For a WebSocket it asks
-nothing: the server must refuse.
+WebSocket and with each request to another site. A page may read the response to such a
+request only if the server allows it (CORS, in the Fetch standard). The browser does not
+check this for a WebSocket, so the server must refuse the handshake.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def normalOrigin(text: str) -> str | None:
     @param text: the origin.
 
     @return: the origin in small letters, without the default port of its scheme;
-        C{None} if the text is no origin of C{http} or C{https}.
+        C{None} if the text is not an origin of C{http} or C{https}.
     """
     if not text.isascii():
-        # Browsers send the form that DNS uses.
+        # Browsers send such a host in the ASCII form that DNS uses.
         return None
     match = ORIGIN.fullmatch(text.lower().removesuffix("/"))
     return match and match[0].removesuffix(_DEFAULT_PORTS[match[1]])
@@ -43,7 +43,8 @@ class OriginAccess:
 
     def __init__(self, origins: Collection[str] = ()) -> None:
         """
-        @param origins: the origins of other sites whose pages may read; C{*} for all.
+        @param origins: the origins of the other sites whose pages may read; C{*} for
+            all.
         """
         self._all = "*" in origins
         self._origins = {normalOrigin(origin) for origin in origins} - {None}
@@ -93,5 +94,5 @@ SAME_ORIGIN = OriginAccess()
 
 def _header(request: Any, name: bytes) -> str | None:
     value: bytes | None = request.getHeader(name)
-    # It may be no text. As a string, its name would be decoded as UTF-8.
+    # The value may not be UTF-8. Twisted would decode it if the name were a string.
     return None if value is None else value.decode("latin-1")

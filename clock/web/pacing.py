@@ -24,8 +24,7 @@ class PacedInput:
     client that sends pings and reads no pongs would make the server buffer pongs
     without limit.
 
-    @ivar backlog: how often data was left unread after a piece, one piece after the
-        other.
+    @ivar backlog: the number of pieces in a row after which data was left unread.
     """
 
     def __init__(self, transport: Any, read: Callable[[bytes], None]) -> None:
@@ -42,8 +41,8 @@ class PacedInput:
 
     def received(self, data: bytes) -> None:
         """
-        Read a piece, or keep the data while reading is paused. After a pause, TLS still
-        delivers what it has read before.
+        Read a piece, or keep the data while reading is paused: TLS still delivers the
+        data that it read before the pause.
         """
         if self._stopped:
             return
@@ -53,8 +52,8 @@ class PacedInput:
 
     def stop(self) -> None:
         """
-        Discard what was not read, and all further data. Over TLS, the client's
-        close_notify must still be read.
+        Discard what was not read, and all further data. Reading resumes, because over
+        TLS the client's close_notify must still be read.
         """
         if not self._stopped:
             self._stopped = True
@@ -63,7 +62,7 @@ class PacedInput:
 
     def pause(self, reason: object) -> None:
         """
-        Read nothing until this pause, and every other, has ended.
+        Read nothing until this pause and every other one have ended.
         """
         self._pauses.add(reason)
         self._transport.pauseProducing()
@@ -110,7 +109,8 @@ class PauseBoth:
 
     def resumeProducing(self) -> None:
         """
-        Resume the input first, as the protocol may write, and be paused again.
+        Resume both, the input first: the protocol may write, and this may pause both
+        again.
         """
         self._input.resume(self)
         self._protocol.resumeProducing()

@@ -14,8 +14,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from clock.web.origins import SAME_ORIGIN, OriginAccess
 
-#: Headers that stop proxies from buffering the stream. C{no-cache} and C{no-transform}
-#: (RFC 9111) forbid to reuse a stored response, and to compress it.
+#: Headers that stop proxies from buffering the stream. C{no-cache} (RFC 9111) forbids
+#: reusing a stored response, and C{no-transform} forbids compressing it.
 #: C{X-Accel-Buffering: no} turns off the buffering of nginx.
 UNBUFFERED = {
     "Cache-Control": "no-cache, no-transform",
@@ -57,8 +57,8 @@ class TextResource(Resource):
 
     def render(self, request: Any) -> Any:
         """
-        Respond to GET and HEAD, and to OPTIONS if a page asks what it may do. Any other
-        method gets the status 405.
+        Respond to GET and HEAD, and to OPTIONS from a page of an allowed site. Any
+        other method gets the status 405.
         """
         isAllowedPage = self._access.setHeaders(request)
         if isAllowedPage and request.method == b"OPTIONS":
@@ -82,15 +82,15 @@ class TextResource(Resource):
 
     def getChild(self, path: bytes, request: Any) -> Resource:
         """
-        Respond to paths that do not exist with the status 404. There is nothing below
-        them, however long the path is.
+        Respond with the status 404 to a path that does not exist, and to every path
+        below it.
         """
         return TextResource()
 
     def _allowRequest(self, request: Any) -> Any:
         """
-        Respond to a preflight request: a browser sends it before a request with headers
-        of the page's own.
+        Respond to a preflight request, which a browser sends before a request with
+        headers that the page has set.
         """
         request.setResponseCode(204, b"No Content")
         request.setHeader("Access-Control-Allow-Methods", "GET, HEAD")
@@ -110,7 +110,7 @@ class TextResource(Resource):
         @param contentType: the media type of the stream.
         @param headers: further headers.
 
-        @return: whether the body follows. Then the channel must be handed over.
+        @return: whether the body follows. If so, the caller must hand the channel over.
         """
         isHead = request.method == b"HEAD"
         if not isHead and not self.hasRoom(request):
@@ -170,7 +170,7 @@ class TextResource(Resource):
 
 class NotFound(TextResource):
     """
-    A path that does not exist. There are paths below it.
+    A path that does not exist, but has paths below it.
     """
 
     isLeaf = False
@@ -212,7 +212,7 @@ class PageFile(TextResource):
 
     def render_GET(self, request: Any) -> Any:
         """
-        Respond with the file; with the status 304 if the browser has it.
+        Respond with the file, or with the status 304 if the browser has it.
         """
         request.setHeader("Cache-Control", "no-cache")
         # The page loads nothing from other servers, and has no inline code. It must not

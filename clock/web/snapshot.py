@@ -23,7 +23,7 @@ def statusOf(factories: Mapping[str, ClockFactory]) -> dict[str, object]:
     """
     Return the status of some clocks, ready for JSON.
 
-    @param factories: by the name of their zone, the factories.
+    @param factories: the factories, by the name of their zone.
 
     @return: the name of this host, and the clocks.
     """
@@ -70,7 +70,7 @@ def clientNumbers(factories: Mapping[str, ClockFactory]) -> object:
     """
     Return a value that changes when a client has connected or disconnected.
 
-    @param factories: by the name of their zone, the factories.
+    @param factories: the factories, by the name of their zone.
     """
     return [
         (len(clients), [client.number for client in islice(clients, MAX_LISTED)])

@@ -46,7 +46,7 @@ class StatusResource(TextResource):
         self, factories: Mapping[str, ClockFactory], access: OriginAccess
     ) -> None:
         """
-        @param factories: by the name of their zone, the factories.
+        @param factories: the factories, by the name of their zone.
         @param access: the other sites whose pages may read the status.
         """
         super().__init__(access)
@@ -95,7 +95,7 @@ class StatusReader(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Read nothing more: that a reader has left is noticed by a write at the latest.
+        Read nothing more. If the reader leaves, the next write notices it.
         """
         self.transport.pauseProducing()
 
@@ -149,15 +149,15 @@ class StatusEvents(TextResource):
     """
     C{/status/events}: the status as server-sent events.
 
-    While there are readers, it schedules a call at each tick. So the ticks continue,
-    and the page shows the time, even if there are no clients.
+    While there are readers, it schedules a call at each tick. This keeps the ticks
+    going, so the page shows the time even if there are no clients.
     """
 
     def __init__(
         self, factories: Mapping[str, ClockFactory], access: OriginAccess
     ) -> None:
         """
-        @param factories: by the name of their zone, the factories. They share a ticker
+        @param factories: the factories, by the name of their zone. They share a ticker
             and a limit.
         @param access: the other sites whose pages may read the status.
         """
@@ -168,7 +168,7 @@ class StatusEvents(TextResource):
         self._readers: dict[StatusReader, None] = {}
         self._seen: object = None
         self._second = 0
-        # After the lines of all clients were sent.
+        # The call runs after the lines of all clients are sent.
         self._tickLoop = LoopingCall(self._ticker.reactor.callLater, 0, self._ticked)
         self._tickLoop.clock = cast(IReactorTime, self._ticker)
         self._checkLoop = LoopingCall(self._check)
@@ -210,7 +210,8 @@ class StatusEvents(TextResource):
 
     def _ticked(self) -> None:
         """
-        Publish the first tick of each second. The next check publishes any other.
+        Publish the status at the first tick of each second. Leave other ticks to the
+        next check.
         """
         second = self._ticker.boundaryTime() // SECOND
         if second != self._second:
@@ -247,7 +248,8 @@ class HealthResource(TextResource):
 
     def render_GET(self, request: Any) -> Any:
         """
-        Respond with the status 200; with 503 if a tick is more than L{MAX_LATE} late.
+        Respond with the status 200, or with 503 if a tick is more than L{MAX_LATE}
+        late.
         """
         late = self._ticker.late()
         if late > MAX_LATE:

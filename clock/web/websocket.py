@@ -2,7 +2,7 @@
 C{/socket}: the lines as text messages of a WebSocket (RFC 6455).
 
 C{wsproto} reads and writes the frames. C{twisted.web.websocket} is not used: it exists
-from Twisted 25.5 on, and collects each message that a client sends.
+only since Twisted 25.5, and buffers each whole message that a client sends.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from clock.web.transport import ChannelTransport
 #: Status code with which the server closes a WebSocket when it stops (RFC 6455, 7.4.1).
 GOING_AWAY = 1001
 
-#: Status code with which it closes the one of a client that sends too much.
+#: Status code with which the server closes the WebSocket of a client that sends too
+#: much.
 POLICY_VIOLATION = 1008
 
 #: The most pieces of L{MAX_READ<clock.web.pacing.MAX_READ>} bytes that may be left
@@ -53,7 +54,7 @@ class MessageFrames(LineFrames):
         @param ticker: the ticker of the lines.
         """
         super().__init__(ticker, False)
-        # What a server sends is not masked, so all clients get the same bytes.
+        # A server does not mask its frames, so all clients get the same bytes.
         self._encoder = Connection(ConnectionType.SERVER)
 
     def body(self, line: bytes, tick: int) -> bytes:
@@ -109,7 +110,7 @@ class SocketTransport(ChannelTransport):
 
     def resumeProducing(self) -> None:
         """
-        Read from the client again, once it reads.
+        Read from the client again, as soon as the client reads.
         """
         self._input.resume(self)
 
@@ -134,8 +135,7 @@ class SocketTransport(ChannelTransport):
 
     def _receive(self, piece: bytes) -> None:
         """
-        Answer pings and a closing handshake, and read nothing for a while. Ignore
-        messages.
+        Answer pings and a closing handshake, ignore messages, and then pause reading.
         """
         self._socket.receive_data(piece)
         for event in self._socket.events():
@@ -173,7 +173,7 @@ class SocketResource(TextResource):
         self, factories: Mapping[str, ClockFactory], access: OriginAccess
     ) -> None:
         """
-        @param factories: by the name of their zone, the factories.
+        @param factories: the factories, by the name of their zone.
         @param access: the other sites whose pages may read the lines.
         """
         super().__init__()
@@ -195,7 +195,7 @@ class SocketResource(TextResource):
             request, b"Upgrade"
         ):
             request.setHeader("Upgrade", "websocket")
-            # It may have a line "close" already.
+            # The response may already have the line "Connection: close".
             request.responseHeaders.addRawHeader("Connection", "Upgrade")
             return self.respond(request, 426, "use a WebSocket client")
         key = _handshakeKey(request)

@@ -87,7 +87,7 @@ def test_tz_variable(
     """
     monkeypatch.setenv("TZ", "Mars/Phobos")
     message = fails(tool, [], tmp_path)
-    assert "TZ='Mars/Phobos': no POSIX TZ string, and no such zone in" in message
+    assert "TZ='Mars/Phobos': not a POSIX TZ string, and no such zone in" in message
 
 
 @pytest.mark.parametrize("tool", TOOLS)

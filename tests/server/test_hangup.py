@@ -84,7 +84,7 @@ def test_log_is_reopened(tool: str, tmp_path: Path) -> None:
         assert client.rest().count(b"\n") < 5
     assert (
         "connected to"
-        not in (tmp_path / "clock.log.1").read_text("utf-8").partition("going on")[2]
+        not in (tmp_path / "clock.log.1").read_text("utf-8").partition("continuing")[2]
     )
 
 
@@ -120,7 +120,7 @@ def test_standard_output(tool: str) -> None:
         client.line()
         for _ in range(2):
             server.interrupt(signal.SIGHUP)
-            server.find("Received SIGHUP: going on")
+            server.find("Received SIGHUP: continuing")
         assert LINE.fullmatch(client.line().text)
 
 
@@ -152,7 +152,7 @@ def test_terminal_closed(tmp_path: Path) -> None:
         client.line()
         assert pidfile.exists()
         terminal.process.send_signal(signal.SIGHUP)
-        wait_for_text(log, "Received SIGHUP: going on")
+        wait_for_text(log, "Received SIGHUP: continuing")
         terminal.hang_up()
         terminal.process.send_signal(signal.SIGHUP)
         # A second signal may arrive after Python has restored the default action.

@@ -25,7 +25,7 @@ class ServerEndpointTests(SynchronousTestCase):
 
     def test_backlog(self) -> None:
         """
-        An endpoint gets the clock's backlog, also below the PROXY protocol, unless it
+        An endpoint gets the clock's backlog, even inside the PROXY protocol, unless it
         sets its own. A description that ends with a backslash is not changed.
         """
         for text, backlog in [

@@ -25,7 +25,7 @@ from clock.tests.plugin.fixture import Endpoint, clockService
 
 class StartErrorTests(SynchronousTestCase):
     """
-    An endpoint that cannot be listened on.
+    Endpoints on which the server cannot listen.
     """
 
     def setUp(self) -> None:
@@ -64,8 +64,8 @@ class StartErrorTests(SynchronousTestCase):
 
     def test_unixSocket(self) -> None:
         """
-        The error of a UNIX socket has no advice that is for ports, and not the number
-        that is the name of its lock.
+        The error of a UNIX socket shows neither the advice for ports nor the name of
+        its lock, which is a number.
         """
         words = os.strerror(errno.EACCES)
         error = OSError(errno.EACCES, words, "12345", None, "/tmp/clock.lock")
@@ -92,7 +92,7 @@ class StartErrorTests(SynchronousTestCase):
     def test_unixLock(self) -> None:
         """
         The lock of a UNIX socket that cannot be bound is removed, unless another
-        process, or another port of this one, has it.
+        process, or another port of this process, holds it.
         """
         path = self.mktemp().encode()
         lock = FilesystemLock(path + b".lock")
@@ -116,7 +116,7 @@ class StartErrorTests(SynchronousTestCase):
 
     def test_otherError(self) -> None:
         """
-        Any other error is put on one line.
+        Any other error is printed on one line.
         """
         self.assertStartError(ValueError("no\n  way"), "no way")
 

@@ -57,7 +57,7 @@ class OpenFileLimitTests(SynchronousTestCase):
 
     def test_refused(self) -> None:
         """
-        If the limit cannot be raised, the old one counts.
+        If the limit cannot be raised, the old one still applies.
         """
 
         def refuse(*_: object) -> None:

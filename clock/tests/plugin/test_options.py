@@ -39,7 +39,7 @@ class OptionsTests(CommandLineTests):
 
     def test_defaults(self) -> None:
         """
-        Without options there is a whole set of values.
+        Without arguments, every option has its default.
         """
         options = self.parse()
         self.assertEqual(options, DEFAULTS)
@@ -83,7 +83,8 @@ class OptionsTests(CommandLineTests):
 
     def test_allowOrigin(self) -> None:
         """
-        Origins are compared as browsers send them. They need HTTP.
+        C{--allow-origin} converts an origin to the form that browsers send. It needs
+        C{--web}.
         """
         for text, origin in [
             ("*", "*"),
@@ -109,14 +110,14 @@ class OptionsTests(CommandLineTests):
 
     def test_reusePort(self) -> None:
         """
-        Ports can be shared with other processes, except in sequential mode, and on a
-        system without this option of sockets.
+        Ports can be shared with other processes, but not in sequential mode, and not
+        on a system without C{SO_REUSEPORT}.
         """
         self.assertEqual(self.parse("--reuse-port"), {**DEFAULTS, "reuse-port": 1})
         self.assertRefused(
             ["--reuse-port", "-s"],
-            "--reuse-port and --sequential exclude each other: each process would "
-            "serve a client",
+            "--reuse-port and --sequential cannot be combined: each process would "
+            "serve one client",
         )
         message = "--reuse-port: this system has no SO_REUSEPORT"
         with mock.patch("clock.plugin.options.socket", SimpleNamespace()):
@@ -124,7 +125,7 @@ class OptionsTests(CommandLineTests):
 
     def test_listenIsNotShared(self) -> None:
         """
-        Each command line has endpoints of its own.
+        The endpoints of one command line are not those of the next.
         """
         self.parse("--listen", "tcp:1")
         self.assertEqual(self.parse()["listen"], [])
@@ -172,7 +173,7 @@ class OptionsTests(CommandLineTests):
 
     def test_intervalLimits(self) -> None:
         """
-        The smallest and the greatest interval are valid.
+        The shortest and the longest interval are valid.
         """
         self.assertEqual(self.parse("--interval", "0.01")["interval"], 0.01)
         self.assertEqual(self.parse("--interval", "86400")["interval"], 86400)
@@ -188,19 +189,19 @@ class OptionsTests(CommandLineTests):
         """
         Arguments that are not options are refused.
         """
-        message = "'8080' is not an option; a port is given as --port N"
+        message = "'8080' is not an option; to choose a port, use --port N"
         self.assertRefused(["8080"], message)
 
     def test_unknownOption(self) -> None:
         """
-        An option that does not exist is refused in one line, too.
+        An option that does not exist is also refused in one line.
         """
         message = "option --colour not recognized"
         self.assertRefused(["--colour", "red"], message)
 
     def test_help(self) -> None:
         """
-        The help names every option, and shows examples on their lines.
+        The help names every option, and shows each example on a line of its own.
         """
         text = str(self.parse())
         for name in DEFAULTS:

@@ -144,7 +144,7 @@ class StartTests(SynchronousTestCase):
 
     def test_otherPortsAreClosed(self) -> None:
         """
-        When one endpoint fails, those that were open are closed at once.
+        When one endpoint fails, the ports that are already open are closed at once.
         """
         reactor = MemoryReactorClock()
         closed = []

@@ -87,12 +87,12 @@ class HangUpTests(SynchronousTestCase):
         self.service.startService()
         for file in [StringIO(), sys.__stdout__]:
             self.observe(FileLogObserver(cast(TextIO, file), lambda event: None))
-        self.assertEqual(self.hangUp(), ["Received SIGHUP: going on"])
+        self.assertEqual(self.hangUp(), ["Received SIGHUP: continuing"])
         self.assertFalse(self.reactor.stopped)
 
     def test_ignored(self) -> None:
         """
-        If the signal is ignored, or has a handler, this does not change.
+        A signal that is ignored, or has a handler, is left as it is.
         """
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         self.service.startService()
@@ -105,7 +105,7 @@ class HangUpTests(SynchronousTestCase):
         """
         self.patch(os, "isatty", lambda number: number == 2)
         self.service.startService()
-        self.assertEqual(self.hangUp(), ["Received SIGHUP: going on"])
+        self.assertEqual(self.hangUp(), ["Received SIGHUP: continuing"])
         self.patch(os, "isatty", lambda number: False)
         for _ in range(2):
             ended = "Received SIGHUP: the terminal was closed, stopping"
@@ -137,8 +137,10 @@ class HangUpTests(SynchronousTestCase):
         renamed = self.path.rename(f"{self.path}.1")
         self.service.startService()
         events = self.hangUp()
-        self.assertEqual(events, ["Received SIGHUP: going on", f"Reopened {self.path}"])
-        self.assertIn("going on\n", renamed.read_text())
+        self.assertEqual(
+            events, ["Received SIGHUP: continuing", f"Reopened {self.path}"]
+        )
+        self.assertIn("continuing\n", renamed.read_text())
         self.assertNotIn("Reopened", renamed.read_text())
         self.assertTrue(self.path.read_text().endswith(f"Reopened {self.path}\n"))
 

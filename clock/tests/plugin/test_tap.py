@@ -148,8 +148,8 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_reusePort(self) -> None:
         """
-        Every TCP port can be shared with other processes, also those of endpoints.
-        Other endpoints are not changed.
+        Every TCP port can be shared with other processes, including the ports of
+        endpoints. Other endpoints are not changed.
         """
         opened = []
 
@@ -169,7 +169,7 @@ class MakeServiceTests(SynchronousTestCase):
 
     def test_maxClients(self) -> None:
         """
-        By default the limit of open files sets the limit of clients. Each listening
+        By default, the limit of open files sets the limit of clients. Each listening
         socket after the first reduces it by one.
         """
         self.assertEqual(self.maxClients(), 1000 - RESERVED_FILES)
@@ -247,12 +247,12 @@ class MakeServiceTests(SynchronousTestCase):
         """
         Standard input and output are refused as an endpoint to listen on.
         """
-        message = "--listen 'stdio:' cannot be listened on: try tcp:8080"
+        message = "--listen 'stdio:' is not an endpoint to listen on: try tcp:8080"
         self.assertRefused(["--listen", "stdio:"], message)
 
     def test_steadyReactor(self) -> None:
         """
-        The global reactor is used by default, and its time made steady.
+        By default, the global reactor is used, and its time is made steady.
         """
         import time
 

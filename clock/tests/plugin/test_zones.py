@@ -42,7 +42,7 @@ class ServedZonesTests(CommandLineTests):
 
     def test_zoneOfTheMainClock(self) -> None:
         """
-        If a C{--zone} is that of C{--tz}, its address is added to the main clock.
+        If C{--zone} names the zone of C{--tz}, its address is added to the main clock.
         """
         options = self.parse("--tz", "Asia/Tokyo", "--zone", "Asia/Tokyo=1")
         zones = [("Asia/Tokyo", ["localhost:8080", "localhost:1"])]
@@ -50,7 +50,7 @@ class ServedZonesTests(CommandLineTests):
 
     def test_zonesOnFreePorts(self) -> None:
         """
-        Any number of zones may use port 0, which is any free port.
+        Any number of zones may use port 0, which picks a free port.
         """
         arguments = ["--port=0", "--zone=UTC=0", "--zone=Asia/Tokyo=0"]
         self.assertEqual(len(self.parse(*arguments).zones), 3)
@@ -83,7 +83,7 @@ class ServedZonesTests(CommandLineTests):
 
     def test_localZone(self) -> None:
         """
-        A C{TZ} that names a zone is used like C{--tz}, which has precedence.
+        A C{TZ} that names a zone is used like C{--tz}, which takes precedence.
         """
         setLocalTime(self, "US/Eastern")
         options = self.parse("--zone", "US/Eastern=1")
@@ -98,7 +98,7 @@ class ServedZonesTests(CommandLineTests):
         A C{TZ} that is not valid, or that Python cannot use, is an error that names it.
         With C{--tz} it is ignored.
         """
-        for variable, why in [("Mars/Phobos", "no POSIX TZ"), ("XYZ-24", "offset mu")]:
+        for variable, why in [("Mars/Phobos", "not a POSIX"), ("XYZ-24", "offset mu")]:
             setLocalTime(self, variable)
             error = self.assertRaises(SystemExit, self.parse)
             start = f"twistd clock: TZ={variable!r}: {why}"
@@ -137,7 +137,7 @@ class ServedZonesTests(CommandLineTests):
 
     def test_badFormat(self) -> None:
         """
-        A format that does not make one line is refused.
+        A format that does not render exactly one line is refused.
         """
         self.assertRefused(
             ["--format", "%H%n"],

@@ -37,7 +37,7 @@ class StallOptionsTests(SynchronousTestCase):
 
     def test_all(self) -> None:
         """
-        The timeout is in milliseconds, and keepalive probes well before its end.
+        The timeout is in milliseconds, and keepalive probes well before it expires.
         """
         expected = [
             ("SO_KEEPALIVE", 1),
@@ -50,14 +50,14 @@ class StallOptionsTests(SynchronousTestCase):
 
     def test_short(self) -> None:
         """
-        With a short timeout keepalive probes earlier.
+        With a short timeout, keepalive probes earlier.
         """
         options = dict(self.options(2))
         self.assertEqual((options["TCP_KEEPIDLE"], options["TCP_KEEPINTVL"]), (2, 2))
 
     def test_never(self) -> None:
         """
-        Without a timeout nothing is set.
+        Without a timeout, nothing is set.
         """
         self.assertEqual(self.options(0), [])
 

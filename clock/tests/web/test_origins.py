@@ -68,7 +68,7 @@ class AllowedPageTests(SynchronousTestCase):
 
     def test_all(self) -> None:
         """
-        With an asterisk, all sites may read, also files.
+        With an asterisk, all pages may read, even those of local files.
         """
         web = fixture("*")
         for origin in ("https://example.org", "null"):

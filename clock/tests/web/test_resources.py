@@ -38,7 +38,7 @@ class PageTests(SynchronousTestCase):
 
     def test_cached(self) -> None:
         """
-        A browser that has a file is told so, if it is still the same.
+        If a browser has the current version of a file, the status is 304.
         """
         web = fixture()
         (tag,) = (

@@ -103,8 +103,8 @@ class StatusEventsTests(SynchronousTestCase):
 
     def test_lines(self) -> None:
         """
-        The event of a tick counts the lines of that tick, also those of clients that
-        have connected after the reader.
+        The event of a tick counts the lines of that tick, including those of clients
+        that have connected after the reader.
         """
         web = fixture()
         reader = web.get("/status/events")
@@ -119,8 +119,8 @@ class StatusEventsTests(SynchronousTestCase):
 
     def test_changes(self) -> None:
         """
-        When clients connect or disconnect, there is an event soon, and one event for
-        several.
+        When clients connect or disconnect, an event follows soon: one for several
+        changes.
         """
         web = fixture()
         reader = web.get("/status/events")
@@ -133,7 +133,7 @@ class StatusEventsTests(SynchronousTestCase):
 
     def test_anotherReader(self) -> None:
         """
-        A reader that connects takes no change from the others.
+        When a reader connects, the other readers still get each change.
         """
         web = fixture()
         reader = web.get("/status/events")
@@ -172,7 +172,7 @@ class StatusEventsTests(SynchronousTestCase):
 
     def test_slowReader(self) -> None:
         """
-        A reader that resumes gets the last event that it has missed, if there is one.
+        A reader that resumes gets the last event that it has missed, if any.
         """
         web = fixture()
         reader = web.get("/status/events")
@@ -186,7 +186,7 @@ class StatusEventsTests(SynchronousTestCase):
 
     def test_noReaders(self) -> None:
         """
-        Without readers, no call at a tick is left.
+        When the last reader has disconnected, no delayed call is left.
         """
         web = fixture()
         first, second = web.get("/status/events"), web.get("/status/events")
@@ -200,7 +200,7 @@ class StatusEventsTests(SynchronousTestCase):
     def test_end(self) -> None:
         """
         When the server stops, the response ends with its last chunk, or without chunks
-        for HTTP/1.0. A reader that does not take it is aborted soon.
+        for HTTP/1.0. If a reader does not disconnect, it is soon aborted.
         """
         web = fixture()
         reader = web.get("/status/events")

@@ -133,9 +133,9 @@ class SocketTests(SynchronousTestCase):
 
     def test_muchInputOfAWaitingClient(self) -> None:
         """
-        A client that waits and keeps sending more than is read is disconnected: the
-        server could not notice its end, and it would keep its place in the queue. One
-        that is served is not.
+        A waiting client that keeps sending more than the server reads is disconnected:
+        the server could not notice that it has left, and it would keep its place in the
+        queue. A client that is being served is not disconnected.
         """
         web = fixture(sequential=True)
         active, waiting, silent = Socket(web), Socket(web), Socket(web)
@@ -167,8 +167,8 @@ class SocketTests(SynchronousTestCase):
 
     def test_clientClosesAndStays(self) -> None:
         """
-        A client that goes on after its closing handshake loses its turn, and is
-        aborted.
+        A client that stays connected after its closing handshake loses its turn, and
+        is aborted.
         """
         web = fixture(sequential=True)
         socket = Socket(web)
@@ -195,8 +195,8 @@ class SocketTests(SynchronousTestCase):
 
     def test_badFrame(self) -> None:
         """
-        If a client violates the protocol, the WebSocket is closed with the status for
-        that.
+        If a client violates the protocol, the WebSocket is closed with the status
+        1002.
         """
         for data in (b"\xff" * 20, b"\x81\x05hello"):
             socket = Socket(fixture())
@@ -223,7 +223,7 @@ class SocketTests(SynchronousTestCase):
 
     def test_noSocket(self) -> None:
         """
-        A request that is no handshake gets a status that says what to use.
+        A request that is not a handshake gets the status 426, and a hint.
         """
         web = fixture()
         for method in ("GET", "HEAD"):
@@ -292,8 +292,8 @@ class SocketTests(SynchronousTestCase):
 
     def test_origins(self) -> None:
         """
-        A page may open a WebSocket to its own server, also through a proxy that adds
-        TLS. A program that is no browser sends no origin. Pages of other sites are
+        A page may open a WebSocket to its own server, even through a proxy that adds
+        TLS. A program that is not a browser sends no origin. Pages of other sites are
         refused.
         """
         for host, origin, status in [
@@ -336,7 +336,7 @@ class SocketTests(SynchronousTestCase):
 
     def test_limit(self) -> None:
         """
-        At the limit, a WebSocket is refused, and the connection stays.
+        At the limit, a WebSocket is refused, and the connection stays open.
         """
         web = fixture()
         web.factory.limit.maxClients = 1
