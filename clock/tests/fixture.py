@@ -78,14 +78,12 @@ class ClientTransport(StringTransport):
         self.aborted = True
 
 
-@dataclass
-class Client:
+class Receiver:
     """
-    One client: the protocol that serves it, and its transport.
+    A client in memory, whose transport records the bytes sent to it.
     """
 
-    protocol: ClockProtocol
-    transport: ClientTransport
+    transport: StringTransport
 
     @property
     def received(self) -> bytes:
@@ -94,6 +92,16 @@ class Client:
         """
         received: bytes = self.transport.value()
         return received
+
+
+@dataclass
+class Client(Receiver):
+    """
+    One client: the protocol that serves it, and its transport.
+    """
+
+    protocol: ClockProtocol
+    transport: ClientTransport
 
     @property
     def closed(self) -> bool:

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
-from clock.tests.fixture import ClockFixture
+from clock.tests.fixture import ClockFixture, Receiver
 from clock.web import ClockSite
 from clock.web.channel import ClockChannel
 
@@ -59,21 +59,13 @@ class WebTransport(StringTransport):
 
 
 @dataclass
-class WebClient:
+class WebClient(Receiver):
     """
     One HTTP connection: its channel, and its transport.
     """
 
     channel: ClockChannel
     transport: WebTransport
-
-    @property
-    def received(self) -> bytes:
-        """
-        All bytes that were sent to the client.
-        """
-        received: bytes = self.transport.value()
-        return received
 
     @property
     def head(self) -> list[str]:
