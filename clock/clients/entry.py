@@ -36,9 +36,8 @@ def netcat() -> None:
     """
     exitOnInterrupt()
     from clock.clients.netcat import main
-    from clock.clients.process import runMain
 
-    runMain(main)
+    main()
 
 
 def wall() -> None:
@@ -46,10 +45,9 @@ def wall() -> None:
     Run C{clockwall}.
     """
     exitOnInterrupt()
-    from clock.clients.process import runMain
     from clock.clients.wall.command import main
 
-    runMain(main)
+    main()
 
 
 def check() -> None:
@@ -58,6 +56,5 @@ def check() -> None:
     """
     exitOnInterrupt()
     from clock.clients.check.command import main
-    from clock.clients.process import runMain
 
-    runMain(main)
+    main()

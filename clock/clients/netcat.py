@@ -9,8 +9,7 @@ control stops the server from sending.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -22,11 +21,11 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from clock.clients.entry import exitOnInterrupt
-from clock.clients.process import run, runMain
+from clock.clients.process import runMain
 from clock.clients.reading.options import ReadingOptions
-from clock.clients.reading.urls.endpoint import DEFAULTS, WebOptions, addressEndpoint
+from clock.clients.reading.urls.endpoint import addressEndpoint
 from clock.console.options import whole
-from clock.console.output import requireStdout, warn, writeBytes
+from clock.console.output import warn, writeBytes
 from clock.console.text import connectionError, oneLine, printable
 
 #: The name of the command in errors.
@@ -150,25 +149,23 @@ class RedirectPrinter:
 
 
 async def copy(
-    reactor: Any,
-    address: str,
-    write: Callable[[bytes], object] = writeBytes,
-    options: WebOptions = DEFAULTS,
+    reactor: Any, options: Options, write: Callable[[bytes], object] = writeBytes
 ) -> int:
     """
     Connect, and copy until the connection ends.
 
     @param reactor: the reactor that connects.
-    @param address: the address, as L{addressEndpoint} takes it.
+    @param options: the parsed options.
     @param write: writes the bytes.
-    @param options: what to send and to verify, if the address is a URL.
 
-    @return: the exit status, 0.
+    @return: the exit status: 0 if the server closed the connection, or if the reader of
+        the output closed it.
 
     @raise SystemExit: with one line that names the address and the error.
     """
+    address, web = options["address"], options.webOptions(NAME)
     try:
-        endpoint = addressEndpoint(reactor, address, options, RedirectPrinter())
+        endpoint = addressEndpoint(reactor, address, web, RedirectPrinter())
         connection = await connectProtocol(endpoint, CopyProtocol(write))
         await connection.done
     except Exception as error:
@@ -177,24 +174,13 @@ async def copy(
     return 0
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """
-    Run the command. The exit status is 0 if the server closed the connection, or if the
-    reader of the output closed it. After any error it is 1, with one line on standard
-    error.
-
-    @param arguments: the command line without the command; by default the process's.
-
-    @raise SystemExit: with one line for standard error, if the command line is wrong or
-        standard output is closed.
+    Run the command, with the process's command line.
     """
-    options = Options()
-    options.parseOptions(arguments)
-    requireStdout(NAME)
-    exitOnInterrupt()
-    web = options.webOptions(NAME)
-    run(partial(copy, address=options["address"], options=web))
+    runMain(Options(), copy)
 
 
 if __name__ == "__main__":
-    runMain(main)
+    exitOnInterrupt()
+    main()

@@ -22,7 +22,8 @@ from twisted.logger import (
 )
 from twisted.python.failure import Failure
 
-from clock.console.output import exitNow, printError
+from clock.console.options import CommandOptions
+from clock.console.output import exitNow, printError, requireStdout
 from clock.console.reactor import steadyReactor
 
 #: What Twisted's messages say about a certificate whose names it cannot read: newer
@@ -51,20 +52,28 @@ def exitOnSignals(cleanUp: Callable[[], object]) -> None:
             signal.signal(each, exit)
 
 
-def runMain(main: Callable[[], object]) -> None:
+def runMain(
+    options: CommandOptions,
+    command: Callable[[Any, Any], Coroutine[Any, Any, int | None]],
+) -> None:
     """
-    Run a command. An error of its command line is one line on standard error, and exit
-    status 1. If the line cannot be written, Python itself would exit with 120.
+    Parse the process's command line, and run the command as L{run} does. If the command
+    line is wrong, or standard output is closed, print one line on standard error, and
+    exit with status 1. (If the line cannot be written, Python itself would exit with
+    120.)
 
-    @param main: the function that runs the command.
+    @param options: the options of the command. They are parsed here.
+    @param command: called with the reactor and the options.
     """
     try:
-        main()
+        options.parseOptions()
+        requireStdout(options.commandName())
     except SystemExit as error:
         if not isinstance(error.code, str):
             raise
         printError(error.code, sys.stderr)
         exitNow(1)
+    run(lambda reactor: command(reactor, options))
 
 
 def run(command: Callable[[Any], Coroutine[Any, Any, int | None]]) -> None:

@@ -131,8 +131,8 @@ def test_without_tls() -> None:
     Without OpenSSL, the error says what to install.
     """
     code = "import sys; sys.modules['OpenSSL'] = None; from clock.clients import netcat"
-    code += "; netcat.main(['tls:localhost:1'])"
-    with Program([sys.executable, "-c", code]) as client:
+    code += "; netcat.main()"
+    with Program([sys.executable, "-c", code, "tls:localhost:1"]) as client:
         assert client.errors() == (
             "clock-netcat: tls:localhost:1: TLS needs OpenSSL: "
             "pip install 'txclock[tls]'\n"

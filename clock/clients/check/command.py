@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,9 @@ from clock.clients.check.report.junit import junitReport
 from clock.clients.check.report.plot import canPlot, plot
 from clock.clients.check.report.progress import ProgressObserver, showProgress
 from clock.clients.check.report.text import exitStatus, jsonReport, textReport
-from clock.clients.process import exitOnSignals, run
+from clock.clients.process import exitOnSignals, runMain
 from clock.clients.reading.targets import startStreams
-from clock.console.output import requireStdout, warn, write
+from clock.console.output import warn, write
 from clock.console.text import oneLine
 
 #: The name of the command in its output and errors.
@@ -136,16 +134,8 @@ def _nothing() -> None:
     pass
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """
-    Run the command.
-
-    @param arguments: the command line without the command; by default the process's.
-
-    @raise SystemExit: with one line for standard error, if the command line is wrong or
-        standard output is closed.
+    Run the command, with the process's command line.
     """
-    options = Options()
-    options.parseOptions(arguments)
-    requireStdout(NAME)
-    run(partial(check, options=options))
+    runMain(Options(), check)

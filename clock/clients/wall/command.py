@@ -13,12 +13,12 @@ from typing import Any, Protocol, TextIO, cast
 
 from twisted.internet.interfaces import IReactorTime
 
-from clock.clients.process import exitOnSignals, run
+from clock.clients.process import exitOnSignals, runMain
 from clock.clients.reading.targets import startStreams
 from clock.clients.wall.monitor import ClockMonitor
 from clock.clients.wall.options import Options
 from clock.clients.wall.printer import Printer
-from clock.console.output import requireStdout, warn, write
+from clock.console.output import warn, write
 
 #: The name of the command in its output and errors.
 NAME = "clockwall"
@@ -127,16 +127,8 @@ async def show(reactor: Any, options: Options) -> None:
     view.start(monitors)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     """
-    Run the command.
-
-    @param arguments: the command line without the command; by default the process's.
-
-    @raise SystemExit: with one line for standard error, if the command line is wrong or
-        standard output is closed.
+    Run the command, with the process's command line.
     """
-    options = Options()
-    options.parseOptions(arguments)
-    requireStdout(NAME)
-    run(partial(show, options=options))
+    runMain(Options(), show)

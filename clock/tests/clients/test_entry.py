@@ -14,7 +14,9 @@ from clock import factory, limits, protocol, ticker, timeformat
 from clock.clients import entry as _start
 from clock.clients import netcat
 from clock.clients.check import command as check
+from clock.clients.check.options import Options as CheckOptions
 from clock.clients.wall import command as wall
+from clock.clients.wall.options import Options as WallOptions
 from clock.transport import endpoint
 
 
@@ -62,20 +64,26 @@ class StartTests(SynchronousTestCase):
         self.patch(signal, "getsignal", lambda number: signal.SIG_DFL)
         self.patch(signal, "signal", lambda *call: self.calls.append(call))
         for module in (netcat, wall, check):
-            self.patch(module, "main", lambda name=module: self.calls.append(name))
+            self.patch(module, "runMain", self.runMain)
+
+    def runMain(self, options: object, command: object) -> None:
+        """
+        Record a command.
+        """
+        self.calls.append((type(options), command))
 
     def test_commands(self) -> None:
         """
         Each command handles Ctrl-C before it is imported and run.
         """
         handler = (signal.SIGINT, _start.interrupt)
-        for start, module in [
-            (_start.netcat, netcat),
-            (_start.wall, wall),
-            (_start.check, check),
+        for start, options, command in [
+            (_start.netcat, netcat.Options, netcat.copy),
+            (_start.wall, WallOptions, wall.show),
+            (_start.check, CheckOptions, check.check),
         ]:
             start()
-            self.assertEqual(self.calls, [handler, module])
+            self.assertEqual(self.calls, [handler, (options, command)])
             self.calls.clear()
 
     def test_ignored(self) -> None:

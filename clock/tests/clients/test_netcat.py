@@ -7,7 +7,6 @@ from __future__ import annotations
 import errno
 import sys
 from io import StringIO
-from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import (
@@ -20,10 +19,19 @@ from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.clients import netcat
-from clock.clients.netcat import CopyProtocol, Options, RedirectPrinter, copy, main
+from clock.clients.netcat import CopyProtocol, Options, RedirectPrinter, copy
 from clock.clients.reading.urls.endpoint import WebOptions
+from clock.tests.clients.fixture import OptionsTestCase
 from clock.tests.clients.reading.webclient import OK, WebClientTestCase
+
+
+def options(address: str) -> Options:
+    """
+    Parse a command line with one address.
+    """
+    parsed = Options()
+    parsed.parseOptions([address])
+    return parsed
 
 
 class CopyTests(SynchronousTestCase):
@@ -38,7 +46,7 @@ class CopyTests(SynchronousTestCase):
         self.reactor = MemoryReactorClock()
         self.copied: list[bytes] = []
         finished = Deferred.fromCoroutine(
-            copy(self.reactor, "unix:/x", write or self.copied.append)  # type: ignore[arg-type]
+            copy(self.reactor, options("unix:/x"), write or self.copied.append)  # type: ignore[arg-type]
         )
         factory = self.reactor.unixClients[0][1]
         protocol = factory.buildProtocol(None)
@@ -116,7 +124,7 @@ class CopyTests(SynchronousTestCase):
         A failed connection is an error, in the system's words.
         """
         reactor = MemoryReactorClock()
-        finished = Deferred.fromCoroutine(copy(reactor, "unix:/x"))
+        finished = Deferred.fromCoroutine(copy(reactor, options("unix:/x")))
         refused = ConnectionRefusedError(errno.ECONNREFUSED, "no")
         reactor.unixClients[0][1].clientConnectionFailed(None, Failure(refused))
         self.assertFails(finished, "Connection refused")
@@ -125,7 +133,7 @@ class CopyTests(SynchronousTestCase):
         """
         An address that is not valid is an error.
         """
-        finished = Deferred.fromCoroutine(copy(MemoryReactorClock(), ":0"))
+        finished = Deferred.fromCoroutine(copy(MemoryReactorClock(), options(":0")))
         ended = self.failureResultOf(finished, SystemExit)
         expected = "clock-netcat: :0: a port is a whole number from 1 to 65535"
         self.assertEqual(str(ended.value), expected)
@@ -144,7 +152,7 @@ class WebTests(WebClientTestCase):
         self.patch(sys, "stderr", stderr)
         copied: list[bytes] = []
         finished = Deferred.fromCoroutine(
-            copy(self.reactor, "http://x/", copied.append)
+            copy(self.reactor, options("http://x/"), copied.append)
         )
         self.connect()
         self.receive(b"HTTP/1.1 301 x\r\nLocation: /events\r\n\r\n")
@@ -168,46 +176,27 @@ class WebTests(WebClientTestCase):
         self.assertEqual(stdout.getvalue(), "")
 
 
-class MainTests(SynchronousTestCase):
+class OptionsTests(OptionsTestCase):
     """
-    The command.
+    The command line.
     """
 
-    def setUp(self) -> None:
-        """
-        Record the command that is run, and do not change the process's signals.
-        """
-        self.calls: list[Any] = []
-        self.patch(netcat, "run", self.calls.append)
-        self.patch(netcat, "exitOnInterrupt", lambda: self.calls.append("Ctrl-C"))
-
-    def runs(self, *arguments: str) -> str:
-        """
-        Run the command. Return the address it connects to.
-        """
-        main(arguments)
-        command = self.calls[-1]
-        self.assertIs(command.func, copy)
-        address: str = command.keywords["address"]
-        return address
+    command = "clock-netcat"
+    options = Options
 
     def test_default(self) -> None:
         """
-        Without an argument it connects to the clock's default address. Ctrl-C is
-        handled before.
+        Without an argument the address is the clock's default address.
         """
-        self.patch(sys, "argv", ["clock-netcat"])
-        main()
-        interrupt, command = self.calls
-        self.assertEqual(interrupt, "Ctrl-C")
-        expected = {"address": "localhost:8080", "options": WebOptions([])}
-        self.assertEqual(command.keywords, expected)
+        options = self.parse()
+        self.assertEqual(options, {"address": "localhost:8080", "insecure": 0})
+        self.assertEqual(options.webOptions("clock-netcat"), WebOptions([]))
 
     def test_address(self) -> None:
         """
         The argument is the address.
         """
-        self.assertEqual(self.runs(":8000"), ":8000")
+        self.assertEqual(self.parse(":8000")["address"], ":8000")
 
     def test_hostAndPort(self) -> None:
         """
@@ -219,55 +208,40 @@ class MainTests(SynchronousTestCase):
             ("::1", "[::1]:80"),
             ("[::1]", "[::1]:80"),
         ]:
-            self.assertEqual(self.runs(host, "80"), address)
+            self.assertEqual(self.parse(host, "80")["address"], address)
 
     def test_web(self) -> None:
         """
-        Headers may be repeated. A certificate that is not verified is said aloud.
+        Headers may be repeated. A warning says that certificates are not verified.
         """
         stderr = StringIO()
         self.patch(sys, "stderr", stderr)
-        self.runs("--header=A: 1", "--header", "B:2", "--insecure", "https://x/")
+        options = self.parse("--header=A: 1", "--header", "B:2", "--insecure")
         expected = WebOptions([("A", "1"), ("B", "2")], verify=False)
-        self.assertEqual(self.calls[-1].keywords["options"], expected)
+        self.assertEqual(options.webOptions("clock-netcat"), expected)
         warning = "clock-netcat: certificates are not verified (--insecure)\n"
         self.assertEqual(stderr.getvalue(), warning)
 
     def test_refused(self) -> None:
         """
-        A mistake in the command line is one line.
+        A mistake is one line.
         """
         for arguments, message in [
-            (["a", "1", "b"], "more than one address; see clock-netcat --help"),
-            (["--header=x"], "--header 'x' is not a header: try 'Name: value'"),
-            (["-p"], "option -p not recognized"),
-            (["a", "http"], "port 'http' is not a whole number from 1 to 65535"),
+            ("a 1 b", "more than one address; see clock-netcat --help"),
+            ("--header=x", "--header 'x' is not a header: try 'Name: value'"),
+            ("-p", "option -p not recognized"),
+            ("a http", "port 'http' is not a whole number from 1 to 65535"),
         ]:
-            error = self.assertRaises(SystemExit, main, arguments)
-            self.assertEqual(str(error), f"clock-netcat: {message}")
-        self.assertEqual(self.calls, [])
-
-    def test_noOutput(self) -> None:
-        """
-        A closed standard output is an error.
-        """
-        self.patch(sys, "stdout", None)
-        error = self.assertRaises(SystemExit, main, [])
-        self.assertEqual(str(error), "clock-netcat: standard output is closed")
+            self.assertRefused(arguments, message)
 
     def test_help(self) -> None:
         """
         The help has the synopsis, and its examples are valid.
         """
+        self.assertHelp()
         text = str(Options())
-        addresses = "[HOST]:PORT | HOST PORT | URL | ENDPOINT"
-        start = f"Usage: clock-netcat [options] [{addresses}]\n"
-        self.assertEqual(text[: len(start)], start)
+        self.assertIn("[[HOST]:PORT | HOST PORT | URL | ENDPOINT]\n", text)
         self.assertNotIn("of    ", text)
-        for example in text.partition("\nExamples:\n")[2].splitlines():
-            name, *arguments = example.partition("#")[0].split()
-            self.assertEqual(name, "clock-netcat")
-            main(arguments)
 
 
 class ProtocolTests(SynchronousTestCase):

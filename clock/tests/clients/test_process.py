@@ -7,7 +7,6 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from functools import partial
 from io import StringIO
 from typing import Any, cast
 
@@ -23,6 +22,7 @@ from clock.clients.process import (
     run,
     runMain,
 )
+from clock.console.options import CommandOptions
 from clock.console.reactor import steadyReactor
 from clock.tests.clients.fixture import ClientTestCase, ExitError, patchGlobalReactor
 
@@ -53,28 +53,78 @@ class SignalTests(ClientTestCase):
         self.assertEqual(self.signals, {})
 
 
+class NameOptions(CommandOptions):
+    """
+    Options that keep the arguments.
+    """
+
+    def parseArgs(self, *names: str) -> None:
+        """
+        Keep the arguments.
+        """
+        self["names"] = names
+
+
 class MainTests(ClientTestCase):
     """
-    Running a command, whose command line may be wrong.
+    Running a command with the process's command line.
     """
+
+    def setUp(self) -> None:
+        """
+        Record which commands run, and what they print on standard error.
+        """
+        super().setUp()
+        self.runs = patchGlobalReactor(self)
+        self.names: list[str] = []
+        self.stderr = StringIO()
+        self.patch(sys, "stderr", self.stderr)
+
+    def runMain(self, *arguments: str) -> None:
+        """
+        Run the command C{x} with this command line.
+        """
+
+        async def command(reactor: Any, options: NameOptions) -> None:
+            self.assertIs(reactor, globalReactor)
+            self.names += options["names"]
+
+        self.patch(sys, "argv", ["/somewhere/bin/x", *arguments])
+        runMain(NameOptions(), command)
+
+    def test_run(self) -> None:
+        """
+        The command runs on the global reactor, with its parsed options.
+        """
+        self.runMain("a")
+        self.assertEqual((self.names, len(self.runs)), (["a"], 1))
 
     def test_error(self) -> None:
         """
         An error is one line on standard error, and exit status 1. The command ends even
         if the line cannot be written.
         """
-        stderr = StringIO()
-        for each in (stderr, None):
+        for each in (self.stderr, None):
             self.patch(sys, "stderr", each)
-            exits = self.assertRaises(ExitError, runMain, partial(sys.exit, "x: no"))
+            exits = self.assertRaises(ExitError, self.runMain, "-p")
             self.assertEqual(exits.status, 1)
-        self.assertEqual(stderr.getvalue(), "x: no\n")
+        self.assertEqual(self.stderr.getvalue(), "x: option -p not recognized\n")
+        self.assertEqual(self.runs, [])
 
-    def test_status(self) -> None:
+    def test_noOutput(self) -> None:
+        """
+        A closed standard output is an error.
+        """
+        self.patch(sys, "stdout", None)
+        self.assertRaises(ExitError, self.runMain, "a")
+        self.assertEqual(self.stderr.getvalue(), "x: standard output is closed\n")
+        self.assertEqual(self.names, [])
+
+    def test_help(self) -> None:
         """
         Any other exit is left to Python.
         """
-        error = self.assertRaises(SystemExit, runMain, partial(sys.exit, 0))
+        error = self.assertRaises(SystemExit, self.runMain, "--version")
         self.assertEqual(error.code, 0)
 
 

@@ -35,7 +35,6 @@ from clock.tests.clients.fixture import (
     ClientTestCase,
     ExitError,
     OptionsTestCase,
-    patchGlobalReactor,
 )
 
 
@@ -325,30 +324,6 @@ class CommandTests(ClientTestCase):
         reason = "a port is a whole number from 1 to 65535"
         self.assertEqual(str(error), f"clock-check: 'y=:0': {reason}")
         self.assertEqual((self.progress, self.signals), ([], {}))
-
-    def test_main(self) -> None:
-        """
-        The command runs on the global reactor, with the process's command line.
-        """
-        checked: list[Options] = []
-
-        async def check(reactor: object, options: Options) -> None:
-            checked.append(options)
-
-        runs = patchGlobalReactor(self)
-        self.patch(command, "check", check)
-        self.patch(sys, "argv", ["clock-check", "x=:1"])
-        command.main()
-        self.assertEqual([options.targets for options in checked], [[("x", ":1")]])
-        self.assertEqual(len(runs), 1)
-
-    def test_noOutput(self) -> None:
-        """
-        A closed standard output is an error.
-        """
-        self.patch(sys, "stdout", None)
-        error = self.assertRaises(SystemExit, command.main, ["x=:1"])
-        self.assertEqual(str(error), "clock-check: standard output is closed")
 
 
 class Terminal(StringIO):

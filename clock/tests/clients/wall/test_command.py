@@ -17,11 +17,7 @@ from clock.clients.reading.targets import ClockTarget
 from clock.clients.wall import command
 from clock.clients.wall.options import Options
 from clock.clients.wall.printer import Printer
-from clock.tests.clients.fixture import (
-    ClientTestCase,
-    OptionsTestCase,
-    patchGlobalReactor,
-)
+from clock.tests.clients.fixture import ClientTestCase, OptionsTestCase
 
 
 class Terminal(StringIO):
@@ -185,27 +181,3 @@ class CommandTests(ClientTestCase):
             self.assertIsInstance(command.makeView(self.reactor), Printer)
         hint = "rich is not installed: pip install 'txclock[wall]' to get a table"
         self.assertEqual(stderr.getvalue(), f"clockwall: {hint}\n")
-
-    def test_main(self) -> None:
-        """
-        The command runs on the global reactor, with the process's command line.
-        """
-        shown: list[Options] = []
-
-        async def show(reactor: object, options: Options) -> None:
-            shown.append(options)
-
-        runs = patchGlobalReactor(self)
-        self.patch(command, "show", show)
-        self.patch(sys, "argv", ["clockwall", "x=:1"])
-        command.main()
-        self.assertEqual([options.targets for options in shown], [[("x", ":1")]])
-        self.assertEqual(len(runs), 1)
-
-    def test_noOutput(self) -> None:
-        """
-        A closed standard output is an error.
-        """
-        self.patch(sys, "stdout", None)
-        error = self.assertRaises(SystemExit, command.main, ["x=:1"])
-        self.assertEqual(str(error), "clockwall: standard output is closed")
