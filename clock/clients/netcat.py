@@ -9,6 +9,7 @@ control stops the server from sending.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python import usage
 from twisted.python.failure import Failure
 
-from clock.clients.entry import exitOnInterrupt
-from clock.clients.process import runMain
+from clock.clients.process import exitOnSignals, runMain
 from clock.clients.reading.options import ReadingOptions
 from clock.clients.reading.urls.endpoint import addressEndpoint
 from clock.console.options import whole
@@ -182,5 +182,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    exitOnInterrupt()
+    exitOnSignals(lambda: None, [signal.SIGINT])
     main()

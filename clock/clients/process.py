@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, cast
 
 from twisted.internet.defer import ensureDeferred
@@ -26,6 +26,9 @@ from clock.console.options import CommandOptions
 from clock.console.output import exitNow, printError, requireStdout
 from clock.console.reactor import steadyReactor
 
+#: The signals that end a command.
+SIGNALS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+
 #: What Twisted's messages say about a certificate whose names it cannot read: newer
 #: versions have this namespace, and older ones this reason.
 CERTIFICATES = {
@@ -34,20 +37,22 @@ CERTIFICATES = {
 }
 
 
-def exitOnSignals(cleanUp: Callable[[], object]) -> None:
+def exitOnSignals(
+    cleanUp: Callable[[], object], numbers: Iterable[int] = SIGNALS
+) -> None:
     """
-    Exit on SIGINT, SIGQUIT, SIGTERM and SIGHUP. The exit status is 128 plus the
-    signal's number, as in shells. A signal that is ignored, as under nohup, stays
-    ignored.
+    Exit on signals. The exit status is 128 plus the signal's number, as in shells. A
+    signal that is ignored, as under nohup, stays ignored.
 
     @param cleanUp: called before the exit.
+    @param numbers: the signals.
     """
 
     def exit(number: int, _: object) -> None:
         cleanUp()
         exitNow(128 + number)
 
-    for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+    for each in numbers:
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, exit)
 

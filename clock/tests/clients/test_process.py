@@ -44,6 +44,13 @@ class SignalTests(ClientTestCase):
             self.assertExits(number)
         self.assertEqual((cleaned, {*self.signals}), ([1] * 4, {*numbers}))
 
+    def test_some(self) -> None:
+        """
+        The other signals keep their action if only some are named.
+        """
+        exitOnSignals(lambda: None, [signal.SIGINT])
+        self.assertEqual({*self.signals}, {signal.SIGINT})
+
     def test_ignored(self) -> None:
         """
         An ignored signal stays ignored.
