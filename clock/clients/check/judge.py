@@ -20,68 +20,18 @@ line is measured across connections.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
 
 from clock.clients.check.diagnosis.cuts import countText
-from clock.clients.check.diagnosis.diagnose import Diagnosis, diagnose
+from clock.clients.check.diagnosis.diagnose import diagnose
 from clock.clients.check.history import History
-from clock.clients.check.report.histogram import Histogram, Percentiles
+from clock.clients.check.report.histogram import Histogram
 from clock.clients.check.sequence import SequenceChecker
+from clock.clients.check.verdict import Verdict
 from clock.clients.reading.lines import Line
 from clock.clients.reading.timestamps import SECOND
 
 #: Lines that arrive closer together than this were held back, in intervals.
 BURST_GAP = 0.1
-
-
-class Verdict(NamedTuple):
-    """
-    The result of checking one stream.
-
-    @ivar name: the clock's name.
-    @ivar reached: whether a connection was made.
-    @ivar lines: number of lines.
-    @ivar repeats: number of lines for the same interval as the line before, or for an
-        earlier one.
-    @ivar skips: number of intervals without a line, between two lines.
-    @ivar lost: number of ticks whose numbers are missing; C{None} if lines have no
-        numbers.
-    @ivar unreadable: number of lines that are truncated, or show neither the second nor
-        a number although others do. Events with a name, such as a greeting, need not.
-    @ivar bursts: number of lines that arrived together with the line before; C{None} if
-        lines show times or numbers, which tell more.
-    @ivar gaps: the times from one line to the next.
-    @ivar lateness: the times from the instant that a line shows to its arrival, by the
-        local wall clock. The first line of a connection counts only if it shows
-        fractions of a second.
-    @ivar silence: the longest time without a line, from the first connection to the
-        end, in seconds.
-    @ivar disconnects: number of connections that were lost.
-    @ivar outage: the longest time from the end of a connection to the start of the
-        next one, or to the end of the check, in seconds.
-    @ivar failures: number of attempts to connect that failed.
-    @ivar redirectedTo: the address that a request was redirected to, or C{None}.
-    @ivar trouble: the reasons why the stream is not whole; empty if it is.
-    @ivar diagnosis: what was seen, and what usually does that.
-    """
-
-    name: str
-    reached: bool
-    lines: int
-    repeats: int
-    skips: int
-    lost: int | None
-    unreadable: int
-    bursts: int | None
-    gaps: Percentiles | None
-    lateness: Percentiles | None
-    silence: float
-    disconnects: int
-    outage: float
-    failures: int
-    redirectedTo: str | None
-    trouble: list[str]
-    diagnosis: list[Diagnosis]
 
 
 class Judge:
@@ -126,8 +76,8 @@ class Judge:
         # Lines of this connection.
         self._linesHere = 0
         self._lost: int | None = None
-        self._disconnects = self._failures = 0
-        self._disconnectReason = self._failureReason = ""
+        self._disconnects = 0
+        self._disconnectReason = ""
         self._sequence = SequenceChecker(interval, field)
         # The arrival of the last line, or the first connection, or the first attempt.
         self._lastLine = self._silence = 0.0
@@ -215,9 +165,6 @@ class Judge:
             self._lostAt = now
             self._disconnects += 1
             self._disconnectReason = reason
-        else:
-            self._failures += 1
-            self._failureReason = reason
         self._isConnected = False
 
     def verdict(self) -> Verdict:
@@ -243,7 +190,7 @@ class Judge:
             silence=silence,
             disconnects=self._disconnects,
             outage=self._longestOutage(now),
-            failures=self._failures,
+            failures=self.history.failures,
             redirectedTo=self._redirectedTo,
             trouble=trouble,
             diagnosis=diagnose(
@@ -259,7 +206,7 @@ class Judge:
         bursts = self._bursts if self._showsNothing() else 0
         counts = self._countUnreadable(), bursts, self._repeats, self._skips, self._lost
         return (
-            any((*counts, self._disconnects, self._failures))
+            any((*counts, self._disconnects, self.history.failures))
             or self._silence > self._maxGap
             or self._seconds() - self._lastLine > self._maxGap
         )
@@ -281,7 +228,7 @@ class Judge:
 
     def _trouble(self, silence: float) -> Iterable[str]:
         if not self._reached:
-            yield f"not reached: {self._failureReason or 'no answer'}"
+            yield f"not reached: {self.history.failureReason or 'no answer'}"
             return
         if not self._lines:
             yield "no lines"
@@ -299,6 +246,6 @@ class Judge:
         if self._disconnects:
             often = countText(self._disconnects)
             yield f"disconnected {often} ({self._disconnectReason})"
-        if self._failures:
-            often = countText(self._failures)
-            yield f"failed to connect {often} ({self._failureReason})"
+        if self.history.failures:
+            often = countText(self.history.failures)
+            yield f"failed to connect {often} ({self.history.failureReason})"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from clock.clients.check.judge import Verdict
+from clock.clients.check.verdict import Verdict
 from clock.console.text import printable
 
 

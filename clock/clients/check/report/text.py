@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from clock.clients.check.judge import Verdict
 from clock.clients.check.report.histogram import Percentiles
+from clock.clients.check.verdict import Verdict
 from clock.console.text import printable
 
 #: The exit statuses if every stream is whole, if a stream is not whole, and if a server

@@ -11,10 +11,11 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.clients.check.diagnosis.diagnose import Diagnosis
-from clock.clients.check.judge import Judge, Verdict
+from clock.clients.check.judge import Judge
 from clock.clients.check.report.histogram import Percentiles
 from clock.clients.check.report.junit import junitReport
 from clock.clients.check.report.text import exitStatus, jsonReport, textReport
+from clock.clients.check.verdict import Verdict
 from clock.clients.reading.lines import Line
 from clock.clients.reading.timestamps import SECOND
 from clock.timeformat import TimeFormat, zoneNamed
