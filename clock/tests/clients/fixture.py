@@ -1,11 +1,13 @@
 """
-A client command in memory: its reactor, its signals, its output and its exit.
+A client command in memory: its reactor, its signals, its output and its exit, and the
+observer of a stream.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from twisted.internet import reactor as globalReactor
@@ -14,6 +16,7 @@ from twisted.logger import globalLogBeginner
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.clients import process as _client
+from clock.clients.reading.lines import Line
 from clock.console import output as _stdout
 
 
@@ -48,16 +51,71 @@ class ClientReactor(MemoryReactorClock):
         self.threads = size
 
 
+class Observer:
+    """
+    An observer that records what is reported.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Any] = []
+
+    def connecting(self) -> None:
+        """
+        Record an attempt.
+        """
+        self.events.append("connecting")
+
+    def waitingForHeaders(self) -> None:
+        """
+        Record a request.
+        """
+        self.events.append("waiting for headers")
+
+    def redirected(self, url: str) -> None:
+        """
+        Record a redirect.
+        """
+        self.events.append(f"redirected to {url}")
+
+    def connected(self) -> None:
+        """
+        Record a connection.
+        """
+        self.events.append("connected")
+
+    def lineReceived(self, line: Line) -> None:
+        """
+        Record a line.
+        """
+        self.events.append(line)
+
+    def disconnected(self, reason: str, retryIn: float) -> None:
+        """
+        Record a failure.
+        """
+        self.events.append((reason, retryIn))
+
+    def takeEvents(self) -> list[Any]:
+        """
+        Return what was reported since the last call.
+        """
+        events, self.events = self.events, []
+        return events
+
+
 class OptionsTestCase(SynchronousTestCase):
     """
-    A test case for the command line of a command.
+    The tests of any command line. (Import this module, not the class: trial runs each
+    test case that a module of tests has imported.)
 
     @cvar command: the name of the command.
     @cvar options: the class of its options.
+    @cvar refused: command lines that are refused, and how the error of each begins.
     """
 
     command: str
     options: Any
+    refused: Sequence[tuple[str, str]]
 
     def setUp(self) -> None:
         """
@@ -73,17 +131,18 @@ class OptionsTestCase(SynchronousTestCase):
         options.parseOptions(arguments)
         return options
 
-    def assertRefused(self, arguments: str, message: str) -> None:
+    def test_refused(self) -> None:
         """
-        Assert that a command line is refused with a line that begins like this.
+        A mistake is one line.
         """
-        error = self.assertRaises(SystemExit, self.parse, *arguments.split())
-        start = f"{self.command}: {message}"
-        self.assertEqual(str(error)[: len(start)], start)
+        for arguments, message in self.refused:
+            error = self.assertRaises(SystemExit, self.parse, *arguments.split())
+            start = f"{self.command}: {message}"
+            self.assertEqual(str(error)[: len(start)], start)
 
-    def assertHelp(self) -> None:
+    def test_help(self) -> None:
         """
-        Assert that the help names the command, and that its examples are valid.
+        The help names the command, and its examples are valid.
         """
         text = str(self.options())
         start = f"Usage: {self.command} [options]"

@@ -21,7 +21,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clock.clients.netcat import CopyProtocol, Options, RedirectPrinter, copy
 from clock.clients.reading.urls.endpoint import WebOptions
-from clock.tests.clients.fixture import OptionsTestCase
+from clock.tests.clients import fixture
 from clock.tests.clients.reading.webclient import OK, WebClientTestCase
 
 
@@ -176,13 +176,19 @@ class WebTests(WebClientTestCase):
         self.assertEqual(stdout.getvalue(), "")
 
 
-class OptionsTests(OptionsTestCase):
+class OptionsTests(fixture.OptionsTestCase):
     """
     The command line.
     """
 
     command = "clock-netcat"
     options = Options
+    refused = (
+        ("a 1 b", "more than one address; see clock-netcat --help"),
+        ("--header=x", "--header 'x' is not a header: try 'Name: value'"),
+        ("-p", "option -p not recognized"),
+        ("a http", "port 'http' is not a whole number from 1 to 65535"),
+    )
 
     def test_default(self) -> None:
         """
@@ -222,23 +228,10 @@ class OptionsTests(OptionsTestCase):
         warning = "clock-netcat: certificates are not verified (--insecure)\n"
         self.assertEqual(stderr.getvalue(), warning)
 
-    def test_refused(self) -> None:
+    def test_synopsis(self) -> None:
         """
-        A mistake is one line.
+        The help has the synopsis, and the text of C{--header} is one paragraph.
         """
-        for arguments, message in [
-            ("a 1 b", "more than one address; see clock-netcat --help"),
-            ("--header=x", "--header 'x' is not a header: try 'Name: value'"),
-            ("-p", "option -p not recognized"),
-            ("a http", "port 'http' is not a whole number from 1 to 65535"),
-        ]:
-            self.assertRefused(arguments, message)
-
-    def test_help(self) -> None:
-        """
-        The help has the synopsis, and its examples are valid.
-        """
-        self.assertHelp()
         text = str(Options())
         self.assertIn("[[HOST]:PORT | HOST PORT | URL | ENDPOINT]\n", text)
         self.assertNotIn("of    ", text)

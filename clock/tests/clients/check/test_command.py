@@ -31,20 +31,25 @@ from clock.clients.check.report.progress import (
 )
 from clock.clients.reading.lines import Line
 from clock.console import output as _stdout
-from clock.tests.clients.fixture import (
-    ClientTestCase,
-    ExitError,
-    OptionsTestCase,
-)
+from clock.tests.clients import fixture
+from clock.tests.clients.fixture import ClientTestCase, ExitError
 
 
-class OptionsTests(OptionsTestCase):
+class OptionsTests(fixture.OptionsTestCase):
     """
     The command line.
     """
 
     command = "clock-check"
     options = Options
+    refused = (
+        ("", "no clock to read: try Here=localhost:8080"),
+        ("--for 0 x=:1", "--for '0' is not a number of seconds from 0.1 "),
+        ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
+        ("--quiet --json x=:1", "--quiet and --json contradict: leave one out"),
+        ("--junit a --plot a x=:1", "--junit and --plot name the same file: 'a'"),
+        ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
+    )
 
     def test_defaults(self) -> None:
         """
@@ -74,26 +79,6 @@ class OptionsTests(OptionsTestCase):
         self.assertEqual(self.parse("--until-broken", "x=:1")["for"], 86_400)
         options = self.parse("--until-broken", "--for=60", "x=:1")
         self.assertEqual(options["for"], 60)
-
-    def test_refused(self) -> None:
-        """
-        A mistake is one line.
-        """
-        for arguments, message in [
-            ("", "no clock to read: try Here=localhost:8080"),
-            ("--for 0 x=:1", "--for '0' is not a number of seconds from 0.1 "),
-            ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
-            ("--quiet --json x=:1", "--quiet and --json contradict: leave one out"),
-            ("--junit a --plot a x=:1", "--junit and --plot name the same file: 'a'"),
-            ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
-        ]:
-            self.assertRefused(arguments, message)
-
-    def test_help(self) -> None:
-        """
-        The help names the command, and its examples are valid.
-        """
-        self.assertHelp()
 
 
 class CommandTests(ClientTestCase):

@@ -26,7 +26,7 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from clock.clients.reading.urls.endpoint import DEFAULTS, addressEndpoint
-from clock.tests.clients.reading.test_stream import Observer
+from clock.tests.clients.fixture import Observer
 
 
 def makeCertificate(names: Sequence[Any]) -> Any:

@@ -33,53 +33,9 @@ from clock.clients.reading.stream import (
     STEADY_AFTER,
     Stream,
 )
+from clock.tests.clients.fixture import Observer
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 8080)
-
-
-class Observer:
-    """
-    An observer that records what is reported.
-    """
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-
-    def connecting(self) -> None:
-        """
-        Record an attempt.
-        """
-        self.events.append("connecting")
-
-    def waitingForHeaders(self) -> None:
-        """
-        Record a request.
-        """
-        self.events.append("waiting for headers")
-
-    def redirected(self, url: str) -> None:
-        """
-        Record a redirect.
-        """
-        self.events.append(f"redirected to {url}")
-
-    def connected(self) -> None:
-        """
-        Record a connection.
-        """
-        self.events.append("connected")
-
-    def lineReceived(self, line: Line) -> None:
-        """
-        Record a line.
-        """
-        self.events.append(line)
-
-    def disconnected(self, reason: str, retryIn: float) -> None:
-        """
-        Record a failure.
-        """
-        self.events.append((reason, retryIn))
 
 
 class Connection:
@@ -110,6 +66,7 @@ class StreamTests(SynchronousTestCase):
         self.patch(stream, "backoffPolicy", self.backoffPolicy)
         self.reactor = MemoryReactorClock()
         self.observer = Observer()
+        self.takeEvents = self.observer.takeEvents
         endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 8080)
         self.stream = Stream(endpoint, self.observer, self.reactor)
         self.stream.startService()
@@ -121,13 +78,6 @@ class StreamTests(SynchronousTestCase):
         self.assertLess(first, last)
         self.assertEqual(last, MAX_RETRY)
         return lambda attempts: attempts
-
-    def takeEvents(self) -> list[Any]:
-        """
-        Return what was reported since the last call.
-        """
-        events, self.observer.events = self.observer.events, []
-        return events
 
     def connect(self, transport: Any = None) -> IProtocol:
         """

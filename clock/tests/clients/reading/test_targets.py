@@ -10,47 +10,7 @@ from twisted.python.usage import UsageError
 from clock.clients.reading.lines import MAX_JSON_LENGTH, MAX_LENGTH, Line
 from clock.clients.reading.targets import ClockTarget, parseTargets, startStreams
 from clock.clients.reading.urls.endpoint import DEFAULTS
-from clock.tests.clients.fixture import ClientTestCase
-
-
-class Observer:
-    """
-    An observer that records lines.
-    """
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def connecting(self) -> None:
-        """
-        Do nothing.
-        """
-
-    def waitingForHeaders(self) -> None:
-        """
-        Do nothing.
-        """
-
-    def redirected(self, url: str) -> None:
-        """
-        Do nothing.
-        """
-
-    def connected(self) -> None:
-        """
-        Do nothing.
-        """
-
-    def lineReceived(self, line: Line) -> None:
-        """
-        Record a line.
-        """
-        self.lines.append(line.text)
-
-    def disconnected(self, reason: str, retryIn: float) -> None:
-        """
-        Do nothing.
-        """
+from clock.tests.clients.fixture import ClientTestCase, Observer
 
 
 class TargetTests(ClientTestCase):
@@ -127,8 +87,9 @@ class TargetTests(ClientTestCase):
         self.assertEqual(len(self.reactor.tcpClients), 20)
         self.assertGreater(self.reactor.threads, 20)
         self.connect(b"19:03:13\n")
-        lines = [observer.lines for observer in observers]
-        self.assertEqual(lines, [*[[]] * 19, ["19:03:13"]])
+        events = [observer.events for observer in observers]
+        expected = ["connecting", "connected", Line("19:03:13")]
+        self.assertEqual(events, [*[["connecting"]] * 19, expected])
 
     def test_field(self) -> None:
         """
@@ -139,7 +100,7 @@ class TargetTests(ClientTestCase):
             targets = parseTargets(["x=tcp:127.0.0.1:80"])
             startStreams(self.reactor, targets, [observer], field=field)
             self.connect(b"x" * 2 * MAX_JSON_LENGTH)
-            self.assertEqual(observer.lines, ["x" * length])
+            self.assertEqual(observer.events[2:], [Line("x" * length, truncated=True)])
 
     def test_startNone(self) -> None:
         """

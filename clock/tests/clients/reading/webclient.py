@@ -20,10 +20,13 @@ from clock.clients.reading import stream
 from clock.clients.reading.stream import Stream
 from clock.clients.reading.urls import connector as requests
 from clock.clients.reading.urls.endpoint import DEFAULTS, WebOptions, addressEndpoint
-from clock.tests.clients.reading.test_stream import Observer
+from clock.tests.clients.fixture import Observer
 
 #: The headers of a response without a length.
 OK = b"HTTP/1.1 200 OK\r\n"
+
+#: What is reported until the headers of a response arrive.
+START = ["connecting", "waiting for headers"]
 
 
 class Transport(StringTransport):
@@ -51,6 +54,7 @@ class WebClientTestCase(SynchronousTestCase):
         self.patch(stream, "backoffPolicy", lambda *_: lambda attempts: attempts)
         self.reactor = MemoryReactorClock()
         self.observer = Observer()
+        self.takeEvents = self.observer.takeEvents
 
     def clientEndpoint(self, reactor: Any, address: str) -> TCP4ClientEndpoint:
         """
@@ -109,13 +113,6 @@ class WebClientTestCase(SynchronousTestCase):
         Let the server reset the connection.
         """
         self.protocol.connectionLost(Failure(ConnectionLost()))
-
-    def takeEvents(self) -> list[Any]:
-        """
-        Return what was reported since the last call.
-        """
-        events, self.observer.events = self.observer.events, []
-        return events
 
     def assertDown(self, reason: str) -> None:
         """

@@ -17,7 +17,8 @@ from clock.clients.reading.targets import ClockTarget
 from clock.clients.wall import command
 from clock.clients.wall.options import Options
 from clock.clients.wall.printer import Printer
-from clock.tests.clients.fixture import ClientTestCase, OptionsTestCase
+from clock.tests.clients import fixture
+from clock.tests.clients.fixture import ClientTestCase
 
 
 class Terminal(StringIO):
@@ -32,13 +33,19 @@ class Terminal(StringIO):
         return True
 
 
-class OptionsTests(OptionsTestCase):
+class OptionsTests(fixture.OptionsTestCase):
     """
     The command line.
     """
 
     command = "clockwall"
     options = Options
+    refused = (
+        ("", "no clock to read: try Here=localhost:8080"),
+        ("x=:1 --colour", "option --colour not recognized"),
+        ("x=:1 --check", "option --check not recognized"),
+        ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
+    )
 
     def test_defaults(self) -> None:
         """
@@ -55,24 +62,6 @@ class OptionsTests(OptionsTestCase):
         options = self.parse("x=:1", "--interval", "2", "y=:2")
         self.assertEqual([target.name for target in options.targets], ["x", "y"])
         self.assertEqual(options["interval"], 2)
-
-    def test_refused(self) -> None:
-        """
-        A mistake is one line.
-        """
-        for arguments, message in [
-            ("", "no clock to read: try Here=localhost:8080"),
-            ("x=:1 --colour", "option --colour not recognized"),
-            ("x=:1 --check", "option --check not recognized"),
-            ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
-        ]:
-            self.assertRefused(arguments, message)
-
-    def test_help(self) -> None:
-        """
-        The help names the command, and its examples are valid.
-        """
-        self.assertHelp()
 
 
 class CommandTests(ClientTestCase):

@@ -24,10 +24,8 @@ from clock.clients.reading.urls.endpoint import (
     addressEndpoint,
     parseHeader,
 )
-from clock.tests.clients.reading.test_stream import Observer
-from clock.tests.clients.reading.webclient import OK, WebClientTestCase
-
-START = ["connecting", "waiting for headers"]
+from clock.tests.clients.fixture import Observer
+from clock.tests.clients.reading.webclient import OK, START, WebClientTestCase
 
 
 class HTTPTests(WebClientTestCase):

@@ -13,9 +13,7 @@ from twisted.internet.error import ConnectionRefusedError
 from clock.clients.reading.lines import Line
 from clock.clients.reading.stream import MIN_READ, READ_SIZE
 from clock.clients.reading.urls.endpoint import DEFAULTS, WebOptions, addressEndpoint
-from clock.tests.clients.reading.webclient import OK, WebClientTestCase
-
-START = ["connecting", "waiting for headers"]
+from clock.tests.clients.reading.webclient import OK, START, WebClientTestCase
 
 
 class WebSocketTests(WebClientTestCase):
