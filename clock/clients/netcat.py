@@ -45,8 +45,8 @@ class Options(ReadingOptions):
     longdesc = (
         "Connects, and copies what arrives to standard output until the server closes "
         "the connection. The exit status is 1 if the connection fails or if nothing "
-        "arrives. Of an http or https URL the body is copied, decoded if it is gzip; "
-        "of a ws or wss URL each message, on a line of its own."
+        "arrives. For an http or https URL it copies the body, and decodes gzip. For a "
+        "ws or wss URL it copies each message as a line."
     )
     examples = (
         ("", "localhost:8080"),

@@ -28,7 +28,7 @@ class Options(ReadingOptions):
     longdesc = (
         "Reads clock servers for a while, and reports what is wrong with their "
         "streams: lines that are repeated, skipped, lost or late, and connections that "
-        "are lost. It says what usually does that to a stream. "
+        "are lost. It also says what usually causes each of these. "
         f"{ADDRESS_HELP} The exit status is 0 if every stream is whole, 1 if "
         "a stream is not, and 2 if a server cannot be reached. Ctrl-C ends the check "
         "early and prints the report; the exit status is then 130."
@@ -66,7 +66,7 @@ class Options(ReadingOptions):
             "max-gap",
             None,
             None,
-            "Longest time without a line that is allowed, in seconds. "
+            "Longest time allowed without a line, in seconds. "
             f"[default: {MAX_GAP} intervals]",
             seconds("--max-gap", 0.01),
         ],
@@ -93,10 +93,13 @@ class Options(ReadingOptions):
 
     def postOptions(self) -> None:
         """
-        Set the defaults that depend on other options, and check what contradicts.
+        Set the defaults that depend on other options, and refuse options that
+        contradict each other.
         """
         if self["quiet"] and self["json"]:
-            raise usage.UsageError("--quiet and --json contradict: leave one out")
+            raise usage.UsageError(
+                "--quiet and --json contradict each other: leave one out"
+            )
         if self["junit"] and self["junit"] == self["plot"]:
             raise usage.UsageError(
                 f"--junit and --plot name the same file: {self['junit']!r}"

@@ -22,7 +22,7 @@ FIELD = [
     "field",
     None,
     None,
-    "Field of lines in JSON that has the time or a counter. [default: time and tick]",
+    "Field of JSON lines that has the time or a counter. [default: time and tick]",
 ]
 
 
@@ -37,7 +37,7 @@ class ReadingOptions(CommandOptions):
         [
             "insecure",
             None,
-            "Accept any certificate of an https or wss server, such as that of a test.",
+            "Accept any certificate of an https or wss server, such as a test server.",
         ]
     ]
     compData = usage.Completions(

@@ -98,8 +98,8 @@ def _connecting(history: History, maxGap: float, now: float) -> Findings:
     if awaited > maxGap:
         yield (
             "headers-held-back",
-            f"A request was sent, and for {awaited:.1f} s not even the headers of "
-            "a response came: a proxy holds them back until its buffer is full, or "
+            f"Not even the headers of the response came in the first {awaited:.1f} s "
+            "after the request: a proxy holds them back until its buffer is full, or "
             "the server does not answer.",
         )
     if history.failures:
@@ -130,23 +130,23 @@ def _silence(history: History, maxGap: float, now: float) -> Findings:
     if last is None and connections[-1].hasHeaders:
         yield (
             "silent",
-            f"The headers of a response came, but in {silence:.1f} s no line: a "
-            "buffer on the way, such as a compressor's, is not full yet, or the server "
-            "sends nothing, for example because another client has its turn.",
+            f"The headers of the response came, but no line came for {silence:.1f} s: "
+            "a buffer on the way, such as a compressor's, is not full yet, or the "
+            "server sends nothing, for example because another client has its turn.",
         )
     elif last is None:
         yield (
             "silent",
-            f"The connection was made, but for {silence:.1f} s no line came: the "
+            f"The connection was made, but no line came for {silence:.1f} s: the "
             "server sends nothing, for example because another client has its turn, "
             "or a buffer on the way is not full yet.",
         )
     else:
         yield (
             "silent",
-            f"In the last {silence:.1f} s no line came, though the connection "
-            "was not closed: the server or the path hangs, or a buffer on the way "
-            "is not full yet.",
+            f"No line came in the last {silence:.1f} s, though the connection is "
+            "still open: the server or the path hangs, or a buffer on the way is not "
+            "full yet.",
         )
 
 

@@ -76,7 +76,7 @@ def diagnoseClockSet(drifts: Sequence[Sequence[Point]], interval: float) -> Find
     jumps = [jump for points in drifts for jump in _jumps(points, interval)]
     if jumps:
         first = f"{'forward' if jumps[0] > 0 else 'back'} by {abs(jumps[0]):.1f} s"
-        more = f", the first of {len(jumps)} times" if len(jumps) > 1 else ""
+        more = f" (the first of {len(jumps)} jumps)" if len(jumps) > 1 else ""
         yield (
             "clock-set",
             f"The time jumped {first}{more}, while lines came on time: the "

@@ -109,7 +109,7 @@ def bodyDecoder(headers: Headers) -> Callable[[bytes], bytes]:
         return GzipDecoder()
     if encoding in ("", "identity"):
         return bytes
-    raise RequestError(f"the encoding {encoding} is not known: only gzip is")
+    raise RequestError(f"the encoding {encoding} is not supported: only gzip is")
 
 
 class BodyProtocol(Protocol):
@@ -274,7 +274,7 @@ def _requestFailure(reason: Failure, closed: str) -> Failure:
         return Failure(RequestError("redirected without a location"))
     if reason.check(KeyError):
         # Twisted has a table of decoders.
-        text = "the transfer encoding is not known: only chunked is"
+        text = "the transfer encoding is not supported: only chunked is"
         return Failure(RequestError(text))
     if reason.check(UnicodeDecodeError):
         return Failure(RequestError("redirected to an address not in ASCII"))

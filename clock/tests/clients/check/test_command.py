@@ -46,7 +46,7 @@ class OptionsTests(fixture.OptionsTestCase):
         ("", "no clock to read: try Here=localhost:8080"),
         ("--for 0 x=:1", "--for '0' is not a number of seconds from 0.1 "),
         ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
-        ("--quiet --json x=:1", "--quiet and --json contradict: leave one out"),
+        ("--quiet --json x=:1", "--quiet and --json contradict each other: leave"),
         ("--junit a --plot a x=:1", "--junit and --plot name the same file: 'a'"),
         ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
     )
@@ -119,7 +119,7 @@ class CommandTests(ClientTestCase):
         self.assertEqual((self.written, self.progress), (b"", [10]))
         self.reactor.advance(0.1)
         self.assertEqual(self.successResultOf(checked), 1)
-        self.assertRegex(self.written, rb"\nx +1 .* no line for 10 s\n\nx: In the")
+        self.assertRegex(self.written, rb"\nx +1 .* no line for 10 s\n\nx: No line")
         self.assertEqual(self.progress, [10, "removed"])
 
     def test_json(self) -> None:

@@ -157,7 +157,7 @@ class HTTPTests(WebClientTestCase):
         self.read("http://x/")
         self.receive(OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n")
         self.reset()
-        self.assertDown("the transfer encoding is not known: only chunked is")
+        self.assertDown("the transfer encoding is not supported: only chunked is")
 
     def test_status(self) -> None:
         """
@@ -231,7 +231,7 @@ class HTTPTests(WebClientTestCase):
         self.assertDown("the body is not gzip, as its header says")
         self.read("http://x/")
         self.receive(OK + b"Content-Encoding: br\r\n\r\n")
-        self.assertDown("the encoding br is not known: only gzip is")
+        self.assertDown("the encoding br is not supported: only gzip is")
 
     def test_eventStream(self) -> None:
         """
@@ -261,7 +261,7 @@ class HTTPTests(WebClientTestCase):
         self.assertEqual(self.takeEvents(), [*START, "connected", Line("a")])
         self.read("http://x/")
         self.receive(OK + b"Content-Encoding: \xff\r\n\r\n")
-        self.assertDown("the encoding \\xff is not known: only gzip is")
+        self.assertDown("the encoding \\xff is not supported: only gzip is")
 
     def test_redirect(self) -> None:
         """
@@ -427,7 +427,7 @@ class AddressTests(SynchronousTestCase):
             ("http://x:65536/", "a port is a whole number from 1 to 65535"),
             (
                 "http://me:secret@x/",
-                "a password is sent with --header 'Authorization: Basic ...'",
+                "send a password with --header 'Authorization: Basic ...'",
             ),
         ]:
             self.assertEqual(self.refused(url), reason)
