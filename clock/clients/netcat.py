@@ -32,7 +32,7 @@ from clock.console.text import connectionError, oneLine, printable
 NAME = "clock-netcat"
 
 #: The error if the server closes the connection without sending anything. A server does
-#: so when it refuses a client.
+#: this when it refuses a client.
 NO_DATA = "the server closed without sending anything: it may be at its client limit"
 
 

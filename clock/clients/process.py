@@ -101,7 +101,7 @@ def run(command: Callable[[Any], Coroutine[Any, Any, int | None]]) -> None:
 def printCritical(event: LogEvent) -> None:
     """
     Print a critical message of Twisted's log on standard error: the traceback of a bug.
-    That the names in a certificate cannot be read is not printed: the connection ends
+    Do not print that the names in a certificate cannot be read: that connection ends
     with an error, which the command reports in one line.
 
     @param event: the message.

@@ -49,8 +49,8 @@ def connectionError(error: object) -> str:
     if isinstance(error, ConnectionDone):
         return "closed by the server"
     if type(error) is ConnectionLost:
-        # Twisted drops the number of the error. A server that no longer answers ends
-        # like this as well, after a while.
+        # Twisted drops the number of the error. A server that stops answering also
+        # looks like this, after a while.
         return "reset by the server"
     if isinstance(error, ConnectError) and isinstance(error.osError, int):
         return os.strerror(error.osError)
@@ -82,7 +82,7 @@ def printable(text: str) -> str:
         return text
     return "".join(
         # The codec unicode_escape does the same, but Python imports it late, when this
-        # process may not read its files any more.
+        # process may no longer be able to read the file.
         each if each.isprintable() else repr(each)[1:-1]
         for each in text
     )

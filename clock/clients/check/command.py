@@ -25,14 +25,14 @@ from clock.console.text import oneLine
 #: The name of the command in its output and errors.
 NAME = "clock-check"
 
-#: Seconds between two looks at whether a stream is broken.
+#: Seconds between two checks whether a stream is broken.
 LOOK_INTERVAL = 0.1
 
 
 async def check(reactor: Any, options: Options) -> int:
     """
-    Read the clocks, and report. On a signal, report at once and exit. On another one,
-    exit without the rest of the report.
+    Read the clocks, and report. On a signal, report at once and exit. On a second
+    signal, exit without the rest of the report.
 
     @param reactor: the reactor that connects, and its steady time.
     @param options: the parsed options.
@@ -74,7 +74,7 @@ async def check(reactor: Any, options: Options) -> int:
         removeProgress = showProgress(reactor, options["for"], watches)
 
     def report() -> int:
-        # Not twice: a plot takes a second, in which a signal would begin another one.
+        # A plot takes a second. A signal in that time must not start a second report.
         exitOnSignals(_nothing)
         removeProgress()
         verdicts = [judge.verdict() for judge in judges]
@@ -104,10 +104,10 @@ async def check(reactor: Any, options: Options) -> int:
 
 def _checkFile(name: str) -> None:
     """
-    Check before the check that a file can be written after it. The file is not changed,
-    and if there is none, none is left.
+    Make sure, before the check, that a report can be written after it. An existing file
+    is not changed, and a new one is removed again.
     """
-    # The reader of a FIFO would take this for the end.
+    # The reader of a FIFO would take the close for the end of the report.
     if Path(name).is_fifo():
         return
     isNew = not os.path.exists(name)

@@ -46,7 +46,8 @@ class Connection:
 
     @ivar start: when the request was sent, or when the connection was made if there is
         no request.
-    @ivar hasHeaders: whether a request was sent, and the headers of a response came.
+    @ivar hasHeaders: whether a request was sent, and the headers of its response
+        arrived.
     @ivar lastLine: when the last line arrived, or C{None} if none has.
     @ivar longestGap: the longest time from one line to the next, in seconds.
     @ivar isWithinLine: whether the last line is not complete.
@@ -71,8 +72,8 @@ class History:
     @ivar connections: the connections that were made, in order.
     @ivar failures: number of attempts to connect that failed.
     @ivar failureReason: why the last of them failed.
-    @ivar requestSent: when the request was sent whose response is awaited; C{None} if
-        no response is.
+    @ivar requestSent: when a request was sent, until its response arrives; C{None} if
+        there is no such request.
     @ivar headersAwaited: the longest wait for the headers of a response, in seconds.
     """
 
@@ -122,7 +123,7 @@ class History:
             connection.longestGap = max(connection.longestGap, gap)
         connection.isWithinLine = truncated
         if truncated:
-            # It ends where the connection does, and was not sent at that time.
+            # It arrives when the connection is cut, not when it was sent.
             return
         connection.lastLine = now
         self.arrivals.append(Arrival(now, gap, isFirst, transition))
@@ -142,7 +143,7 @@ class History:
         self.failures += 1
         self.failureReason = reason
         if reason[:3].isdecimal():
-            # A response with another status than 200 has headers, so none were held.
+            # An error response has headers, so they were not held back.
             self.requestSent = None
         self._endWait(now)
 

@@ -30,7 +30,7 @@ from clock.clients.check.verdict import Verdict
 from clock.clients.reading.lines import Line
 from clock.clients.reading.timestamps import SECOND
 
-#: Lines that arrive closer together than this were held back, in intervals.
+#: The shortest gap, in intervals, between two lines that were not held back.
 BURST_GAP = 0.1
 
 
@@ -98,7 +98,7 @@ class Judge:
 
     def waitingForHeaders(self) -> None:
         """
-        Measure how long the headers of a response are awaited.
+        Start to measure the wait for the headers of a response.
         """
         self.history.waitingForHeaders(self._seconds())
 
@@ -200,8 +200,8 @@ class Judge:
 
     def isBroken(self) -> bool:
         """
-        Tell whether the stream is not whole, whatever is still to come. A server that
-        has the time to answer, or to send the first line, is not broken yet.
+        Tell whether the stream can no longer become whole. A stream is not broken while
+        the server still has time to answer or to send the first line.
         """
         bursts = self._bursts if self._showsNothing() else 0
         counts = self._countUnreadable(), bursts, self._repeats, self._skips, self._lost

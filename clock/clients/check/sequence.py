@@ -73,8 +73,8 @@ class SequenceChecker:
         @param text: the line.
         @param arrived: the wall clock at its arrival, in nanoseconds since 1970.
         @param now: the steady time at its arrival, in nanoseconds.
-        @param id: the last id of the event stream. If it is a number, it is the number
-            of a line that has none, unless a field was asked for.
+        @param id: the last id of the event stream. If it is a number, and the line has
+            none, it is used as the line's, unless a field was asked for.
 
         @return: the step from the line before, or C{None} if the line shows neither the
             second nor a number.

@@ -23,9 +23,9 @@ class Verdict(NamedTuple):
     @ivar lost: number of ticks whose numbers are missing; C{None} if lines have no
         numbers.
     @ivar unreadable: number of lines that are truncated, or show neither the second nor
-        a number although others do. Events with a name, such as a greeting, need not.
+        a number although others do. Named events, such as a greeting, may show neither.
     @ivar bursts: number of lines that arrived together with the line before; C{None} if
-        lines show times or numbers, which tell more.
+        lines show times or numbers, which say more.
     @ivar gaps: the times from one line to the next.
     @ivar lateness: the times from the instant that a line shows to its arrival, by the
         local wall clock. The first line of a connection counts only if it shows
@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
     @ivar failures: number of attempts to connect that failed.
     @ivar redirectedTo: the address that a request was redirected to, or C{None}.
     @ivar trouble: the reasons why the stream is not whole; empty if it is.
-    @ivar diagnosis: what was seen, and what usually does that.
+    @ivar diagnosis: what was seen, and what usually causes it.
     """
 
     name: str

@@ -78,7 +78,7 @@ class _NamesFactory(Factory):
 
 def _whyRefused(connection: Any) -> str:
     """
-    Return why the certificate of a connection is refused, or nothing.
+    Return why the certificate of a connection is refused, or an empty string.
     """
     try:
         verify_hostname(connection, "localhost")

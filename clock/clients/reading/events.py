@@ -24,12 +24,11 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 class EventSplitter:
     """
     Split what arrives on one connection into lines: the data of each event. Comments
-    are no lines.
+    are not lines.
 
-    Some servers give a name to each of their events, such as C{ping}. Others name only
-    what belongs to no series, such as a greeting. So events with a name are lines until
-    one without a name has come, or one named C{message}. Events named L{CLIENT} never
-    are.
+    Some servers name all their events, such as C{ping}. Others name only events outside
+    the series, such as a greeting. So named events are lines until an event arrives
+    that has no name, or is named C{message}. Events named L{CLIENT} are never lines.
     """
 
     _truncated = False

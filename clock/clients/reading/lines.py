@@ -13,7 +13,7 @@ from typing import NamedTuple
 #: The length at which a line is truncated, in bytes.
 MAX_LENGTH = 256
 
-#: The same for lines in JSON of which one field is read.
+#: The same for lines in JSON, if only one field is read.
 MAX_JSON_LENGTH = 16384
 
 

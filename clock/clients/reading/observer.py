@@ -23,7 +23,7 @@ class RequestObserver(Protocol):
         """
         Called over HTTP when the server has redirected the request.
 
-        @param url: the address that has answered in the end.
+        @param url: the address that has answered.
         """
 
 

@@ -1,5 +1,5 @@
 """
-The options that all commands that read clocks have in common.
+The options that all client commands share.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from clock.console.options import CommandOptions
 from clock.console.output import warn
 from clock.console.text import oneLine
 
-#: What the commands that read lines say about addresses.
+#: The help on addresses, for the commands that read lines.
 ADDRESS_HELP = (
     "An ADDRESS is HOST:PORT, an http, https, ws or wss URL, or a Twisted client "
     "endpoint."
@@ -65,7 +65,7 @@ class ReadingOptions(CommandOptions):
 
     def webOptions(self, command: str) -> WebOptions:
         """
-        Return what the user says about requests. Warn on standard error if certificates
+        Return the user's settings for requests. Warn on standard error if certificates
         are not verified.
 
         @param command: the name of the command.

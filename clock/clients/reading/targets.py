@@ -97,7 +97,7 @@ def startStreams(
     @param targets: the clocks.
     @param observers: an observer for each clock, in the same order.
     @param options: what to send to URLs, and what to verify.
-    @param field: the field that is read of lines in JSON. Such lines may be longer.
+    @param field: the field to read from lines in JSON. Such lines may be longer.
 
     @raise ValueError: if an address is not valid. Then no connection is made.
     """

@@ -47,8 +47,8 @@ class Reading(NamedTuple):
         a number.
     @ivar resolution: the smallest step that the line can show, in nanoseconds.
     @ivar tick: the number of the tick, or C{None} if the line has none.
-    @ivar shown: what a person wants to see of a line in JSON: its C{HH:MM:SS}, or the
-        field that was asked for. Else C{None}.
+    @ivar shown: what to show instead of a line in JSON: its C{HH:MM:SS}, or the field
+        that was asked for; otherwise C{None}.
     """
 
     instant: int | None
@@ -64,8 +64,7 @@ def findTime(text: str, near: int, field: str | None = None) -> Reading | None:
     @param text: the line: a number, RFC 3339, a JSON object, or any text that contains
         a time of day with seconds.
     @param near: the expected instant, in nanoseconds since 1970, such as the line's
-        arrival. Of the instants that a time of day may stand for, the nearest one is
-        used.
+        arrival. A time of day is read as the instant nearest to this one.
     @param field: the field of a JSON object that has the time or the number. Without
         it, they are in C{time} and C{tick}, as the server sends them with C{--format
         json}.
@@ -134,7 +133,7 @@ def _fromJSON(text: str, near: int, field: str | None) -> Reading | None:
         return None
     value = fields.get("time" if field is None else field)
     if field is not None:
-        # Of a list or an object, the text shows nothing.
+        # The value may be of any type, such as a number.
         reading = _fromText(str(value), near)
         return reading and reading._replace(shown=str(value))
     tick = fields.get("tick")

@@ -20,8 +20,8 @@ from clock.console.text import printable
 STALE_INTERVALS = 2.5
 
 #: The number of latest gaps between lines from which the interval is estimated. The
-#: estimate is their median, so one outage does not change it. Of an even number of gaps
-#: it is the higher median, because lines that a proxy held back arrive in pairs.
+#: estimate is their median, so one outage does not change it. For an even number of
+#: gaps it is the higher median, because lines that a proxy held back arrive in pairs.
 MAX_GAPS = 8
 
 #: The shortest gap that counts, in seconds. Lines that arrive together were held back
@@ -144,8 +144,8 @@ class ClockMonitor:
 
     def lineReceived(self, line: Line) -> None:
         """
-        Note a line. Of a line in JSON, only the time of day is shown, or the field that
-        was asked for.
+        Note a line. A line in JSON shows only its time of day, or the field that was
+        asked for.
         """
         reading = findTime(line.text, 0, self._field)
         shown = (reading and reading.shown) or line.text

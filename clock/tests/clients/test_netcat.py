@@ -146,7 +146,7 @@ class WebTests(WebClientTestCase):
 
     def test_body(self) -> None:
         """
-        The body is copied as it is. A redirect is told on standard error.
+        The body is copied as it is. A redirect is reported on standard error.
         """
         stderr = StringIO()
         self.patch(sys, "stderr", stderr)
@@ -162,8 +162,8 @@ class WebTests(WebClientTestCase):
         self.receive(b"19:03\n")
         self.assertEqual(copied, [b"data: ", b"19:03\n"])
         self.assertEqual(self.successResultOf(finished), 0)
-        told = "clock-netcat: redirected to http://x/events\n"
-        self.assertEqual(stderr.getvalue(), told)
+        expected = "clock-netcat: redirected to http://x/events\n"
+        self.assertEqual(stderr.getvalue(), expected)
 
     def test_redirectWithoutStderr(self) -> None:
         """

@@ -1,3 +1,3 @@
 """
-What usually causes what was seen of a stream.
+What was seen on a stream, and what usually causes it.
 """

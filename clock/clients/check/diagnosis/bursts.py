@@ -1,6 +1,6 @@
 """
-Find lines that arrived together: after a time without a line in which they were due, or
-at the start of a connection that is too young for them.
+Find lines that arrived together: after a silence in which they were due, or at the
+start of a connection that is younger than they are.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import NamedTuple
 from clock.clients.check.diagnosis.cuts import countText
 from clock.clients.check.history import Arrival, Findings
 
-#: Lines arrive together within this many seconds, or a quarter of an interval if that
-#: is longer, but never if half an interval is between them.
+#: Lines arrive together if the gap is at most this many seconds, or a quarter of an
+#: interval if that is longer, but never more than half an interval.
 TOGETHER = 0.12
 
 #: The fewest lines from before a connection that are worth mentioning. This machine may
-#: notice late that it is connected, so that a few look older than the connection.
+#: notice late that it is connected, so a few lines may look older than the connection.
 MIN_OLD = 3
 
 
@@ -46,8 +46,8 @@ def findBursts(
     arrivals: Sequence[Arrival], interval: float, maxGap: float
 ) -> list[Burst]:
     """
-    Find the bursts that are worth mention: if no silence is longer than is allowed,
-    they are so only if most lines come in bursts.
+    Find the bursts that are worth mentioning. If no silence is longer than allowed,
+    they are worth it only if most lines come in bursts.
 
     @param arrivals: the lines that arrived.
     @param interval: seconds between two lines.
@@ -70,8 +70,8 @@ def splitHistory(
     arrivals: Sequence[Arrival], interval: float
 ) -> tuple[list[int], list[Arrival]]:
     """
-    Find connections that begin with lines of the time before them. A server sends one
-    line on connecting, and the next ones at their time.
+    Find connections that begin with lines from before them. A server sends one line on
+    connecting, and each later line when it is due.
 
     @param arrivals: the lines that arrived.
     @param interval: seconds between two lines.
@@ -94,7 +94,7 @@ def splitHistory(
 
 def diagnoseHistory(old: Sequence[int]) -> Findings:
     """
-    Say that connections began with lines of the time before them.
+    Say that connections began with lines from before them.
 
     @param old: the numbers of these lines, by connection.
 

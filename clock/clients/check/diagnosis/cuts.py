@@ -14,8 +14,8 @@ from statistics import median
 
 from clock.clients.check.history import Connection, Findings
 
-#: How much times of the same timeout may differ: this many seconds, and this part of
-#: the time.
+#: How far two times of the same timeout may differ: by this many seconds, plus this
+#: fraction of the time.
 TOLERANCE, TOLERANCE_PART = 0.1, 0.1
 
 #: Default timeouts of well-known proxies, in seconds.
@@ -26,7 +26,7 @@ IDLE_DEFAULTS = {
 }
 TOTAL_DEFAULTS = {15: "Envoy's routes"}
 
-#: By code: what happened to a connection, and what usually does that.
+#: By code: what happened to a connection, and what usually causes it.
 KINDS = {
     "closed": (
         "closed in good order",
@@ -52,7 +52,7 @@ KINDS = {
 }
 
 
-#: The errors of the system, as a regular expression, that tell of the path to a host.
+#: A regular expression for the system's errors that concern the path to a host.
 PATH_ERRORS = "(?i)timed out|no route|unreachable|is down"
 
 
@@ -71,10 +71,10 @@ def diagnoseCuts(connections: Iterable[Connection]) -> Findings:
     for kind, (what, cause) in KINDS.items():
         cuts = [each for each in ended if _kind(each) == kind]
         if cuts:
-            # The reason is known in full only where no kind stands for it.
+            # Any other reason is of this kind, so the text includes it.
             if kind == "lost":
                 what = f"lost ({cuts[-1].reason})"
-            # Only what the system says of a path has a usual cause.
+            # Only an error that concerns the path has a usual cause.
             isKnown = kind != "lost" or re.search(PATH_ERRORS, cuts[-1].reason)
             usual = f": {cause}" if isKnown else ""
             yield kind, f"The connection was {what} {_when(cuts)}{usual}."
@@ -84,7 +84,7 @@ def countText(count: int) -> str:
     """
     Say how often something happened.
 
-    @param count: how often.
+    @param count: the number of times.
     """
     return "once" if count == 1 else f"{count} times"
 

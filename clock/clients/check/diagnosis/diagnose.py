@@ -1,9 +1,9 @@
 """
-Say what happened to a stream, and what usually does that.
+Say what happened to a stream, and what usually causes it.
 
 The counts of a L{Judge<clock.clients.check.judge.Judge>} say what is wrong. A diagnosis
-looks at when it happened. Each of these modules looks at one side of it: attempts to
-connect and silence here, L{clock.clients.check.diagnosis.bursts},
+looks at when it happened. Failed attempts to connect, and silence, are diagnosed here,
+and the rest in L{clock.clients.check.diagnosis.bursts},
 L{clock.clients.check.diagnosis.cuts}, L{clock.clients.check.diagnosis.drift} and
 L{clock.clients.check.diagnosis.steps}.
 
@@ -36,7 +36,8 @@ from clock.clients.check.diagnosis.steps import (
 )
 from clock.clients.check.history import Arrival, Findings, History
 
-#: By a regular expression of the reason: what usually makes an attempt to connect fail.
+#: By a regular expression for the reason: what usually makes an attempt to connect
+#: fail.
 FAILURES = {
     "refused": "no process listens there, or a firewall rejects connections",
     "426": "a proxy on the way does not pass on Upgrade, which a WebSocket needs",
@@ -50,7 +51,7 @@ class Diagnosis(NamedTuple):
     What was seen on a stream.
 
     @ivar code: one of the codes in C{docs/proxies.rst}.
-    @ivar text: a sentence: what was seen, and what usually does that.
+    @ivar text: a sentence: what was seen, and what usually causes it.
     """
 
     code: str
@@ -118,7 +119,7 @@ def _connecting(history: History, maxGap: float, now: float) -> Findings:
 
 def _silence(history: History, maxGap: float, now: float) -> Findings:
     """
-    Say that a connection brings nothing, or no longer does.
+    Say that the open connection delivers no lines, or no longer delivers any.
     """
     connections = history.connections
     if not connections or connections[-1].end is not None:
@@ -152,7 +153,7 @@ def _silence(history: History, maxGap: float, now: float) -> Findings:
 
 def _onTime(arrivals: Sequence[Arrival], interval: float) -> Findings:
     """
-    Say what lines show that are not held back.
+    Say what is wrong with lines that are not held back.
     """
     other = [*diagnoseInterval(arrivals, interval)]
     if other:

@@ -66,7 +66,7 @@ def findDrifts(arrivals: Sequence[Arrival], interval: float) -> list[list[Point]
 
 def diagnoseClockSet(drifts: Sequence[Sequence[Point]], interval: float) -> Findings:
     """
-    Say how the drift jumped, if it did and stayed.
+    Say how the drift jumped, if it jumped for good.
 
     @param drifts: the lines of each connection.
     @param interval: seconds between two lines.
@@ -86,9 +86,9 @@ def diagnoseClockSet(drifts: Sequence[Sequence[Point]], interval: float) -> Find
 
 def diagnoseRate(drifts: Sequence[Sequence[Point]], interval: float) -> Findings:
     """
-    Say how the drift grew, if it did steadily.
+    Say how fast the drift grew, if it grew steadily.
 
-    @param drifts: the lines of each connection. The longest connection is looked at.
+    @param drifts: the lines of each connection. Only the longest connection counts.
     @param interval: seconds between two lines.
 
     @return: a code and a sentence, if it did.
@@ -123,7 +123,7 @@ def diagnoseRate(drifts: Sequence[Sequence[Point]], interval: float) -> Findings
 def _jumps(points: Sequence[Point], interval: float) -> Iterator[float]:
     # A server that sends too early shows the interval before, and then skips one.
     enough = 1.5 * interval
-    # The first line may show an interval that is over, almost.
+    # The first line may show an interval that is almost over.
     best = interval
     for number, point in enumerate(points):
         intervals = point.transition.intervals

@@ -30,12 +30,12 @@ def showTime(arrivals: Sequence[Arrival]) -> bool:
 
 def diagnoseInterval(arrivals: Sequence[Arrival], interval: float) -> Findings:
     """
-    Say at which interval the lines come, if it is another one.
+    Say at which interval the lines come, if it is not the expected one.
 
     @param arrivals: the lines that arrived.
     @param interval: the expected seconds between two lines.
 
-    @return: a code and a sentence, if it is another one.
+    @return: a code and a sentence, if it is not.
     """
     gap = _otherGap(arrivals, interval)
     if gap:
@@ -90,7 +90,7 @@ def diagnoseMissing(arrivals: Sequence[Arrival], interval: float) -> Findings:
 
 def diagnoseLateness(arrivals: Sequence[Arrival], interval: float) -> Findings:
     """
-    Say why lines are late, or early, if they all are by the same time.
+    Say why lines are late, or early, if all of them are, by the same time.
 
     @param arrivals: the lines that arrived.
     @param interval: seconds between two lines.
@@ -154,7 +154,7 @@ def diagnoseLateness(arrivals: Sequence[Arrival], interval: float) -> Findings:
 
 def _otherGap(arrivals: Sequence[Arrival], interval: float) -> float:
     """
-    Return the time between two lines, if it is another interval than the expected one;
+    Return the time between two lines, if it differs from the expected interval;
     otherwise 0.
     """
     later = [each for each in arrivals if not each.isFirst]

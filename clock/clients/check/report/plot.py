@@ -27,8 +27,8 @@ def plot(streams: Sequence[tuple[str, History]], start: float, seconds: float) -
     """
     Draw a row for each stream: a tick for each line, as far right as the time of its
     arrival, and as high as its number. A stream that is on time is a straight line of
-    ticks. A buffer shows as a staircase, with the height of the buffer. A dashed line
-    is the end of a connection.
+    ticks. A buffer shows as a staircase; each step is as high as the lines it held. A
+    dashed line is the end of a connection.
 
     @param streams: the name and the history of each stream.
     @param start: the steady time at which the check began, in seconds.
@@ -36,12 +36,12 @@ def plot(streams: Sequence[tuple[str, History]], start: float, seconds: float) -
 
     @return: the picture, as SVG.
     """
-    # It warns where it cannot write to the home folder, such as that of a service.
+    # matplotlib warns if it cannot write to the home folder, as in a service.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     import matplotlib
     from matplotlib.figure import Figure
 
-    # Letters stay text, and the same plot is the same file.
+    # Keep text as text, and write the same file for the same plot.
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "clock"}):
         size = (WIDTH, ROW_HEIGHT * len(streams) + 0.6)
         figure = Figure(figsize=size, layout="constrained")

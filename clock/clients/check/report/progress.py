@@ -44,7 +44,7 @@ class ProgressObserver:
     def __init__(self, name: str, observer: Observer, field: str | None) -> None:
         """
         @param name: the name of the clock.
-        @param observer: the observer to pass it on to.
+        @param observer: the observer that gets each event next.
         @param field: the field of lines in JSON that has the time.
         """
         self.name = printable(name)

@@ -47,7 +47,7 @@ MAX_HEADERS = 262_144
 GZIP = 16 + zlib.MAX_WBITS
 
 #: The most bytes that one byte of gzip may stand for, besides the first L{READ_SIZE} of
-#: each chunk. Text takes a tenth of it, but a hostile server could send a thousand.
+#: each chunk. Text needs a tenth of this, but a hostile server could send a thousand.
 MAX_RATIO = 64
 
 
@@ -72,7 +72,7 @@ class GzipDecoder:
 
         @param data: the bytes that have arrived.
 
-        @return: all that they tell of the text.
+        @return: all the text that can be decoded so far.
 
         @raise RequestError: if this is not gzip, or grows too much.
         """
@@ -100,7 +100,7 @@ def bodyDecoder(headers: Headers) -> Callable[[bytes], bytes]:
 
     @return: a function that decodes one chunk after the other.
 
-    @raise RequestError: if the encoding is not known.
+    @raise RequestError: if the encoding is not supported.
     """
     # As bytes, because they need not be UTF-8.
     values = headers.getRawHeaders(b"Content-Encoding", [])
@@ -146,7 +146,7 @@ class BodyProtocol(Protocol):
             self._error = error
             self._abort()
             return
-        # The receiver limits how much it reads, so it is told of nothing as well.
+        # Empty text is delivered too: the receiver counts each read, to limit them.
         self._protocol.dataReceived(text)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -193,7 +193,7 @@ class HTTPEndpoint:
         for name, value in headers:
             self._headers.addRawHeader(name, value)
         agent = Agent.usingEndpointFactory(reactor, connector)
-        # Another server has another host, as for curl.
+        # Another server does not get the user's C{Host}, as with curl.
         self._agent = RedirectAgent(agent, MAX_REDIRECTS, [b"Host"])
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
@@ -232,7 +232,8 @@ class HTTPEndpoint:
 
     def _limitHeaders(self, protocol: Any) -> None:
         """
-        Abort a new connection if its headers do not end: Twisted would keep them all.
+        Abort a new connection if its headers never end. Twisted would store all of
+        them.
         """
         receive, room = protocol.dataReceived, MAX_HEADERS
         self._hasHeaders = self._isTooLong = False
@@ -273,7 +274,7 @@ def _requestFailure(reason: Failure, closed: str) -> Failure:
     if reason.check(RedirectWithNoLocation):
         return Failure(RequestError("redirected without a location"))
     if reason.check(KeyError):
-        # Twisted has a table of decoders.
+        # Twisted looks the transfer encoding up in a table.
         text = "the transfer encoding is not supported: only chunked is"
         return Failure(RequestError(text))
     if reason.check(UnicodeDecodeError):

@@ -57,7 +57,7 @@ def httpURL(text: str) -> URL:
     """
     url = URL.from_text(text)
     if isIPv6Address(url.host):
-        # to_uri takes it for a host name, and refuses its colons.
+        # to_uri would take it for a host name, and refuse its colons.
         url = url.replace(host="localhost").to_uri().replace(host=url.host)
     else:
         url = url.to_uri()
@@ -72,7 +72,7 @@ def httpURL(text: str) -> URL:
 
 def statusError(code: int, phrase: bytes = b"") -> RequestError:
     """
-    Make the error for a response whose status is not the one that was asked for.
+    Make the error for a response whose status is not the expected one.
 
     @param code: the status.
     @param phrase: the server's own words for it. If there are none, the standard words
@@ -179,11 +179,11 @@ class Connector:
         """
         Make the endpoint for a URL.
 
-        @param uri: the URL. That of a WebSocket begins with http or https here.
+        @param uri: the URL. For a WebSocket, it begins with http or https here.
 
         @return: the endpoint.
 
-        @raise SchemeNotSupported: if a redirect leads to something else than HTTP.
+        @raise SchemeNotSupported: if a redirect leads to another scheme.
         """
         scheme = uri.scheme.decode("ascii", "replace")
         if scheme not in ("http", "https"):

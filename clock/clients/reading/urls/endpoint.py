@@ -21,7 +21,7 @@ from clock.clients.reading.observer import RequestObserver
 _WEB = re.compile("(?:http|ws)s?://", re.IGNORECASE)
 
 #: The beginning of a Twisted endpoint that compares the names in a certificate with the
-#: host. C{ssl:} does so only if it is told the name.
+#: host. C{ssl:} does so only with C{hostname}.
 _COMPARES_NAMES = re.compile(r"tls:|ssl:(?:(?:[^:\\]|\\.)*:)*hostname=", re.I | re.S)
 
 #: The names of headers are tokens, and values are printable ASCII here (RFC 9110).
@@ -30,7 +30,7 @@ _HEADER = re.compile(r"([!#$%&'*+.^_`|~\w-]+):[ \t]*([\t -~]*)", re.ASCII)
 
 class WebOptions(NamedTuple):
     """
-    What the user says about requests.
+    The user's settings for requests.
 
     @ivar headers: names and values. They replace default headers of the same name.
     @ivar verify: whether the certificates of servers are verified.
@@ -54,7 +54,7 @@ class WebOptions(NamedTuple):
         return [*kept, *self.headers]
 
 
-#: What is sent and verified by default.
+#: The settings for requests by default.
 DEFAULTS = WebOptions()
 
 

@@ -1,10 +1,10 @@
 """
 The messages of a WebSocket, as a stream of bytes.
 
-Twisted's own client, in C{twisted.web.websocket}, sends no port in C{Host} and no
-headers of the user's. Nor does it report a connection that ends within the handshake,
-or tell a close frame from a connection that was cut. So this module uses C{wsproto}
-itself, as that client does.
+Twisted's own client, in C{twisted.web.websocket}, sends no port in C{Host}, and none of
+the user's headers. It does not report a connection that ends within the handshake, and
+does not tell a close frame from a connection that was cut. So this module uses
+C{wsproto} itself, as that client does.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class WebSocketProtocol(Protocol):
             for event in self._connection.events():
                 self._eventReceived(event)
         except (RemoteProtocolError, UnicodeDecodeError) as error:
-            # wsproto does not expect other headers than ASCII.
+            # wsproto expects all headers to be in ASCII.
             self._fail(f"not a WebSocket: {oneLine(error)}")
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -127,7 +127,8 @@ class WebSocketProtocol(Protocol):
         elif self._receiver is not None:
             if isinstance(event, Ping):
                 self.transport.write(self._connection.send(event.response()))
-            # The receiver limits how much it reads, so it is told of pings as well.
+            # A ping is delivered as no data: the receiver counts each read, to limit
+            # them.
             self._receiver.dataReceived(b"")
 
     def _messageReceived(self, event: Message[Any]) -> None:
@@ -141,7 +142,7 @@ class WebSocketProtocol(Protocol):
 
     def _closeReceived(self, event: CloseConnection) -> None:
         if self._connection.state is not ConnectionState.REMOTE_CLOSING:
-            # wsproto reports a frame that is not valid like this.
+            # This is how wsproto reports a frame that is not valid.
             self._fail(f"not a WebSocket: {oneLine(event.reason)}")
             return
         self._isClosed = True
@@ -191,7 +192,7 @@ class WebSocketEndpoint:
             subprotocols=offers,
             extra_headers=others,
         )
-        # An error in connectionMade would be reported to nobody.
+        # Nothing would report an error in connectionMade.
         try:
             WSConnection(ConnectionType.CLIENT).send(self._request)
         except (LocalProtocolError, UnicodeError) as error:

@@ -133,7 +133,7 @@ class CommandTests(ClientTestCase):
 
     def test_quiet(self) -> None:
         """
-        A quiet check shows nothing. Its exit status tells the result.
+        A quiet check shows nothing. Its exit status is the result.
         """
         checked = self.check("--quiet")
         self.reactor.advance(10)
@@ -218,7 +218,8 @@ class CommandTests(ClientTestCase):
     def test_badFile(self) -> None:
         """
         A file that cannot be opened is an error before the check. A file that can be
-        opened is not made before the end, nor is one that a symbolic link names.
+        opened is not created before the end, and neither is the target of a symbolic
+        link.
         """
         made, link = self.mktemp(), self.mktemp()
         os.symlink(os.path.abspath(made), link)

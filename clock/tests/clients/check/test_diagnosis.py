@@ -173,7 +173,7 @@ class DiagnosisTests(SynchronousTestCase):
     def test_heldBackInPairs(self) -> None:
         """
         Lines that come in pairs are held back, though no silence is too long. If only a
-        few do, it is not worth mention.
+        few do, nothing is said.
         """
         self.read(0.5, 20, lambda line: line._replace(at=line.at // 2 * 2 + 2))
         self.assertEqual(self.judge.verdict().trouble, [])
@@ -192,8 +192,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_stalled(self) -> None:
         """
-        Lines that come together once, among others that come one by one, are a pause.
-        A short one is not worth mention.
+        Lines that come together once, among others that come one by one, were held back
+        by a pause. A short pause is not mentioned.
         """
 
         def stall(line: Sent) -> Sent:
@@ -217,8 +217,7 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_headersHeldBack(self) -> None:
         """
-        A response that does not even begin is held back with its headers, if it comes
-        later or not at all.
+        Headers of a response that come late, or not at all, are held back.
         """
         seen = "^Not even the headers of the response came in the first {} s after"
         self.advance(1)
@@ -230,8 +229,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_headersInTime(self) -> None:
         """
-        Headers that come at once are not held back, and neither are those of a response
-        that tells of an error.
+        Headers that come at once are not held back, and neither are those of an error
+        response.
         """
         self.connect(1, requested=0.9)
         self.receive(served(1, 5))
@@ -266,7 +265,7 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_notReached(self) -> None:
         """
-        An attempt that fails has a reason, which may say more.
+        A failed attempt has a reason, which may have a usual cause.
         """
         self.assertDiagnosis("unclear", "^Seen: not reached: no answer. This check ", 5)
         self.disconnect(6, "Host unreachable")
@@ -281,8 +280,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_oneBehind(self) -> None:
         """
-        A line that waits for the next one to be sent is one behind: the first one of a
-        connection, too.
+        A line that waits until the next one is sent is one behind. So is the first line
+        of a connection.
         """
         for format in ("json", "%H:%M:%S"):
             self.prepare(format)
@@ -291,7 +290,7 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_delayed(self) -> None:
         """
-        If each line waits as long, and so does the first one of each connection, then
+        If all lines wait equally long, even the first one of each connection, then
         something delays them.
         """
         for format in ("json", "%H:%M:%S"):
@@ -308,8 +307,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_notDelayed(self) -> None:
         """
-        If the first line comes at once, the clocks differ by as much, which is too
-        little to be worth mention. Neither is a delay that varies.
+        If the first line comes at once, the clocks differ, by too little to mention. A
+        delay that varies is not mentioned either.
         """
         self.read(0.5, 9, lambda line: line.later(0.2 * (line.tick > 0)))
         self.assertEqual(self.diagnosis(), [])
@@ -372,8 +371,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_clockDiffers(self) -> None:
         """
-        If all lines are late by as much, but the first one comes at once, then the
-        clocks differ. A clock that is ahead is certain.
+        If all lines are equally late, but the first one comes at once, then the clocks
+        differ. If lines are early, the server's clock is certainly ahead.
         """
         for format in ("json", "%H:%M:%S"):
             for offset, text in [(-1, "1.00 s behind"), (2, "2.00 s ahead of")]:
@@ -388,8 +387,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_late(self) -> None:
         """
-        If the first line does not tell, a line that is late may have either cause. If
-        only some are late, nothing is said.
+        If the first line does not decide between them, the diagnosis names both causes
+        of late lines. If only some are late, nothing is said.
         """
         self.connect(0.05)
         lines = served(0.05, 9)
@@ -409,8 +408,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_idleTimeout(self) -> None:
         """
-        Connections that end as long after their last line are idle for too long. A
-        well-known default is named.
+        Connections that all end the same time after their last line have an idle
+        timeout. A well-known default is named.
         """
         for number, start in enumerate([0.5, 3.5, 7.5]):
             self.connect(start)
@@ -433,8 +432,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_totalTimeout(self) -> None:
         """
-        Connections that end as long after their start, though lines came, have a limit
-        of their length.
+        Connections that all end the same time after their start, though lines came,
+        have a limited duration.
         """
         for start in (0.1, 20.7):
             self.connect(start)
@@ -458,8 +457,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_noTimeout(self) -> None:
         """
-        Connections that end at different times have no timeout in common, and one
-        connection has none that can be known.
+        Connections that end at different times have no timeout in common, and a single
+        connection does not show one.
         """
         self.connect(0.5)
         self.receive(served(0.5, 2.5))
@@ -544,7 +543,7 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_lostAndSlept(self) -> None:
         """
-        Lines that are lost among those that are held back are lost all the same.
+        Lines that are missing among those that are held back are lost.
         """
         self.connect(0.5)
         held = [line._replace(at=line.at // 4 * 4 + 4) for line in served(0.5, 20.5)]
@@ -570,7 +569,7 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_clockSetOften(self) -> None:
         """
-        The first of several jumps is told. A jump at the second line counts.
+        The first of several jumps is reported. A jump at the second line counts.
         """
 
         def set(line: Sent) -> Sent:
@@ -582,8 +581,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_earlyLine(self) -> None:
         """
-        A server that sends a line too early shows the interval before, and does not
-        set its clock.
+        A server that sends a line too early shows the previous interval. Its clock was
+        not set.
         """
         self.prepare("%H:%M:%S")
         self.read(
@@ -593,7 +592,7 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_oldLine(self) -> None:
         """
-        A line that comes again later does not set the clock.
+        A line that comes again later does not mean that the clock was set.
         """
         lines = served(0.5, 9)
         self.connect(0.5)
@@ -668,8 +667,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_unreadable(self) -> None:
         """
-        Lines that do not show a time on a stream that is on time have no cause that is
-        known. The lines around them are judged.
+        Lines without a time, on a stream that is on time, have no known cause. The
+        lines around them are judged.
         """
         self.prepare("%H:%M:%S")
         lines = served(0.5, 9)
@@ -682,7 +681,8 @@ class DiagnosisTests(SynchronousTestCase):
 
     def test_forgotten(self) -> None:
         """
-        A history that has forgotten the start of a connection goes on.
+        A stream is still diagnosed after its history has dropped the start of a
+        connection.
         """
         self.read(0.5, 9, lambda line: line)
         self.judge.history.arrivals.popleft()

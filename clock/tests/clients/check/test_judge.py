@@ -279,7 +279,7 @@ class JudgeTests(SynchronousTestCase):
 
     def test_id(self) -> None:
         """
-        The id of an event is the number of its line, if it is a short one.
+        The id of an event is the number of its line, if it is short.
         """
         for prefix, lost, trouble in [("", 1, ["1 lost"]), ("1700000000", None, [])]:
             server = FakeServer()
@@ -328,7 +328,7 @@ class JudgeTests(SynchronousTestCase):
 
     def test_redirected(self) -> None:
         """
-        A redirect is reported. It is no trouble.
+        A redirect is reported. It is not a fault.
         """
         server = FakeServer()
         server.judge.waitingForHeaders()
@@ -418,8 +418,8 @@ class JudgeTests(SynchronousTestCase):
 
     def test_isNotBrokenYet(self) -> None:
         """
-        A server has the time to answer that a line may take. Another attempt does not
-        give it more.
+        A server may take as long to answer as it may take to send a line. Another
+        attempt does not extend that time.
         """
         server = FakeServer()
         server.advance(100)

@@ -137,8 +137,8 @@ class NamesTests(SynchronousTestCase):
 
     def test_names(self) -> None:
         """
-        If the names are valid, Twisted has compared them with the host. The protocol is
-        told of the handshake, if it wants to know.
+        If the names are valid, Twisted has compared them with the host. A protocol that
+        listens for the handshake is told of it.
         """
         from cryptography.x509 import DNSName
 

@@ -30,7 +30,7 @@ class EventSplitterTests(SynchronousTestCase):
     def test_data(self) -> None:
         """
         The data of an event is a line. One space after the colon is dropped, and
-        comments and unknown fields are no lines.
+        comments and unknown fields are not lines.
         """
         self.assertLines(
             b": hello\n\ndata: a\n\nretry: 5\ndata:b\n\ndata:  c\n\ndata\n\n",
@@ -70,8 +70,8 @@ class EventSplitterTests(SynchronousTestCase):
 
     def test_named(self) -> None:
         """
-        Events with a name are lines until one without a name has come, but not those in
-        which this package's server numbers its clients.
+        Named events are lines until one without a name has come. Those in which this
+        package's server numbers its clients are never lines.
         """
         self.assertLines(
             b"event: client\ndata: 7\n\nevent: ping\ndata: a\n\nevent: ping\n\n"

@@ -240,7 +240,7 @@ class StreamTests(SynchronousTestCase):
 
     def test_unsteady(self) -> None:
         """
-        A server that disconnects a client soon after its first line is not asked again
+        A server that disconnects a client soon after its first line is not tried again
         at once, however long it waited before that line.
         """
         protocol = self.connect()

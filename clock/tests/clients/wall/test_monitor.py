@@ -63,7 +63,7 @@ class ClockMonitorTests(SynchronousTestCase):
 
     def test_field(self) -> None:
         """
-        Of a line in JSON, the field that was asked for is shown.
+        For a line in JSON, the field that was asked for is shown.
         """
         monitor = ClockMonitor("x", self.clock, 1, self.changes.append, "n")
         monitor.connected()
@@ -183,7 +183,7 @@ class ClockMonitorTests(SynchronousTestCase):
 
     def test_text(self) -> None:
         """
-        The text is one printable line. Of a line in JSON, it is the time of day.
+        The text is one printable line. For a line in JSON, it is the time of day.
         """
         self.monitor.connected()
         for line, text in [

@@ -55,8 +55,8 @@ class HTTPTests(WebClientTestCase):
 
     def test_otherScript(self) -> None:
         """
-        A host name and a path in another script are encoded, and so is what must not be
-        in a request.
+        A host name and a path in another script are encoded, and so are characters that
+        a request must not contain.
         """
         self.read("http://bücher.example/ü")
         self.assertEqual(self.addresses, ["xn--bcher-kva.example:80"])
@@ -67,7 +67,7 @@ class HTTPTests(WebClientTestCase):
 
     def test_headers(self) -> None:
         """
-        A header of the user's replaces the default one, and may be repeated.
+        A user's header replaces the default one, and may be repeated.
         """
         headers = [("accept-encoding", "br"), ("X", "1"), ("X", "2"), ("Host", "y")]
         self.read("http://[::1]:8000", WebOptions(headers))
@@ -79,7 +79,7 @@ class HTTPTests(WebClientTestCase):
 
     def test_endlessHeaders(self) -> None:
         """
-        Headers that never end end the connection. A long body does not.
+        The connection is aborted if the headers never end. A long body does not end it.
         """
         for status in (OK, b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20000):
             self.read("http://x/")
@@ -121,7 +121,7 @@ class HTTPTests(WebClientTestCase):
     def test_end(self) -> None:
         """
         The end of the connection is the end of a body without a length. It cuts a body
-        with chunks. A reset is told apart.
+        with chunks. A reset is reported as such.
         """
         chunked = b"Transfer-Encoding: chunked\r\n"
         for header, end, reason in [
@@ -152,7 +152,7 @@ class HTTPTests(WebClientTestCase):
 
     def test_transferEncoding(self) -> None:
         """
-        Of transfer encodings, only chunks are known.
+        Chunked is the only transfer encoding that is supported.
         """
         self.read("http://x/")
         self.receive(OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n")
@@ -235,7 +235,7 @@ class HTTPTests(WebClientTestCase):
 
     def test_eventStream(self) -> None:
         """
-        Of an event stream, the data of each event is a line.
+        The data of each event in an event stream is a line.
         """
         self.read("http://x/")
         self.receive(OK + b"Content-Type: text/event-stream; charset=utf-8\r\n\r\n")
@@ -326,7 +326,7 @@ class HTTPTests(WebClientTestCase):
 
     def test_floodOfNothing(self) -> None:
         """
-        A server that sends much gzip without a text is paused.
+        A server that sends much gzip that decodes to nothing is paused.
         """
         self.read("http://x/")
         self.receive(OK + b"Content-Encoding: gzip\r\n\r\n")
@@ -393,7 +393,8 @@ class TLSTests(WebClientTestCase):
 
     def test_unverified(self) -> None:
         """
-        Without verification, any certificate will do. An address is no server name.
+        Without verification, any certificate will do. An IP address is not sent as the
+        server's name.
         """
         from OpenSSL.SSL import VERIFY_NONE
 

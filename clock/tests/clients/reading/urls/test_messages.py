@@ -69,7 +69,7 @@ class WebSocketTests(WebClientTestCase):
 
     def test_badHeaders(self) -> None:
         """
-        A header that no WebSocket's request can have is an error in the options.
+        A header that a WebSocket's request cannot have is an error in the options.
         """
         for header in (("Host", "a..b"), ("Content-Length", "x")):
             with self.assertRaisesRegex(ValueError, "^--header: .+"):
@@ -156,7 +156,7 @@ class WebSocketTests(WebClientTestCase):
 
     def test_notAWebSocket(self) -> None:
         """
-        Bytes that are no HTTP, or no frames, are the reason.
+        Bytes that are not HTTP, or not frames, are the reason.
         """
         self.read("ws://x/")
         self.receive(b"19:03:13\r\n\r\n")
