@@ -141,15 +141,11 @@ class ClockFactory(ServerFactory):
 
         @return: the line in UTF-8, with its newline.
         """
-        ticker = self.ticker
-        now = ticker.now()
-        ticker.beginTick(now)
-        # The wall clock may be set back a little behind the current tick.
-        instant = max(now, ticker.boundaryTime())
-        second = instant // SECOND, ticker.tick
+        instant = self.ticker.beginTick()
+        second = instant // SECOND, self.ticker.tick
         if second != self._firstSecond or not self._isWhole:
             self._firstSecond = second
-            self._firstLine = self.timeFormat.line(instant, ticker.tick)
+            self._firstLine = self.timeFormat.line(instant, self.ticker.tick)
         return self._firstLine
 
     def tickLine(self) -> bytes:
@@ -165,15 +161,22 @@ class ClockFactory(ServerFactory):
             )
         return self._tickLine
 
-    def connected(self, client: ClockProtocol) -> None:
+    def arrived(self, client: ClockProtocol, isReady: bool) -> bool:
         """
-        Count a new client. Disconnect it if the limit is exceeded.
+        Count a new client. Disconnect it if the limit is exceeded, or after
+        L{disconnectAll}.
 
         @param client: a client that has just connected.
+        @param isReady: whether its transport is ready, and L{ready} is called at once.
+
+        @return: whether the client stays connected.
         """
-        self.turns.connected(client)
-        if not self.limit.add():
+        if not self.limit.add() or not self.turns.isOpen:
             self.turns.disconnect(client)
+            return False
+        if not isReady:
+            self.turns.connecting.add(client)
+        return True
 
     def ready(self, client: ClockProtocol) -> None:
         """

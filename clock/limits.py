@@ -40,6 +40,7 @@ class ClientLimit:
     A L{ClockFactory<clock.ClockFactory>} disconnects a client above the limit as soon
     as it has connected. An L{ImmediateEndpoint<clock.ImmediateEndpoint>} with the
     argument C{admit=limit.admit} refuses it earlier, before a protocol is built for it.
+    It is not asked again after it has admitted a client.
 
     @ivar maxClients: the largest number of clients; C{None} for no limit.
     @ivar count: the number of clients.
@@ -63,6 +64,7 @@ class ClientLimit:
             raise ValueError(f"a limit of {maxClients} clients is less than 1")
         self.maxClients = maxClients
         self.count = 0
+        self._isAdmitted = False
         self.refused = 0
         self.totalRefused = 0
         self.totalEvicted = 0
@@ -76,9 +78,17 @@ class ClientLimit:
         half-closed first is evicted for it. If there is none, the new client is
         refused.
 
-        @return: whether the new client may connect.
+        @return: whether the new client may connect. If so, its place is kept until
+            L{add}.
         """
-        return self._hasRoom(1)
+        clients = self.count - len(self._evicted)
+        self._isAdmitted = (
+            self.maxClients is None
+            or clients < self.maxClients
+            or self._evictOne()
+            or self._refuse()
+        )
+        return self._isAdmitted
 
     def add(self) -> bool:
         """
@@ -87,8 +97,17 @@ class ClientLimit:
         @return: whether it may stay connected; always C{True} if L{admit} has allowed
             it to connect.
         """
+        hasPlace = self._isAdmitted or self.admit()
+        self._isAdmitted = False
         self.count += 1
-        return self._hasRoom(0)
+        return hasPlace
+
+    def move(self) -> None:
+        """
+        Keep the place of a client that is counted for the one that L{add} counts next.
+        """
+        self.count -= 1
+        self._isAdmitted = True
 
     def halfClosed(self, client: Evictable) -> None:
         """
@@ -117,22 +136,28 @@ class ClientLimit:
             self._reportCall.cancel()
             self._report()
 
-    def _hasRoom(self, more: int) -> bool:
+    def _evictOne(self) -> bool:
         """
-        Return whether the limit allows some more clients. If not, evict a half-closed
-        client, if there is one.
+        Evict the client that half-closed first.
+
+        @return: whether there is one.
         """
-        clients = self.count + more - len(self._evicted)
-        if self.maxClients is None or clients <= self.maxClients:
-            return True
-        if self._halfClosed:
-            client = next(iter(self._halfClosed))
-            del self._halfClosed[client]
-            self._evicted[client] = None
-            self.totalEvicted += 1
-            if self._evictCall is None:
-                self._evictCall = self._reactor.callLater(0, self._evict)
-            return True
+        if not self._halfClosed:
+            return False
+        client = next(iter(self._halfClosed))
+        del self._halfClosed[client]
+        self._evicted[client] = None
+        self.totalEvicted += 1
+        if self._evictCall is None:
+            self._evictCall = self._reactor.callLater(0, self._evict)
+        return True
+
+    def _refuse(self) -> bool:
+        """
+        Count a refused connection.
+
+        @return: C{False}.
+        """
         self.refused += 1
         self.totalRefused += 1
         if self._reportCall is None:

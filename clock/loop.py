@@ -28,21 +28,15 @@ class LeanLoopingCall(LoopingCall):
         except BaseException:
             result = Failure()
         if result is None and self.running:
-            self._scheduleFrom(self.clock.seconds())
+            now = self.clock.seconds()
+            runningFor = now - self.starttime  # type: ignore[operator]
+            if self.interval and not runningFor % self.interval:
+                # This call is on time, so the next one is due in a whole interval.
+                self.call = self.clock.callLater(self.interval, self)
+            else:
+                self._scheduleFrom(now)
         else:
             self._callBase(result)
-
-    def _scheduleFrom(self, when: float) -> None:
-        """
-        Schedule the next call: a whole interval from now if this one is on time.
-
-        @param when: the current time of the clock.
-        """
-        runningFor = when - self.starttime  # type: ignore[operator]
-        if self.interval and not runningFor % self.interval:
-            self.call = self.clock.callLater(self.interval, self)
-        else:
-            super()._scheduleFrom(when)
 
     def _callBase(self, result: object) -> None:
         """

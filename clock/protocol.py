@@ -89,13 +89,16 @@ class ClockProtocol(Protocol):
         Request a turn from the factory, now or after the handshake. If a client does
         not finish its handshake within L{HANDSHAKE_TIMEOUT}, its connection is aborted.
         """
-        self.connectedAt = self._reactor.seconds()
+        reactor = self.factory.ticker.reactor
+        self.connectedAt = reactor.seconds()
         self.kind = getattr(self.transport, "kind", "tcp")
-        self.factory.connected(self)
-        if not hasHandshake(self.transport):
-            self.handshakeCompleted()
-        elif self._abortCall is None:
-            self._handshakeCall = self._reactor.callLater(
+        isReady = not hasHandshake(self.transport)
+        if not self.factory.arrived(self, isReady):
+            return
+        if isReady:
+            self._transportReady()
+        else:
+            self._handshakeCall = reactor.callLater(
                 HANDSHAKE_TIMEOUT, self.transport.abortConnection
             )
 
@@ -106,9 +109,12 @@ class ClockProtocol(Protocol):
         if self._abortCall is None:
             # Not the call that resumes reading: data may have come with the header.
             self._cancel(self._handshakeCall)
-            self.ready = True
-            cast(IConsumer, self.transport).registerProducer(self, True)
-            self.factory.ready(self)
+            self._transportReady()
+
+    def _transportReady(self) -> None:
+        self.ready = True
+        cast(IConsumer, self.transport).registerProducer(self, True)
+        self.factory.ready(self)
 
     def serve(self) -> None:
         """
@@ -125,7 +131,7 @@ class ClockProtocol(Protocol):
         """
         self._stopLoop()
         self._cancelCalls()
-        self._abortCall = self._reactor.callLater(
+        self._abortCall = self.factory.ticker.reactor.callLater(
             CLOSE_TIMEOUT, self.transport.abortConnection
         )
         # Over TLS, loseConnection waits until the producer is unregistered. Then it
@@ -173,7 +179,9 @@ class ClockProtocol(Protocol):
 
     def _resumeReadingLater(self) -> None:
         if self._abortCall is None and self._resumeCall is None:
-            self._resumeCall = self._reactor.callLater(READ_PAUSE, self._resumeReading)
+            self._resumeCall = self.factory.ticker.reactor.callLater(
+                READ_PAUSE, self._resumeReading
+            )
 
     def _resumeReading(self) -> None:
         self._resumeCall = None
@@ -222,10 +230,6 @@ class ClockProtocol(Protocol):
         """
         self._stopLoop()
 
-    @property
-    def _reactor(self) -> IReactorTime:
-        return self.factory.ticker.reactor
-
     def _stopLoop(self) -> None:
         if self._loop is not None and self._loop.running:
             self._loop.stop()
@@ -246,7 +250,8 @@ class ClockProtocol(Protocol):
         ticker = factory.ticker
         if self._paused or self._lastTick == ticker.tick:
             return
-        line = factory.tickLine() if self.lines else factory.firstLine()
+        isFirst = self._lastTick is None
+        line = factory.firstLine() if isFirst else factory.tickLine()
         # Rendering the current line may have begun a tick.
         self._lastTick = ticker.tick
         self.lines += 1

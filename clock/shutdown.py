@@ -52,7 +52,7 @@ class Shutdown:
         """
         Note that a connection is lost.
         """
-        if self._isEmpty():
+        if self._whenEmpty and self._isEmpty():
             whenEmpty, self._whenEmpty = self._whenEmpty, []
             for empty in whenEmpty:
                 empty.callback(None)

@@ -138,25 +138,32 @@ class Ticker:
         """
         return self._boundary * self._period
 
-    def beginTick(self, now: int) -> None:
+    def beginTick(self) -> int:
         """
-        Begin a tick, if the given time is not in the current one. Functions that are
-        due are called in a later iteration of the reactor.
+        Read the wall clock, and begin a tick if its time is not in the current one.
+        Functions that are due are called in a later iteration of the reactor.
 
-        @param now: the time that L{now} has returned.
+        @return: the time, in nanoseconds since 1970. It is not before the boundary of
+            the current tick, although the wall clock may be set back a little behind
+            it.
         """
+        now = self._wallClock()
         boundary = now // self._period
-        back = self.boundaryTime() - now
+        if boundary == self._boundary and self.tick:
+            return now
+        start = self.boundaryTime()
         if (
             not self.tick
             or boundary > self._boundary
-            or back >= min(self._period, SECOND)
+            or start - now >= min(self._period, SECOND)
         ):
             if self._scheduled:
                 self.missed += max(0, boundary - self._boundary - 1)
             self._boundary = boundary
             self.tick += 1
             self._expectNext(self.boundaryTime() + self._period - now)
+            return now
+        return start
 
     def late(self) -> float:
         """
@@ -184,7 +191,7 @@ class Ticker:
         @return: the call, which can be cancelled.
         """
         if not self.tick:
-            self.beginTick(self.now())
+            self.beginTick()
         call = TickCall(self, self.tick + int(delay), function)
         due = self._due.get(call.tick)
         if due is None:
@@ -241,7 +248,7 @@ class Ticker:
         Make the calls that are due. If there are more, wait again.
         """
         self._wakeUp = None
-        self.beginTick(self.now())
+        self.beginTick()
         self._calling = True
         try:
             for tick in sorted(tick for tick in self._due if tick <= self.tick):

@@ -70,13 +70,6 @@ class Clients(dict[TurnClient, None]):
         del self[client]
         self.kinds[client.kind] -= 1
 
-    def discard(self, client: TurnClient) -> None:
-        """
-        Remove a client, if it is one of these.
-        """
-        if client in self:
-            self.remove(client)
-
 
 class TurnQueue:
     """
@@ -110,24 +103,24 @@ class TurnQueue:
         """
         self._shutdown.open()
 
-    def connected(self, client: TurnClient) -> None:
+    @property
+    def isOpen(self) -> bool:
         """
-        Add a client whose transport may not be ready yet. After L{disconnectAll} it is
-        disconnected at once.
-
-        @param client: the new client.
+        Whether clients are accepted.
         """
-        self.connecting.add(client)
-        if not self._shutdown.isOpen:
-            self.disconnect(client)
+        return self._shutdown.isOpen
 
     def ready(self, client: TurnClient) -> None:
         """
         Serve a client, or let it wait for its turn.
 
-        @param client: a connected client whose transport is ready.
+        @param client: a client whose transport is ready.
         """
-        self.connecting.remove(client)
+        self._remove(client)
+        if not self.sequential:
+            self.active.add(client)
+            client.serve()
+            return
         self.waiting.add(client)
         self._serveNext()
         if client in self.waiting:
@@ -151,9 +144,8 @@ class TurnQueue:
 
         @param client: a client of this queue. Nothing happens if it is closing.
         """
-        for clients in (self.connecting, self.active, self.waiting):
-            clients.discard(client)
         if client not in self.closing:
+            self._remove(client)
             self.closing.add(client)
             client.disconnect()
             self._serveNext()
@@ -164,8 +156,7 @@ class TurnQueue:
 
         @param client: a client whose connection is lost.
         """
-        for clients in (self.connecting, self.active, self.waiting, self.closing):
-            clients.discard(client)
+        self._remove(client)
         self._serveNext()
         self._shutdown.disconnected()
 
@@ -181,12 +172,19 @@ class TurnQueue:
             self.disconnect(client)
         return self._shutdown.whenEmpty()
 
+    def _remove(self, client: TurnClient) -> None:
+        for clients in (self.connecting, self.active, self.waiting, self.closing):
+            if client in clients:
+                clients.remove(client)
+                return
+
     def _isEmpty(self) -> bool:
         return not (self.connecting or self.active or self.waiting or self.closing)
 
     def _serveNext(self) -> None:
         """
-        Begin each turn that can begin.
+        In sequential mode, begin the next turn if none is under way. In concurrent mode
+        no client waits.
 
         A connection may be lost while its turn begins, which calls this method again.
         The flag makes that call return at once, and the loop begins the next turn.
@@ -195,7 +193,7 @@ class TurnQueue:
             return
         self._serving = True
         try:
-            while self.waiting and not (self.sequential and self.active):
+            while self.waiting and not self.active:
                 client = next(iter(self.waiting))
                 self.waiting.remove(client)
                 self.active.add(client)

@@ -82,6 +82,17 @@ class ClientLimitTests(SynchronousTestCase):
         self.assertEqual([each.stays for each in clients], [True, True, False])
         self.assertEqual(len(self.events), 1)
 
+    def test_move(self) -> None:
+        """
+        A client may take over the place of another one, even while a refused client is
+        still connected.
+        """
+        stays = [LimitedClient(self.limit).stays for _ in range(3)]
+        self.limit.move()
+        stays.append(LimitedClient(self.limit).stays)
+        self.assertEqual(stays, [True, True, False, True])
+        self.assertEqual(self.limit.count, 3)
+
     def test_evict(self) -> None:
         """
         At the limit the client that half-closed first is evicted, in a later iteration

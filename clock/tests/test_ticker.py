@@ -54,9 +54,7 @@ class TickerFixture:
         """
 
         def current() -> None:
-            now = self.ticker.now()
-            self.ticker.beginTick(now)
-            self.sent.append(max(now, self.ticker.boundaryTime()))
+            self.sent.append(self.ticker.beginTick())
             loop.f = lambda: self.sent.append(self.ticker.boundaryTime())
 
         loop = LeanLoopingCall(current)
@@ -175,8 +173,7 @@ class BoundaryTests(SynchronousTestCase):
         loop = LeanLoopingCall(lambda: None)
 
         def current() -> None:
-            fixture.sent.append(fixture.ticker.now())
-            fixture.ticker.beginTick(fixture.sent[0])
+            fixture.sent.append(fixture.ticker.beginTick())
             fixture.offset += SECOND // 5
             loop.f = lambda: fixture.sent.append(fixture.ticker.boundaryTime())
 
@@ -517,7 +514,7 @@ class CallTests(SynchronousTestCase):
 
         def begin() -> None:
             self.fixture.offset += SECOND
-            self.ticker.beginTick(self.ticker.now())
+            self.ticker.beginTick()
 
         self.ticker.callLater(1, again)
         self.ticker.callLater(1, begin)

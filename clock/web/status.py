@@ -187,7 +187,7 @@ class StatusEvents(TextResource):
         channel.handOver(reader)
         reader.makeConnection(channel.transport)
         if not self._tickLoop.running:
-            self._ticker.beginTick(self._ticker.now())
+            self._ticker.beginTick()
             self._seen = clientNumbers(self._factories)
             self._tickLoop.start(1, now=False)
             self._checkLoop.start(CHECK_INTERVAL, now=False)
