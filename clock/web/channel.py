@@ -368,18 +368,20 @@ class ClockChannel(HTTPChannel):
         self._abortingCall = None
         self.transport.abortConnection()
 
-    def handOver(self, stream: Stream) -> None:
+    def handOver(self, stream: Stream, head: bytes) -> None:
         """
-        Let a protocol stream the response, and free the request: with 15 KB of
-        arguments, it takes 640 KB.
+        Send the head of a response, let a protocol stream its body, and free the
+        request: with 15 KB of arguments, it takes 640 KB.
 
         @param stream: the protocol. It may register a producer with the transport of
             this channel.
+        @param head: the head of the response, and what is to be sent with it.
         """
         self.stream = stream
         self.requests.clear()
         self.setRawMode()
         self.transport.unregisterProducer()
+        self.transport.write(head)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """

@@ -133,10 +133,12 @@ class Connections:
 
         @return: whether the limit allows it.
         """
-        if len(self._requesting) <= FREE_CONNECTIONS and not self.limit.admit():
+        if len(self._requesting) > FREE_CONNECTIONS:
+            # The connection counts already. The stream takes its place.
+            self.limit.move()
+        elif not self.limit.admit():
             return False
-        # Otherwise the connection counts already, and frees its place for the stream.
-        self._leave(channel)
+        del self._requesting[channel]
         return True
 
     def mayPersist(self) -> bool:
@@ -171,9 +173,10 @@ class Connections:
         @return: whether the connection was idle before.
         """
         self._late.pop(channel, None)
-        wasIdle = self.isIdle(channel)
-        self._idle.pop(channel, None)
-        return wasIdle
+        if channel not in self._idle:
+            return False
+        del self._idle[channel]
+        return True
 
     def timedOut(self, channel: Connection) -> None:
         """

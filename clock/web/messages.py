@@ -43,6 +43,24 @@ def responseHead(code: int, *headers: bytes) -> bytes:
     return b"\r\n".join([status, server, date, *headers, b"", b""])
 
 
+def streamHead(request: Any) -> bytes:
+    """
+    Return the head of a response whose body is a stream. C{Request.write} would send it
+    in a later iteration of the reactor.
+
+    @param request: the request. Its attribute C{chunked} is set if the body must have
+        the chunked transfer encoding.
+
+    @return: the lines of the head, and the empty line after them.
+    """
+    headers = request.responseHeaders
+    if request.clientproto == b"HTTP/1.1":
+        request.chunked = 1
+        headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
+    lines = [b"%s: %s" % (k, v) for k, vs in headers.getAllRawHeaders() for v in vs]
+    return b"\r\n".join([request.clientproto + b" 200 OK", *lines, b"", b""])
+
+
 def elements(request: Any, name: bytes) -> list[str]:
     """
     Return the elements of a header whose value is a list (RFC 9110, 5.6.1).

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from clock.web.messages import streamHead
 from clock.web.origins import SAME_ORIGIN, OriginAccess
 
 #: Headers that stop proxies from buffering the stream. C{no-cache} (RFC 9111) forbids
@@ -101,30 +102,32 @@ class TextResource(Resource):
 
     def beginStream(
         self, request: Any, contentType: str, headers: Mapping[str, str]
-    ) -> bool:
+    ) -> bytes:
         """
-        Send the headers of a response whose body is a stream. For HEAD, the response
-        ends with them. At the client limit, the response is an error.
+        Prepare a response whose body is a stream. Respond to HEAD without a body, and
+        at the client limit with an error.
 
         @param request: the request.
         @param contentType: the media type of the stream.
         @param headers: further headers.
 
-        @return: whether the body follows. If so, the caller must hand the channel over.
+        @return: the head of the response, with which the channel must be handed over;
+            nothing if there is no stream.
         """
         isHead = request.method == b"HEAD"
         if not isHead and not self.hasRoom(request):
-            return False
+            return b""
         # The stream ends with the connection.
         request.channel.persistent = False
         request.setHeader("Connection", "close")
         request.setHeader("Content-Type", contentType)
         for name, value in headers.items():
             request.setHeader(name, value)
+        if not isHead:
+            return streamHead(request)
         request.write(b"")
-        if isHead:
-            request.finish()
-        return not isHead
+        request.finish()
+        return b""
 
     def hasRoom(self, request: Any) -> bool:
         """

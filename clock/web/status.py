@@ -178,13 +178,14 @@ class StatusEvents(TextResource):
         """
         Send the status now, and then its changes.
         """
-        if not self.beginStream(request, "text/event-stream", UNBUFFERED):
+        head = self.beginStream(request, "text/event-stream", UNBUFFERED)
+        if not head:
             return NOT_DONE_YET
         channel = request.channel
         reader = StatusReader(channel, bool(request.chunked), self._remove)
         self._limit.add()
         self._readers[reader] = None
-        channel.handOver(reader)
+        channel.handOver(reader, head)
         reader.makeConnection(channel.transport)
         if not self._tickLoop.running:
             self._ticker.beginTick()

@@ -214,16 +214,14 @@ class SocketResource(TextResource):
         self, channel: ClockChannel, key: bytes, factory: ClockFactory
     ) -> None:
         protocol = factory.buildProtocol(channel.getPeer())
-        channel.transport.write(
-            responseHead(
-                101,
-                b"Upgrade: websocket",
-                b"Connection: Upgrade",
-                b"Sec-WebSocket-Accept: " + generate_accept_token(key),
-            )
+        head = responseHead(
+            101,
+            b"Upgrade: websocket",
+            b"Connection: Upgrade",
+            b"Sec-WebSocket-Accept: " + generate_accept_token(key),
         )
         transport = SocketTransport(channel, self._frames[factory], protocol)
-        channel.handOver(transport)
+        channel.handOver(transport, head)
         protocol.makeConnection(transport)
 
 
