@@ -10,7 +10,6 @@ connection whose request has not arrived within L{REQUEST_TIMEOUT}.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -21,12 +20,11 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 from zope.interface import implementer
 
-from clock.protocol import CLOSE_TIMEOUT
 from clock.web.connections import Connections
-from clock.web.messages import elements, isHost, responseHead
+from clock.web.messages import elements
+from clock.web.strict import StrictChannel
 from clock.web.transport import Stream
 
 #: Seconds from the first byte of a request to its last. For the first request of a
@@ -48,18 +46,9 @@ PIPELINE_PAUSE = 0.1
 #: another one. They are kept until it is their turn.
 MAX_PIPELINED = 8192
 
-#: What a target in absolute form (RFC 9112, 3.2.2) has before its path.
-_ORIGIN = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
-
-#: Characters that no line may contain (RFC 9110, 5.5).
-_CONTROL = re.compile(rb"[\0\r\n]")
-
-#: The first line of a request (RFC 9112, 3).
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ [!-~]+ HTTP/1\.[01]")
-
 
 @implementer(IHalfCloseableProtocol)
-class ClockChannel(HTTPChannel):
+class ClockChannel(StrictChannel):
     """
     Serve the requests of one connection, in limited time and memory.
 
@@ -73,16 +62,11 @@ class ClockChannel(HTTPChannel):
     # attribute more, each connection took 1.3 KB more.
     __slots__ = ("_connections", "_nextCall", "_requestCount", "stream")
 
-    # Like Apache, accept lines of 8 KB, and 100 of them.
-    MAX_LENGTH = 8192
-    maxHeaders = 100
-
     site: Any
     transport: Any
     stream: Stream | None
     _connections: Connections
     _nextCall: IDelayedCall | None
-    _refused = False
 
     def connectionMade(self) -> None:
         """
@@ -144,26 +128,6 @@ class ClockChannel(HTTPChannel):
             request.responseHeaders.setRawHeaders(b"Connection", [b"close"])
         return persistent
 
-    def allHeadersReceived(self) -> None:
-        """
-        Accept a request without a body. C{Request} finds no path in a whole URI, so its
-        origin is removed. To C{*}, C{Request} would respond by itself.
-        """
-        hosts = self.requests[-1].requestHeaders.getRawHeaders(b"Host", [])
-        if len(hosts) != 1 and (hosts or self._version != b"HTTP/1.0"):
-            self.refuse(400, "a request needs one Host")
-        elif hosts and not isHost(hosts[0]):
-            self.refuse(400, "the Host is not valid")
-        elif self._path == b"*" or (
-            self.length != 0 and self._command not in (b"GET", b"HEAD")
-        ):
-            self.refuse(405, "use GET or HEAD", b"Allow: GET, HEAD")
-        elif self.length == 0:
-            self._path = _ORIGIN.sub(b"", self._path)
-            super().allHeadersReceived()
-        else:
-            self.refuse(413, "a request must not have a body")
-
     def allContentReceived(self) -> None:
         """
         Respond to a request, unless it was refused.
@@ -216,18 +180,6 @@ class ClockChannel(HTTPChannel):
             self.setTimeout(IDLE_TIMEOUT)
             self._connections.idle(self)
 
-    def headerReceived(self, line: bytes) -> bool:
-        """
-        Accept one header. A number in it may be longer than Python converts.
-
-        @return: whether the header is valid.
-        """
-        try:
-            return bool(super().headerReceived(line))
-        except ValueError:
-            self._respondToBadRequestAndDisconnect()
-            return False
-
     def rawDataReceived(self, data: bytes) -> None:
         """
         Let the stream have what arrived together with the request. Discard what follows
@@ -253,86 +205,12 @@ class ClockChannel(HTTPChannel):
                 self.setTimeout(REQUEST_TIMEOUT)
             super().dataReceived(data)
 
-    def lineReceived(self, line: bytes) -> None:
-        """
-        Parse a line of a request. Refuse one that continues a header (RFC 9112, 5.2):
-        joining 16,000 of them took 35 ms. Refuse what old versions of Twisted accept,
-        and a proxy may read in another way: control characters, and a first line that
-        is not exactly one.
-        """
-        isFirst = not self.requests
-        if (
-            line[:1] in (b" ", b"\t")
-            or _CONTROL.search(line)
-            or (isFirst and line and not _REQUEST_LINE.fullmatch(line))
-        ):
-            self._respondToBadRequestAndDisconnect()
-        else:
-            super().lineReceived(line)
-
-    def lineLengthExceeded(self, line: bytes) -> None:
-        """
-        Refuse a request with a line that is too long.
-        """
-        self.refuse(431, "the header is too long")
-
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        """
-        Refuse a request that C{HTTPChannel} cannot parse.
-        """
-        if (
-            self._receivedHeaderSize > self.totalHeadersSize
-            or self._receivedHeaderCount > self.maxHeaders
-        ):
-            self.refuse(431, "the header is too long")
-        else:
-            self.refuse(400, "not an HTTP request")
-
-    def refuse(self, code: int, reason: str, *headers: bytes) -> None:
-        """
-        Respond with an error, and close.
-
-        @param code: the status.
-        @param reason: one line for the body.
-        @param headers: more lines for the header.
-        """
-        if self._refused:
-            return
-        self._refused = True
-        body = f"{reason}\n".encode()
-        head = responseHead(
-            code,
-            b"Content-Type: text/plain; charset=utf-8",
-            b"Content-Length: %d" % len(body),
-            b"Connection: close",
-            *headers,
-        )
-        self.transport.write(head + body)
-        self.close()
-
     def close(self) -> None:
         """
-        Close the connection after the client has read the response, or abort it after
-        L{CLOSE_TIMEOUT}. Meanwhile, read and discard what the client sends: if a
-        connection is closed with unread input, the kernel resets it, and the response
-        may be lost.
+        Close the connection, and serve no further request.
         """
-        if self._refused and self._abortingCall is not None:
-            return
-        self._refused = True
-        # Splitting 32,000 empty lines from a buffer of 64 KB took 50 ms.
-        self.setRawMode()
-        self.setTimeout(None)
-        self._abortAfter(CLOSE_TIMEOUT)
         self._cancelNext()
-        if self.transport.disconnecting:
-            return
-        self._networkProducer.resumeProducing()
-        self.transport.unregisterProducer()
-        if ISSLTransport.providedBy(self.transport):
-            self.transport.loseConnection()
-        else:
-            self.transport.loseWriteConnection()
+        super().close()
 
     def loseConnection(self) -> None:
         """
@@ -358,15 +236,6 @@ class ClockChannel(HTTPChannel):
         """
         Do nothing: L{close} has closed the sending half.
         """
-
-    def _abortAfter(self, seconds: float) -> None:
-        if self._abortingCall is not None:
-            self._abortingCall.cancel()
-        self._abortingCall = self.callLater(seconds, self._abort)
-
-    def _abort(self) -> None:
-        self._abortingCall = None
-        self.transport.abortConnection()
 
     def handOver(self, stream: Stream, head: bytes) -> None:
         """

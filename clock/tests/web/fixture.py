@@ -18,6 +18,9 @@ from clock.tests.fixture import ClockFixture, Receiver
 from clock.web import ClockSite
 from clock.web.channel import ClockChannel
 
+#: A request.
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
 
 class WebTransport(StringTransport):
     """
@@ -169,3 +172,21 @@ class WebFixture(ClockFixture):
         head = f"{method} {path} HTTP/{version}\r\nHost: x\r\n{headers}\r\n"
         client.channel.dataReceived(head.encode())
         return client
+
+
+def fixture(
+    *,
+    format: str = "%H:%M:%S",
+    interval: float = 1.0,
+    sequential: bool = False,
+    verbose: bool = False,
+) -> WebFixture:
+    """
+    Make a factory and its site.
+    """
+    made = WebFixture.new(
+        format=format, interval=interval, sequential=sequential, verbose=verbose
+    )
+    assert isinstance(made, WebFixture)
+    made.serve()
+    return made

@@ -12,7 +12,7 @@ from unittest import mock
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.tests.fixture import START
-from clock.tests.web.test_streams import fixture
+from clock.tests.web.fixture import fixture
 
 
 class MetricsTests(SynchronousTestCase):

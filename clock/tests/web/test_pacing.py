@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.protocol import READ_PAUSE
-from clock.tests.web.test_streams import fixture
+from clock.tests.web.fixture import fixture
 from clock.tests.web.test_websocket import Socket
 from clock.web.pacing import MAX_READ
 

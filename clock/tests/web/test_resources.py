@@ -10,7 +10,7 @@ from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.tests.web.test_streams import fixture
+from clock.tests.web.fixture import fixture
 
 
 class PageTests(SynchronousTestCase):

@@ -9,7 +9,7 @@ import json
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.protocol import CLOSE_TIMEOUT
-from clock.tests.web.test_streams import fixture
+from clock.tests.web.fixture import fixture
 from clock.ticker import SECOND
 from clock.web.snapshot import MAX_LISTED
 from clock.web.status import CHECK_INTERVAL

@@ -10,27 +10,9 @@ from zope.interface.verify import verifyObject
 
 from clock.protocol import CLOSE_TIMEOUT
 from clock.tests.fixture import ClockFixture
-from clock.tests.web.fixture import WebFixture
+from clock.tests.web.fixture import WebFixture, fixture
 from clock.web import ClockSite
 from clock.web.resources import UNBUFFERED
-
-
-def fixture(
-    *,
-    format: str = "%H:%M:%S",
-    interval: float = 1.0,
-    sequential: bool = False,
-    verbose: bool = False,
-) -> WebFixture:
-    """
-    Make a factory and its site.
-    """
-    made = WebFixture.new(
-        format=format, interval=interval, sequential=sequential, verbose=verbose
-    )
-    assert isinstance(made, WebFixture)
-    made.serve()
-    return made
 
 
 class StreamTests(SynchronousTestCase):

@@ -12,8 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from clock.protocol import CLOSE_TIMEOUT, READ_PAUSE
-from clock.tests.web.fixture import WebClient, WebFixture
-from clock.tests.web.test_streams import fixture
+from clock.tests.web.fixture import WebClient, WebFixture, fixture
 from clock.web import ClockSite
 from clock.web.pacing import MAX_READ
 

@@ -1,0 +1,158 @@
+"""
+The part of a channel that accepts requests, and refuses what is not a valid one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from twisted.internet.interfaces import ISSLTransport
+from twisted.web.http import HTTPChannel
+
+from clock.protocol import CLOSE_TIMEOUT
+from clock.web.messages import isHost, responseHead
+
+#: What a target in absolute form (RFC 9112, 3.2.2) has before its path.
+_ORIGIN = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
+
+#: Characters that no line may contain (RFC 9110, 5.5).
+_CONTROL = re.compile(rb"[\0\r\n]")
+
+#: The first line of a request (RFC 9112, 3).
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ [!-~]+ HTTP/1\.[01]")
+
+
+class StrictChannel(HTTPChannel):
+    """
+    Accept requests without a body. Refuse everything else with one line that says why,
+    and close the connection.
+    """
+
+    # Like Apache, accept lines of 8 KB, and 100 of them.
+    MAX_LENGTH = 8192
+    maxHeaders = 100
+
+    transport: Any
+    _refused = False
+
+    def allHeadersReceived(self) -> None:
+        """
+        Accept a request without a body. C{Request} finds no path in a whole URI, so its
+        origin is removed. To C{*}, C{Request} would respond by itself.
+        """
+        hosts = self.requests[-1].requestHeaders.getRawHeaders(b"Host", [])
+        if len(hosts) != 1 and (hosts or self._version != b"HTTP/1.0"):
+            self.refuse(400, "a request needs one Host")
+        elif hosts and not isHost(hosts[0]):
+            self.refuse(400, "the Host is not valid")
+        elif self._path == b"*" or (
+            self.length != 0 and self._command not in (b"GET", b"HEAD")
+        ):
+            self.refuse(405, "use GET or HEAD", b"Allow: GET, HEAD")
+        elif self.length == 0:
+            self._path = _ORIGIN.sub(b"", self._path)
+            super().allHeadersReceived()
+        else:
+            self.refuse(413, "a request must not have a body")
+
+    def headerReceived(self, line: bytes) -> bool:
+        """
+        Accept one header. A number in it may be longer than Python converts.
+
+        @return: whether the header is valid.
+        """
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:
+            self._respondToBadRequestAndDisconnect()
+            return False
+
+    def lineReceived(self, line: bytes) -> None:
+        """
+        Parse a line of a request. Refuse one that continues a header (RFC 9112, 5.2):
+        joining 16,000 of them took 35 ms. Refuse what old versions of Twisted accept,
+        and a proxy may read in another way: control characters, and a first line that
+        is not exactly one.
+        """
+        isFirst = not self.requests
+        if (
+            line[:1] in (b" ", b"\t")
+            or _CONTROL.search(line)
+            or (isFirst and line and not _REQUEST_LINE.fullmatch(line))
+        ):
+            self._respondToBadRequestAndDisconnect()
+        else:
+            super().lineReceived(line)
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        """
+        Refuse a request with a line that is too long.
+        """
+        self.refuse(431, "the header is too long")
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """
+        Refuse a request that C{HTTPChannel} cannot parse.
+        """
+        if (
+            self._receivedHeaderSize > self.totalHeadersSize
+            or self._receivedHeaderCount > self.maxHeaders
+        ):
+            self.refuse(431, "the header is too long")
+        else:
+            self.refuse(400, "not an HTTP request")
+
+    def refuse(self, code: int, reason: str, *headers: bytes) -> None:
+        """
+        Respond with an error, and close.
+
+        @param code: the status.
+        @param reason: one line for the body.
+        @param headers: more lines for the header.
+        """
+        if self._refused:
+            return
+        self._refused = True
+        body = f"{reason}\n".encode()
+        head = responseHead(
+            code,
+            b"Content-Type: text/plain; charset=utf-8",
+            b"Content-Length: %d" % len(body),
+            b"Connection: close",
+            *headers,
+        )
+        self.transport.write(head + body)
+        self.close()
+
+    def close(self) -> None:
+        """
+        Close the connection after the client has read the response, or abort it after
+        L{CLOSE_TIMEOUT}. Meanwhile, read and discard what the client sends: if a
+        connection is closed with unread input, the kernel resets it, and the response
+        may be lost.
+        """
+        if self._refused and self._abortingCall is not None:
+            return
+        self._refused = True
+        # Splitting 32,000 empty lines from a buffer of 64 KB took 50 ms.
+        self.setRawMode()
+        self.setTimeout(None)
+        self._abortAfter(CLOSE_TIMEOUT)
+        if self.transport.disconnecting:
+            return
+        self._networkProducer.resumeProducing()
+        self.transport.unregisterProducer()
+        if ISSLTransport.providedBy(self.transport):
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+
+    def _abortAfter(self, seconds: float) -> None:
+        if self._abortingCall is not None:
+            self._abortingCall.cancel()
+        self._abortingCall = self.callLater(seconds, self._abort)
+
+    def _abort(self) -> None:
+        self._abortingCall = None
+        self.transport.abortConnection()
