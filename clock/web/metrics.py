@@ -11,6 +11,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
+
 from clock.factory import ClockFactory
 from clock.ticker import SECOND
 from clock.web.resources import TextResource
@@ -18,7 +22,7 @@ from clock.web.resources import TextResource
 
 class MetricsResource(TextResource):
     """
-    C{/metrics}, or a hint on how to install C{prometheus_client}.
+    C{/metrics}.
     """
 
     def __init__(self, factories: Mapping[str, ClockFactory]) -> None:
@@ -28,27 +32,15 @@ class MetricsResource(TextResource):
         """
         super().__init__()
         self._factories = factories
-        self._library: Any = None
-        try:
-            # Imported now, because the user that the process changes to may not be
-            # able to read its files.
-            import prometheus_client.core
-        except ImportError:
-            return
-        self._library = prometheus_client
-        self._registry = prometheus_client.CollectorRegistry()
+        self._registry = CollectorRegistry()
         self._registry.register(self)
 
     def render_GET(self, request: Any) -> Any:
         """
-        Respond with the metrics; with the status 404 if C{prometheus_client} is
-        missing.
+        Respond with the metrics.
         """
-        if self._library is None:
-            hint = "this needs prometheus_client: pip install 'txclock[metrics]'"
-            return self.respond(request, 404, hint)
-        text = self._library.generate_latest(self._registry).decode().rstrip("\n")
-        return self.respond(request, 200, text, self._library.CONTENT_TYPE_LATEST)
+        text = generate_latest(self._registry).decode().rstrip("\n")
+        return self.respond(request, 200, text, CONTENT_TYPE_LATEST)
 
     def describe(self) -> list[Any]:
         """
@@ -62,8 +54,7 @@ class MetricsResource(TextResource):
 
         @return: families of metrics.
         """
-        counter = self._library.core.CounterMetricFamily
-        gauge = self._library.core.GaugeMetricFamily
+        counter, gauge = CounterMetricFamily, GaugeMetricFamily
         clients = gauge(
             "clock_clients",
             "Number of clients.",

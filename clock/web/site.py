@@ -16,7 +16,6 @@ from clock.factory import ClockFactory
 from clock.web.channel import REQUEST_TIMEOUT, ClockChannel
 from clock.web.connections import Connections
 from clock.web.messages import SERVER
-from clock.web.metrics import MetricsResource
 from clock.web.origins import OriginAccess
 from clock.web.resources import MissingExtra, NotFound, PageFile, TextResource
 from clock.web.status import HealthResource, StatusResource
@@ -78,9 +77,9 @@ class ClockSite(Site):
         root.putChild(b"lines", StreamResource(factories, LineFrames, access))
         root.putChild(b"events", StreamResource(factories, EventFrames, access))
         root.putChild(b"socket", _socketResource(factories, access))
+        root.putChild(b"metrics", _metricsResource(factories))
         root.putChild(b"status", self._status)
         root.putChild(b"healthz", HealthResource(first.ticker))
-        root.putChild(b"metrics", MetricsResource(factories))
         super().__init__(
             root,
             requestFactory=ClockRequest,
@@ -168,3 +167,14 @@ def _socketResource(
     except ImportError:
         return MissingExtra("this needs wsproto: pip install 'txclock[websocket]'")
     return SocketResource(factories, access)
+
+
+def _metricsResource(factories: Mapping[str, ClockFactory]) -> TextResource:
+    try:
+        # Imported now, because the user that the process changes to may not be able to
+        # read the files of the package.
+        from clock.web.metrics import MetricsResource
+    except ImportError:
+        hint = "this needs prometheus_client: pip install 'txclock[metrics]'"
+        return MissingExtra(hint)
+    return MetricsResource(factories)

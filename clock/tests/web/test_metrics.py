@@ -73,7 +73,7 @@ class MetricsTests(SynchronousTestCase):
         """
         Without C{prometheus_client} the response says what to install.
         """
-        with mock.patch.dict(sys.modules, {"prometheus_client": None}):
+        with mock.patch.dict(sys.modules, {"clock.web.metrics": None}):
             client = fixture().get("/metrics")
         self.assertEqual(client.status, 404)
         self.assertRegex(client.body, re.escape(b"pip install 'txclock[metrics]'"))
