@@ -5,6 +5,7 @@ renders the lines.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from twisted.internet.defer import Deferred
@@ -95,16 +96,20 @@ class ClockFactory(ServerFactory):
         super().doStart()
 
     def buildProtocol(  # type: ignore[override]
-        self, addr: IAddress | None
+        self,
+        addr: IAddress | None,
+        protocol: Callable[[], ClockProtocol] | None = None,
     ) -> ClockProtocol:
         """
         Build the protocol of a new client, and number it.
 
         @param addr: the client's address; it is not used.
+        @param protocol: a function that makes the protocol; by default the class
+            C{self.protocol}.
 
         @return: the protocol.
         """
-        client = self.protocol()
+        client = (protocol or self.protocol)()
         client.factory = self
         self.totalClients += 1
         client.number = self.totalClients

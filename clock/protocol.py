@@ -8,6 +8,7 @@ client sends.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone
@@ -129,17 +130,27 @@ class ClockProtocol(Protocol):
         Stop sending, and close the connection gracefully. If the client does not
         acknowledge all lines within L{CLOSE_TIMEOUT}, abort the connection.
         """
+        self._end(CLOSE_TIMEOUT, self.transport.loseConnection)
+
+    def _end(self, timeout: float, loseConnection: Callable[[], object]) -> None:
+        """
+        Stop sending, and close the connection. If it is being closed already, only the
+        timeout changes.
+        """
+        isClosing = self._abortCall is not None
         self._stopLoop()
         self._cancelCalls()
         self._abortCall = self.factory.ticker.reactor.callLater(
-            CLOSE_TIMEOUT, self.transport.abortConnection
+            timeout, self.transport.abortConnection
         )
+        if isClosing:
+            return
         # Over TLS, loseConnection waits until the producer is unregistered. Then it
         # waits for the client's close_notify, which must be read.
         if self.ready:
             cast(IConsumer, self.transport).unregisterProducer()
         cast(IPushProducer, self.transport).resumeProducing()
-        self.transport.loseConnection()
+        loseConnection()
 
     def evict(self) -> None:
         """

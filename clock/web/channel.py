@@ -119,6 +119,7 @@ class ClockChannel(StrictChannel):
         self._requestCount += 1
         persistent = (
             super().checkPersistence(request, version)
+            and self.length == 0
             and "close" not in elements(request, b"Connection")
             and self._requestCount < MAX_REQUESTS
             and len(self._buffer) <= MAX_PIPELINED
@@ -182,11 +183,12 @@ class ClockChannel(StrictChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """
-        Let the stream have what arrived together with the request. Discard what follows
-        an error.
+        Let the stream have what arrived together with the request.
         """
         if self.stream is not None:
             self.stream.dataReceived(data)
+        else:
+            super().rawDataReceived(data)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -250,7 +252,8 @@ class ClockChannel(StrictChannel):
         self.requests.clear()
         self.setRawMode()
         self.transport.unregisterProducer()
-        self.transport.write(head)
+        if head:
+            self.transport.write(head)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """

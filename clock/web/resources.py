@@ -9,11 +9,13 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
+from twisted.python.usage import UsageError
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from clock.web.messages import streamHead
 from clock.web.origins import SAME_ORIGIN, OriginAccess
+from clock.web.shapes import PaddedStreams, Shape, requestedShape
 
 #: Headers that stop proxies from buffering the stream. C{no-cache} (RFC 9111) forbids
 #: reusing a stored response, and C{no-transform} forbids compressing it.
@@ -47,6 +49,7 @@ class TextResource(Resource):
     """
 
     isLeaf = True
+    methods = "GET, HEAD"
 
     def __init__(self, access: OriginAccess = SAME_ORIGIN) -> None:
         """
@@ -58,15 +61,16 @@ class TextResource(Resource):
 
     def render(self, request: Any) -> Any:
         """
-        Respond to GET and HEAD, and to OPTIONS from a page of an allowed site. Any
-        other method gets the status 405.
+        Respond to the methods of this resource, and to OPTIONS from a page of an
+        allowed site. Any other method gets the status 405.
         """
         isAllowedPage = self._access.setHeaders(request)
         if isAllowedPage and request.method == b"OPTIONS":
             return self._allowRequest(request)
-        if request.method not in (b"GET", b"HEAD"):
-            request.setHeader("Allow", "GET, HEAD")
-            return self.respond(request, 405, "use GET or HEAD")
+        if request.method.decode("latin-1") not in self.methods.split(", "):
+            request.setHeader("Allow", self.methods)
+            *others, last = self.methods.split(", ")
+            return self.respond(request, 405, f"use {', '.join(others)} or {last}")
         if request.postpath:
             return self.respond(request, 404, "no such path")
         return self.render_GET(request)
@@ -94,7 +98,7 @@ class TextResource(Resource):
         headers that the page has set.
         """
         request.setResponseCode(204, b"No Content")
-        request.setHeader("Access-Control-Allow-Methods", "GET, HEAD")
+        request.setHeader("Access-Control-Allow-Methods", self.methods)
         request.setHeader("Access-Control-Allow-Headers", "*")
         request.setHeader("Access-Control-Max-Age", "3600")
         request.finish()
@@ -128,6 +132,27 @@ class TextResource(Resource):
         request.write(b"")
         request.finish()
         return b""
+
+    def shapeOf(self, request: Any, streams: PaddedStreams) -> Shape | None:
+        """
+        Read the shape of the stream that a request asks for, or respond with an error:
+        the status 400 if an argument is wrong, and 503 if too much is padded.
+
+        @param request: the request.
+        @param streams: the padded streams of the site.
+
+        @return: the shape; C{None} after an error.
+        """
+        try:
+            shape = requestedShape(request)
+        except UsageError as error:
+            self.respond(request, 400, str(error))
+            return None
+        if streams.hasRoom(shape):
+            return shape
+        request.setHeader("Retry-After", str(RETRY_AFTER))
+        self.respond(request, 503, "too many padded streams: ask for fewer bytes")
+        return None
 
     def hasRoom(self, request: Any) -> bool:
         """

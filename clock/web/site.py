@@ -18,6 +18,7 @@ from clock.web.connections import Connections
 from clock.web.messages import SERVER
 from clock.web.origins import OriginAccess
 from clock.web.resources import MissingExtra, NotFound, PageFile, TextResource
+from clock.web.shapes import PaddedStreams
 from clock.web.status import HealthResource, StatusResource
 from clock.web.streams import EventFrames, LineFrames, StreamResource
 from twisted import version  # type: ignore[attr-defined]
@@ -33,13 +34,28 @@ _PAGE = {
 
 class ClockRequest(Request):
     """
-    A request whose cookies are not parsed: browsers send those of all ports of a host.
+    A request whose cookies are not parsed, because browsers send those of all ports of
+    a host, and whose body is discarded as it arrives.
     """
 
     def parseCookies(self) -> None:
         """
         Do nothing.
         """
+
+    def gotLength(self, length: int | None) -> None:
+        """
+        Keep no body, and parse none.
+        """
+        super().gotLength(0)
+        self.requestHeaders.removeHeader(b"Content-Type")
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """
+        Discard a part of the body.
+        """
+        channel: Any = self.channel
+        channel.bodyReceived(len(data))
 
 
 class ClockSite(Site):
@@ -74,9 +90,11 @@ class ClockSite(Site):
             data = (page / name).read_bytes()
             path = "" if name == "index.html" else name
             root.putChild(path.encode(), PageFile(data, contentType))
-        root.putChild(b"lines", StreamResource(factories, LineFrames, access))
-        root.putChild(b"events", StreamResource(factories, EventFrames, access))
-        root.putChild(b"socket", _socketResource(factories, access))
+        padded = PaddedStreams()
+        for path, frames in (("lines", LineFrames), ("events", EventFrames)):
+            stream = StreamResource(factories, frames, access, padded)
+            root.putChild(path.encode(), stream)
+        root.putChild(b"socket", _socketResource(factories, access, padded))
         root.putChild(b"metrics", _metricsResource(factories))
         root.putChild(b"status", self._status)
         root.putChild(b"healthz", HealthResource(first.ticker))
@@ -113,6 +131,14 @@ class ClockSite(Site):
         negotiated.
         """
         return [b"http/1.1"] if (version.major, version.minor) >= (26, 4) else []
+
+    def takesPost(self, path: bytes) -> bool:
+        """
+        Return whether a POST, with a body, gets the same response as a GET.
+
+        @param path: the path of the request, with its arguments.
+        """
+        return path.partition(b"?")[0] in (b"/lines", b"/events")
 
     def log(self, request: Any) -> None:
         """
@@ -160,13 +186,13 @@ def _url(address: str) -> str:
 
 
 def _socketResource(
-    factories: Mapping[str, ClockFactory], access: OriginAccess
+    factories: Mapping[str, ClockFactory], access: OriginAccess, padded: PaddedStreams
 ) -> TextResource:
     try:
         from clock.web.websocket import SocketResource
     except ImportError:
         return MissingExtra("this needs wsproto: pip install 'txclock[websocket]'")
-    return SocketResource(factories, access)
+    return SocketResource(factories, access, padded)
 
 
 def _metricsResource(factories: Mapping[str, ClockFactory]) -> TextResource:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakValueDictionary
 
 from twisted.web.server import NOT_DONE_YET
 
@@ -20,6 +21,7 @@ from clock.web.channel import ClockChannel
 from clock.web.messages import chunk
 from clock.web.origins import OriginAccess
 from clock.web.resources import UNBUFFERED, TextResource, argument
+from clock.web.shapes import PaddedStreams, Shape, padding, shapedClient
 from clock.web.transport import ChannelTransport
 
 
@@ -31,13 +33,15 @@ class LineFrames:
     contentType = "text/plain; charset=utf-8"
     opening = b""
 
-    def __init__(self, ticker: Ticker, chunked: bool) -> None:
+    def __init__(self, ticker: Ticker, chunked: bool, size: int = 0) -> None:
         """
         @param ticker: the ticker of the lines.
         @param chunked: whether the response has the chunked transfer encoding.
+        @param size: the number of bytes to which a shorter line is padded.
         """
         self._ticker = ticker
         self._chunked = chunked
+        self._size = size
         self._line = self._frame = b""
 
     def frame(self, line: bytes) -> bytes:
@@ -50,7 +54,9 @@ class LineFrames:
         """
         if line is not self._line:
             self._line = line
-            self._frame = self.chunk(self.body(line, self._ticker.tick))
+            body = self.body(line, self._ticker.tick)
+            missing = self._size - len(body)
+            self._frame = self.chunk(self.pad(body, missing) if missing > 0 else body)
         return self._frame
 
     def body(self, line: bytes, tick: int) -> bytes:
@@ -58,6 +64,20 @@ class LineFrames:
         Return a line in the format of the stream.
         """
         return line
+
+    def pad(self, body: bytes, missing: int) -> bytes:
+        """
+        Pad a line after its text; in JSON, with one more member.
+
+        @param body: the line, in the format of the stream.
+        @param missing: the number of bytes to add.
+        """
+        end = len(b', "padding": ""')
+        if body.startswith(b"{") and missing >= end:
+            text = b', "padding": "%s"' % padding(missing - end)
+            return body.replace(b"}", text + b"}")
+        text = b" " + padding(missing - 1)
+        return body.rstrip(b"\n") + text + body[len(body.rstrip(b"\n")) :]
 
     def greeting(self, number: int) -> bytes:
         """
@@ -87,11 +107,48 @@ class EventFrames(LineFrames):
         """
         return b"id: %d\ndata: %s\n" % (tick, line)
 
+    def pad(self, body: bytes, missing: int) -> bytes:
+        """
+        Pad an event with a comment. A single byte is an empty line after it.
+        """
+        if missing == 1:
+            return body + b"\n"
+        return b":%s\n%s" % (padding(missing - 2), body)
+
     def greeting(self, number: int) -> bytes:
         """
         Return an event named C{client} with the client's number.
         """
         return b"event: client\ndata: %d\n\n" % number
+
+
+class SharedFrames:
+    """
+    The frames that the streams of one path share. They are kept while there is a stream
+    that uses them.
+    """
+
+    def __init__(self, frames: type[LineFrames]) -> None:
+        """
+        @param frames: the class of the frames.
+        """
+        self._frames = frames
+        self._shared: WeakValueDictionary[object, LineFrames] = WeakValueDictionary()
+
+    def of(self, factory: ClockFactory, chunked: bool, size: int) -> LineFrames:
+        """
+        Return the frames of a stream.
+
+        @param factory: the factory of its lines.
+        @param chunked: whether it has the chunked transfer encoding.
+        @param size: the number of bytes to which a shorter line is padded.
+        """
+        key = factory, chunked, size
+        frames = self._shared.get(key)
+        if frames is None:
+            frames = self._frames(factory.ticker, chunked, size)
+            self._shared[key] = frames
+        return frames
 
 
 def chosenFactory(
@@ -122,7 +179,7 @@ class ResponseTransport(ChannelTransport):
     @cvar kind: the name of this transport in the status and in metrics.
     """
 
-    __slots__ = ("_frames", "_write")
+    __slots__ = ("_frames",)
 
     kind = "http"
 
@@ -133,7 +190,6 @@ class ResponseTransport(ChannelTransport):
         """
         super().__init__(channel)
         self._frames = frames
-        self._write = channel.transport.write
 
     def write(self, data: bytes) -> None:
         """
@@ -154,22 +210,27 @@ class StreamResource(TextResource):
     C{/lines} or C{/events}: a stream of lines until the client disconnects.
     """
 
+    methods = "GET, HEAD, POST"
+
     def __init__(
         self,
         factories: Mapping[str, ClockFactory],
         frames: type[LineFrames],
         access: OriginAccess,
+        padded: PaddedStreams,
     ) -> None:
         """
         @param factories: the factories to serve, by the name of their zone; the first
             one is the default.
         @param frames: the frames of the stream.
         @param access: the other sites whose pages may read the stream.
+        @param padded: the padded streams of the site.
         """
         super().__init__(access)
         self._factories = factories
-        self._frames = frames
-        self._shared: dict[tuple[ClockFactory, bool], LineFrames] = {}
+        self._frames = SharedFrames(frames)
+        self._contentType = frames.contentType
+        self._padded = padded
 
     def render_GET(self, request: Any) -> Any:
         """
@@ -178,26 +239,29 @@ class StreamResource(TextResource):
         factory = chosenFactory(self._factories, request)
         if isinstance(factory, str):
             return self.respond(request, 404, factory)
+        shape = self.shapeOf(request, self._padded)
+        if shape is None:
+            return NOT_DONE_YET
+        contentType = shape.contentType or self._contentType
         headers = {} if argument(request, "bare") == "1" else UNBUFFERED
-        head = self.beginStream(request, self._frames.contentType, headers)
+        head = self.beginStream(request, contentType, headers)
         if head:
-            self._stream(request, factory, head)
+            self._stream(request, factory, shape, head)
         return NOT_DONE_YET
 
-    def _framesOf(self, factory: ClockFactory, chunked: bool) -> LineFrames:
-        key = factory, chunked
-        if key not in self._shared:
-            self._shared[key] = self._frames(factory.ticker, chunked)
-        return self._shared[key]
-
-    def _stream(self, request: Any, factory: ClockFactory, head: bytes) -> None:
+    def _stream(
+        self, request: Any, factory: ClockFactory, shape: Shape, head: bytes
+    ) -> None:
         channel: ClockChannel = request.channel
-        protocol: Any = factory.buildProtocol(channel.getPeer())
-        frames = self._framesOf(factory, bool(request.chunked))
+        protocol: Any = shapedClient(factory, shape, self._padded)
+        frames = self._frames.of(factory, bool(request.chunked), shape.size)
         opening = frames.opening
         if argument(request, "number") == "1":
             opening += frames.greeting(protocol.number)
         if opening:
             head += frames.chunk(opening)
+        transport = ResponseTransport(channel, frames)
+        if shape.isHeadLate:
+            head = transport.holdBack(head)
         channel.handOver(protocol, head)
-        protocol.makeConnection(ResponseTransport(channel, frames))
+        protocol.makeConnection(transport)

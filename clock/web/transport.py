@@ -40,13 +40,37 @@ class ChannelTransport:
     What the transports of streams have in common: they lie on a channel.
     """
 
-    __slots__ = ("_transport",)
+    __slots__ = ("_transport", "_write")
 
     def __init__(self, channel: Any) -> None:
         """
         @param channel: the channel, whose connection streams the response.
         """
         self._transport = channel.transport
+        self._write = channel.transport.write
+
+    def holdBack(self, head: bytes) -> bytes:
+        """
+        Send the head of the response together with the first data, as servers do that
+        do not flush it.
+
+        @param head: the head.
+
+        @return: what is to be sent at once: nothing.
+        """
+
+        def write(data: bytes) -> None:
+            self._write = self._transport.write
+            self._write(head + data)
+
+        self._write = write
+        return b""
+
+    def complete(self) -> None:
+        """
+        End a stream that is complete.
+        """
+        self.loseConnection()
 
     @abstractmethod
     def write(self, data: bytes) -> None:

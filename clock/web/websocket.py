@@ -27,10 +27,15 @@ from clock.web.messages import elements, responseHead
 from clock.web.origins import OriginAccess
 from clock.web.pacing import PacedInput, PauseBoth
 from clock.web.resources import TextResource
-from clock.web.streams import LineFrames, chosenFactory
+from clock.web.shapes import PaddedStreams, Shape, shapedClient
+from clock.web.streams import LineFrames, SharedFrames, chosenFactory
 from clock.web.transport import ChannelTransport
 
-#: Status code with which the server closes a WebSocket when it stops (RFC 6455, 7.4.1).
+#: Status code with which the server closes a WebSocket whose stream is complete (RFC
+#: 6455, 7.4.1).
+NORMAL_CLOSURE = 1000
+
+#: Status code with which the server closes a WebSocket when it stops.
 GOING_AWAY = 1001
 
 #: Status code with which the server closes the WebSocket of a client that sends too
@@ -49,19 +54,27 @@ class MessageFrames(LineFrames):
     The frames of C{/socket}: a text message for each line.
     """
 
-    def __init__(self, ticker: Ticker) -> None:
+    def __init__(self, ticker: Ticker, chunked: bool, size: int = 0) -> None:
         """
         @param ticker: the ticker of the lines.
+        @param chunked: C{False}: messages have frames of their own.
+        @param size: the number of bytes to which the text of a message is padded.
         """
-        super().__init__(ticker, False)
+        super().__init__(ticker, chunked, size)
         # A server does not mask its frames, so all clients get the same bytes.
         self._encoder = Connection(ConnectionType.SERVER)
 
     def body(self, line: bytes, tick: int) -> bytes:
         """
-        Return a line, without its newline, as a text message.
+        Return the text of a message: a line without its newline.
         """
-        return self._encoder.send(TextMessage(line.decode().rstrip("\n")))
+        return line.rstrip(b"\n")
+
+    def chunk(self, body: bytes) -> bytes:
+        """
+        Make a text message.
+        """
+        return self._encoder.send(TextMessage(body.decode()))
 
 
 class SocketTransport(ChannelTransport):
@@ -94,7 +107,7 @@ class SocketTransport(ChannelTransport):
         """
         Send a line, without its newline.
         """
-        self._transport.write(self._frames.frame(data))
+        self._write(self._frames.frame(data))
 
     def registerProducer(self, producer: IPushProducer, streaming: bool) -> None:
         """
@@ -121,6 +134,13 @@ class SocketTransport(ChannelTransport):
         self._close(CloseConnection(GOING_AWAY))
         self._transport.loseConnection()
 
+    def complete(self) -> None:
+        """
+        Close the WebSocket of a stream that is complete, and then the connection.
+        """
+        self._close(CloseConnection(NORMAL_CLOSURE))
+        self._transport.loseConnection()
+
     def dataReceived(self, data: bytes) -> None:
         """
         Read frames, a piece at a time.
@@ -140,7 +160,7 @@ class SocketTransport(ChannelTransport):
         self._socket.receive_data(piece)
         for event in self._socket.events():
             if isinstance(event, Ping):
-                self._transport.write(self._socket.send(event.response()))
+                self._write(self._socket.send(event.response()))
             elif isinstance(event, CloseConnection):
                 # The client has closed the WebSocket, or violated the protocol.
                 self._end(event.response())
@@ -161,7 +181,7 @@ class SocketTransport(ChannelTransport):
             ConnectionState.OPEN,
             ConnectionState.REMOTE_CLOSING,
         ):
-            self._transport.write(self._socket.send(event))
+            self._write(self._socket.send(event))
 
 
 class SocketResource(TextResource):
@@ -170,18 +190,21 @@ class SocketResource(TextResource):
     """
 
     def __init__(
-        self, factories: Mapping[str, ClockFactory], access: OriginAccess
+        self,
+        factories: Mapping[str, ClockFactory],
+        access: OriginAccess,
+        padded: PaddedStreams,
     ) -> None:
         """
         @param factories: the factories, by the name of their zone.
         @param access: the other sites whose pages may read the lines.
+        @param padded: the padded streams of the site.
         """
         super().__init__()
         self._factories = factories
         self._sites = access
-        self._frames = {
-            factory: MessageFrames(factory.ticker) for factory in factories.values()
-        }
+        self._padded = padded
+        self._frames = SharedFrames(MessageFrames)
 
     def render_GET(self, request: Any) -> Any:
         """
@@ -206,21 +229,29 @@ class SocketResource(TextResource):
             return self.respond(
                 request, 403, "pages of other sites may not read this: --allow-origin"
             )
+        shape = self.shapeOf(request, self._padded)
+        if shape is None:
+            return NOT_DONE_YET
+        if shape.contentType is not None:
+            return self.respond(request, 400, "a WebSocket has no type")
         if self.hasRoom(request):
-            self._upgrade(request.channel, key, factory)
+            self._upgrade(request.channel, key, factory, shape)
         return NOT_DONE_YET
 
     def _upgrade(
-        self, channel: ClockChannel, key: bytes, factory: ClockFactory
+        self, channel: ClockChannel, key: bytes, factory: ClockFactory, shape: Shape
     ) -> None:
-        protocol = factory.buildProtocol(channel.getPeer())
+        protocol = shapedClient(factory, shape, self._padded)
         head = responseHead(
             101,
             b"Upgrade: websocket",
             b"Connection: Upgrade",
             b"Sec-WebSocket-Accept: " + generate_accept_token(key),
         )
-        transport = SocketTransport(channel, self._frames[factory], protocol)
+        frames: Any = self._frames.of(factory, False, shape.size)
+        transport = SocketTransport(channel, frames, protocol)
+        if shape.isHeadLate:
+            head = transport.holdBack(head)
         channel.handOver(transport, head)
         protocol.makeConnection(transport)
 

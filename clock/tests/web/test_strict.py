@@ -29,7 +29,7 @@ class StrictTests(SynchronousTestCase):
         for header in ("Content-Length: 1000000000", "Transfer-Encoding: chunked"):
             client = web.get("/lines", headers=f"{header}\r\n\r\nbody")
             self.assertEqual(client.status, 413)
-            self.assertEqual(client.body, b"a request must not have a body\n")
+            self.assertEqual(client.body, b"only a POST of a stream may have a body\n")
             client.channel.dataReceived(b"x" * 65536)
             self.assertTrue(client.transport.halfClosed)
             client.disconnect()
@@ -37,15 +37,19 @@ class StrictTests(SynchronousTestCase):
 
     def test_methods(self) -> None:
         """
-        Methods other than GET and HEAD are refused, with a body or without.
+        Methods other than GET and HEAD are refused, with a body or without. Streams
+        take POST too.
         """
         web = fixture()
-        for path in ("/", "/lines", "/status", "/healthz"):
+        for path in ("/", "/status", "/healthz"):
             for headers in ("", "Content-Length: 3\r\n"):
                 client = web.get(path, method="POST", headers=headers)
                 self.assertEqual(client.status, 405)
                 self.assertIn("Allow: GET, HEAD", client.head)
                 self.assertEqual(client.body, b"use GET or HEAD\n")
+        client = web.get("/lines", method="PUT")
+        self.assertIn("Allow: GET, HEAD, POST", client.head)
+        self.assertEqual(client.body, b"use GET, HEAD or POST\n")
 
     def test_paths(self) -> None:
         """

@@ -192,6 +192,47 @@ class SocketTests(SynchronousTestCase):
         web.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(socket.client.transport.aborted)
 
+    def test_shapes(self) -> None:
+        """
+        A message is padded without its frame. A complete stream is closed with the
+        status 1000.
+        """
+        web = fixture()
+        socket = Socket(web, "/socket?lines=2&every=2&bytes=300")
+        socket.events()
+        web.clock.pump([1, 1])
+        message, closed = socket.events()
+        assert isinstance(message, TextMessage)
+        self.assertRegex(message.data, r"\A22:13:22 \S{291}\Z")
+        self.assertEqual(closed, CloseConnection(1000, ""))
+        self.assertTrue(socket.client.closed)
+
+    def test_lateHead(self) -> None:
+        """
+        The response to the handshake may come with the first line.
+        """
+        web = fixture()
+        socket = Socket(web, "/socket?headers=late&delay=1")
+        self.assertEqual(socket.events(), [])
+        web.clock.advance(1)
+        accepted, first = socket.events()
+        self.assertIsInstance(accepted, AcceptConnection)
+        self.assertEqual(first, TextMessage("22:13:21"))
+
+    def test_wrongShape(self) -> None:
+        """
+        A wrong value gets the status 400. A WebSocket has no media type.
+        """
+        web = fixture()
+        for query, error in (
+            ("every=0", b"every '0' is not a whole number from 1 to 999999999\n"),
+            ("type=text/plain", b"a WebSocket has no type\n"),
+        ):
+            client = web.open()
+            head = HANDSHAKE.replace("/socket", f"/socket?{query}")
+            client.channel.dataReceived(head.encode())
+            self.assertEqual((client.status, client.body), (400, error))
+
     def test_badFrame(self) -> None:
         """
         If a client violates the protocol, the WebSocket is closed with the status
