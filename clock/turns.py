@@ -21,6 +21,9 @@ from twisted.internet.defer import Deferred
 
 from clock.shutdown import Shutdown
 
+#: The names of the modes: of one that is not sequential, and of one that is.
+MODES = ("concurrent", "sequential")
+
 
 class TurnClient(Protocol):
     """
@@ -102,6 +105,13 @@ class TurnQueue:
         Accept clients, also after L{disconnectAll}.
         """
         self._shutdown.open()
+
+    @property
+    def mode(self) -> str:
+        """
+        The name of the mode, one of L{MODES}.
+        """
+        return MODES[self.sequential]
 
     @property
     def isOpen(self) -> bool:

@@ -71,7 +71,7 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
         return ListeningService(name, immediate, factory)
 
     listeners = []
-    factories = {}
+    clocks = []
     for zone in options.zones:
         factory = ClockFactory(
             zone.timeFormat,
@@ -80,12 +80,12 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
             sequential=bool(options["sequential"]),
             verbose=bool(options["verbose"]),
         )
-        factories[getattr(zone.timeFormat.zone, "key", "")] = factory
+        clocks.append((getattr(zone.timeFormat.zone, "key", ""), factory))
         listeners += [
             listener(address, factory, limit.admit) for address in zone.addresses
         ]
     if options.web:
-        site = ClockSite(factories, options["allow-origin"])
+        site = ClockSite(clocks, options["allow-origin"])
         admit = site.connections.admit
         listeners += [listener(address, site, admit) for address in options.web]
     service = ClockService(listeners, reactor.callWhenRunning)

@@ -8,16 +8,15 @@ C{MetricsResource} is not used, because it imports the reactor and renders in a 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
-from clock.factory import ClockFactory
 from clock.ticker import SECOND
-from clock.web.resources import TextResource
+from clock.web.resources import Clocks, TextResource
 
 
 class MetricsResource(TextResource):
@@ -25,13 +24,12 @@ class MetricsResource(TextResource):
     C{/metrics}.
     """
 
-    def __init__(self, factories: Mapping[str, ClockFactory]) -> None:
+    def __init__(self, clocks: Clocks) -> None:
         """
-        @param factories: the factories, by the name of their zone. They share a ticker
-            and a limit.
+        @param clocks: the clocks. They share a ticker and a limit.
         """
         super().__init__()
-        self._factories = factories
+        self._clocks = clocks
         self._registry = CollectorRegistry()
         self._registry.register(self)
 
@@ -58,28 +56,30 @@ class MetricsResource(TextResource):
         clients = gauge(
             "clock_clients",
             "Number of clients.",
-            labels=["state", "zone", "transport"],
+            labels=["state", "zone", "mode", "transport"],
         )
         connected = counter(
             "clock_clients_connected",
             "Number of clients that have connected.",
-            labels=["zone"],
+            labels=["zone", "mode"],
         )
-        lines = counter("clock_lines_sent", "Number of lines sent.", labels=["zone"])
-        for key, factory in self._factories.items():
-            zone = key or "local"
+        lines = counter(
+            "clock_lines_sent", "Number of lines sent.", labels=["zone", "mode"]
+        )
+        for key, factory in self._clocks:
+            clock = [key or "local", factory.turns.mode]
             for state, members in (
                 ("served", factory.turns.active),
                 ("waiting", factory.turns.waiting),
             ):
                 for kind in ("tcp", "http", "websocket"):
-                    clients.add_metric([state, zone, kind], members.kinds[kind])
-            connected.add_metric([zone], factory.totalClients)
-            lines.add_metric([zone], factory.linesSent)
+                    clients.add_metric([state, *clock, kind], members.kinds[kind])
+            connected.add_metric(clock, factory.totalClients)
+            lines.add_metric(clock, factory.linesSent)
         yield clients
         yield connected
         yield lines
-        factory = next(iter(self._factories.values()))
+        _, factory = self._clocks[0]
         limit, ticker = factory.limit, factory.ticker
         yield gauge(
             "clock_clients_limit",

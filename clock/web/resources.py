@@ -4,7 +4,7 @@ The base of all resources: responses of one line, and arguments of the query.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -13,9 +13,14 @@ from twisted.python.usage import UsageError
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
+from clock.factory import ClockFactory
 from clock.web.messages import streamHead
 from clock.web.origins import SAME_ORIGIN, OriginAccess
 from clock.web.shapes import PaddedStreams, Shape, requestedShape
+
+#: The clocks of a site: pairs of the IANA name of a zone, "" for local time, and a
+#: factory. The first one is the default. A zone has at most one clock of each mode.
+Clocks = Sequence[tuple[str, ClockFactory]]
 
 #: Headers that stop proxies from buffering the stream. C{no-cache} (RFC 9111) forbids
 #: reusing a stored response, and C{no-transform} forbids compressing it.

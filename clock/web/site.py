@@ -4,7 +4,7 @@ The site, which serves the paths.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from importlib.resources import files
 from typing import Any
 
@@ -12,12 +12,17 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.server import Request, Site
 
-from clock.factory import ClockFactory
 from clock.web.channel import REQUEST_TIMEOUT, ClockChannel
 from clock.web.connections import Connections
 from clock.web.messages import SERVER
 from clock.web.origins import OriginAccess
-from clock.web.resources import MissingExtra, NotFound, PageFile, TextResource
+from clock.web.resources import (
+    Clocks,
+    MissingExtra,
+    NotFound,
+    PageFile,
+    TextResource,
+)
 from clock.web.shapes import PaddedStreams
 from clock.web.status import HealthResource, StatusResource
 from clock.web.streams import EventFrames, LineFrames, StreamResource
@@ -70,20 +75,18 @@ class ClockSite(Site):
     protocol = ClockChannel  # type: ignore[assignment]
     noisy = False
 
-    def __init__(
-        self, factories: Mapping[str, ClockFactory], origins: Collection[str] = ()
-    ) -> None:
+    def __init__(self, clocks: Clocks, origins: Collection[str] = ()) -> None:
         """
-        @param factories: the factories to serve, by the IANA name of their zone, and ""
-            for local time; the first one is the default. They share a ticker and a
-            limit.
+        @param clocks: the clocks to serve: pairs of the IANA name of a zone, "" for
+            local time, and a factory. The first one is the default. A zone may have a
+            factory of each mode. All factories share a ticker and a limit.
         @param origins: the origins of other sites whose pages may read the streams and
             the status, such as C{https://example.org}; C{*} for all.
         """
-        first = next(iter(factories.values()))
+        _, first = clocks[0]
         self.connections = Connections(first.limit, first.ticker.reactor)
         access = OriginAccess(origins)
-        self._status = StatusResource(factories, access)
+        self._status = StatusResource(clocks, access)
         root = NotFound()
         page = files("clock.web") / "page"
         for name, contentType in _PAGE.items():
@@ -92,10 +95,10 @@ class ClockSite(Site):
             root.putChild(path.encode(), PageFile(data, contentType))
         padded = PaddedStreams()
         for path, frames in (("lines", LineFrames), ("events", EventFrames)):
-            stream = StreamResource(factories, frames, access, padded)
+            stream = StreamResource(clocks, frames, access, padded)
             root.putChild(path.encode(), stream)
-        root.putChild(b"socket", _socketResource(factories, access, padded))
-        root.putChild(b"metrics", _metricsResource(factories))
+        root.putChild(b"socket", _socketResource(clocks, access, padded))
+        root.putChild(b"metrics", _metricsResource(clocks))
         root.putChild(b"status", self._status)
         root.putChild(b"healthz", HealthResource(first.ticker))
         super().__init__(
@@ -186,16 +189,16 @@ def _url(address: str) -> str:
 
 
 def _socketResource(
-    factories: Mapping[str, ClockFactory], access: OriginAccess, padded: PaddedStreams
+    clocks: Clocks, access: OriginAccess, padded: PaddedStreams
 ) -> TextResource:
     try:
         from clock.web.websocket import SocketResource
     except ImportError:
         return MissingExtra("this needs wsproto: pip install 'txclock[websocket]'")
-    return SocketResource(factories, access, padded)
+    return SocketResource(clocks, access, padded)
 
 
-def _metricsResource(factories: Mapping[str, ClockFactory]) -> TextResource:
+def _metricsResource(clocks: Clocks) -> TextResource:
     try:
         # Imported now, because the user that the process changes to may not be able to
         # read the files of the package.
@@ -203,4 +206,4 @@ def _metricsResource(factories: Mapping[str, ClockFactory]) -> TextResource:
     except ImportError:
         hint = "this needs prometheus_client: pip install 'txclock[metrics]'"
         return MissingExtra(hint)
-    return MetricsResource(factories)
+    return MetricsResource(clocks)

@@ -14,22 +14,23 @@ from typing import Any, cast
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
 from clock.ticker import SECOND
+from clock.web.resources import Clocks
 
 #: The most clients in each list of the status.
 MAX_LISTED = 50
 
 
-def statusOf(factories: Mapping[str, ClockFactory]) -> dict[str, object]:
+def statusOf(clocks: Clocks) -> dict[str, object]:
     """
     Return the status of some clocks, ready for JSON.
 
-    @param factories: the factories, by the name of their zone.
+    @param clocks: the clocks.
 
     @return: the name of this host, and the clocks.
     """
     return {
         "host": platform.node(),
-        "clocks": [_clock(key, factory) for key, factory in factories.items()],
+        "clocks": [_clock(key, factory) for key, factory in clocks],
     }
 
 
@@ -42,7 +43,7 @@ def _clock(key: str, factory: ClockFactory) -> dict[str, object]:
     return {
         "zone": factory.timeFormat.zoneName(ticker.now()),
         "key": key,
-        "mode": "sequential" if turns.sequential else "concurrent",
+        "mode": turns.mode,
         "interval": ticker.interval,
         "format": factory.timeFormat.format,
         "line": line,
@@ -66,15 +67,15 @@ def _clients(clients: Mapping[Any, None], now: float) -> dict[str, object]:
     }
 
 
-def clientNumbers(factories: Mapping[str, ClockFactory]) -> object:
+def clientNumbers(clocks: Clocks) -> object:
     """
     Return a value that changes when a client has connected or disconnected.
 
-    @param factories: the factories, by the name of their zone.
+    @param clocks: the clocks.
     """
     return [
         (len(clients), [client.number for client in islice(clients, MAX_LISTED)])
-        for factory in factories.values()
+        for _, factory in clocks
         for clients in (
             cast("Mapping[ClockProtocol, None]", factory.turns.active),
             cast("Mapping[ClockProtocol, None]", factory.turns.waiting),

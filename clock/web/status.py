@@ -9,7 +9,7 @@ readers, so each reader costs only a write.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 from twisted.internet.interfaces import IPushProducer, IReactorTime
@@ -19,12 +19,11 @@ from twisted.python.failure import Failure
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from clock.factory import ClockFactory
 from clock.ticker import SECOND, Ticker
 from clock.web.channel import ClockChannel
 from clock.web.messages import chunk
 from clock.web.origins import OriginAccess
-from clock.web.resources import UNBUFFERED, TextResource
+from clock.web.resources import UNBUFFERED, Clocks, TextResource
 from clock.web.snapshot import clientNumbers, statusOf
 
 #: Seconds between two checks whether the status has changed. With at most one event a
@@ -42,23 +41,21 @@ class StatusResource(TextResource):
 
     isLeaf = False
 
-    def __init__(
-        self, factories: Mapping[str, ClockFactory], access: OriginAccess
-    ) -> None:
+    def __init__(self, clocks: Clocks, access: OriginAccess) -> None:
         """
-        @param factories: the factories, by the name of their zone.
+        @param clocks: the clocks.
         @param access: the other sites whose pages may read the status.
         """
         super().__init__(access)
-        self._factories = factories
-        self.events = StatusEvents(factories, access)
+        self._clocks = clocks
+        self.events = StatusEvents(clocks, access)
         self.putChild(b"events", self.events)
 
     def render_GET(self, request: Any) -> Any:
         """
         Respond with the status.
         """
-        status = json.dumps(statusOf(self._factories), indent=2)
+        status = json.dumps(statusOf(self._clocks), indent=2)
         return self.respond(request, 200, status, "application/json")
 
 
@@ -153,18 +150,15 @@ class StatusEvents(TextResource):
     going, so the page shows the time even if there are no clients.
     """
 
-    def __init__(
-        self, factories: Mapping[str, ClockFactory], access: OriginAccess
-    ) -> None:
+    def __init__(self, clocks: Clocks, access: OriginAccess) -> None:
         """
-        @param factories: the factories, by the name of their zone. They share a ticker
-            and a limit.
+        @param clocks: the clocks. They share a ticker and a limit.
         @param access: the other sites whose pages may read the status.
         """
         super().__init__(access)
-        self._factories = factories
-        self._limit = next(iter(factories.values())).limit
-        self._ticker = next(iter(factories.values())).ticker
+        self._clocks = clocks
+        _, first = clocks[0]
+        self._limit, self._ticker = first.limit, first.ticker
         self._readers: dict[StatusReader, None] = {}
         self._seen: object = None
         self._second = 0
@@ -189,7 +183,7 @@ class StatusEvents(TextResource):
         reader.makeConnection(channel.transport)
         if not self._tickLoop.running:
             self._ticker.beginTick()
-            self._seen = clientNumbers(self._factories)
+            self._seen = clientNumbers(self._clocks)
             self._tickLoop.start(1, now=False)
             self._checkLoop.start(CHECK_INTERVAL, now=False)
         reader.send(self._event())
@@ -222,17 +216,17 @@ class StatusEvents(TextResource):
             self._seen = None
 
     def _check(self) -> None:
-        if self._seen != clientNumbers(self._factories):
+        if self._seen != clientNumbers(self._clocks):
             self._publish()
 
     def _publish(self) -> None:
-        self._seen = clientNumbers(self._factories)
+        self._seen = clientNumbers(self._clocks)
         event = self._event()
         for reader in [*self._readers]:
             reader.send(event)
 
     def _event(self) -> bytes:
-        return b"data: %s\n\n" % json.dumps(statusOf(self._factories)).encode()
+        return b"data: %s\n\n" % json.dumps(statusOf(self._clocks)).encode()
 
 
 class HealthResource(TextResource):

@@ -9,7 +9,6 @@ the frame is written to the transport of the connection, which sends it at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -17,10 +16,11 @@ from twisted.web.server import NOT_DONE_YET
 
 from clock.factory import ClockFactory
 from clock.ticker import Ticker
+from clock.turns import MODES
 from clock.web.channel import ClockChannel
 from clock.web.messages import chunk
 from clock.web.origins import OriginAccess
-from clock.web.resources import UNBUFFERED, TextResource, argument
+from clock.web.resources import UNBUFFERED, Clocks, TextResource, argument
 from clock.web.shapes import PaddedStreams, Shape, padding, shapedClient
 from clock.web.transport import ChannelTransport
 
@@ -151,25 +151,33 @@ class SharedFrames:
         return frames
 
 
-def chosenFactory(
-    factories: Mapping[str, ClockFactory], request: Any
-) -> ClockFactory | str:
+def chosenFactory(clocks: Clocks, request: Any) -> ClockFactory | tuple[int, str]:
     """
-    Find the factory of the zone that a request asks for.
+    Find the factory of the zone and the mode that a request asks for.
 
-    @param factories: the factories, by the name of their zone; the first one is the
-        default.
-    @param request: the request; its argument C{zone} is the name.
+    @param clocks: the clocks.
+    @param request: the request. Its argument C{zone} is the name of the zone, by
+        default that of the first clock. Its argument C{mode} is a mode, by default that
+        of the zone's first clock.
 
-    @return: the factory, or an error if there is none for the zone.
+    @return: the factory, or the status and the text of an error.
     """
-    zone = argument(request, "zone")
+    zone, mode = argument(request, "zone"), argument(request, "mode")
+    if mode not in (None, *MODES):
+        return 400, f"mode is {' or '.join(MODES)}"
     if zone is None:
-        return next(iter(factories.values()))
-    if zone in factories:
-        return factories[zone]
-    zones = ", ".join(name or "local time" for name in factories)
-    return f"no clock of this zone; there are: {zones}"
+        zone = clocks[0][0]
+    factories = [factory for key, factory in clocks if key == zone]
+    if not factories:
+        zones = ", ".join(dict.fromkeys(key or "local time" for key, _ in clocks))
+        return 404, f"no clock of this zone; there are: {zones}"
+    for factory in factories:
+        if mode in (None, factory.turns.mode):
+            return factory
+    return 404, (
+        f"this zone is served in {factories[0].turns.mode} mode only; with "
+        "--sequential-port, the default zone has both modes"
+    )
 
 
 class ResponseTransport(ChannelTransport):
@@ -214,20 +222,19 @@ class StreamResource(TextResource):
 
     def __init__(
         self,
-        factories: Mapping[str, ClockFactory],
+        clocks: Clocks,
         frames: type[LineFrames],
         access: OriginAccess,
         padded: PaddedStreams,
     ) -> None:
         """
-        @param factories: the factories to serve, by the name of their zone; the first
-            one is the default.
+        @param clocks: the clocks to serve.
         @param frames: the frames of the stream.
         @param access: the other sites whose pages may read the stream.
         @param padded: the padded streams of the site.
         """
         super().__init__(access)
-        self._factories = factories
+        self._clocks = clocks
         self._frames = SharedFrames(frames)
         self._contentType = frames.contentType
         self._padded = padded
@@ -236,9 +243,9 @@ class StreamResource(TextResource):
         """
         Send the headers, and let the factory decide when the client's turn begins.
         """
-        factory = chosenFactory(self._factories, request)
-        if isinstance(factory, str):
-            return self.respond(request, 404, factory)
+        factory = chosenFactory(self._clocks, request)
+        if not isinstance(factory, ClockFactory):
+            return self.respond(request, *factory)
         shape = self.shapeOf(request, self._padded)
         if shape is None:
             return NOT_DONE_YET

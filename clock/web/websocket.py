@@ -8,7 +8,6 @@ only since Twisted 25.5, and buffers each whole message that a client sends.
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
@@ -26,7 +25,7 @@ from clock.web.channel import ClockChannel
 from clock.web.messages import elements, responseHead
 from clock.web.origins import OriginAccess
 from clock.web.pacing import PacedInput, PauseBoth
-from clock.web.resources import TextResource
+from clock.web.resources import Clocks, TextResource
 from clock.web.shapes import PaddedStreams, Shape, shapedClient
 from clock.web.streams import LineFrames, SharedFrames, chosenFactory
 from clock.web.transport import ChannelTransport
@@ -190,18 +189,15 @@ class SocketResource(TextResource):
     """
 
     def __init__(
-        self,
-        factories: Mapping[str, ClockFactory],
-        access: OriginAccess,
-        padded: PaddedStreams,
+        self, clocks: Clocks, access: OriginAccess, padded: PaddedStreams
     ) -> None:
         """
-        @param factories: the factories, by the name of their zone.
+        @param clocks: the clocks to serve.
         @param access: the other sites whose pages may read the lines.
         @param padded: the padded streams of the site.
         """
         super().__init__()
-        self._factories = factories
+        self._clocks = clocks
         self._sites = access
         self._padded = padded
         self._frames = SharedFrames(MessageFrames)
@@ -211,9 +207,9 @@ class SocketResource(TextResource):
         Upgrade the connection, and let the factory decide when the client's turn
         begins.
         """
-        factory = chosenFactory(self._factories, request)
-        if isinstance(factory, str):
-            return self.respond(request, 404, factory)
+        factory = chosenFactory(self._clocks, request)
+        if not isinstance(factory, ClockFactory):
+            return self.respond(request, *factory)
         if request.method == b"HEAD" or "websocket" not in elements(
             request, b"Upgrade"
         ):

@@ -31,7 +31,10 @@ RULES = (DEPLOY / "prometheus-rules.yml").read_text("utf-8")
 #: The labels that Prometheus gives to all series of a target.
 TARGET = 'job="clock", instance="a:8000"'
 
-SERVED = f'clock_clients{{{TARGET}, state="served", zone="local", transport="tcp"}}'
+SERVED = (
+    f'clock_clients{{{TARGET}, state="served", zone="local", mode="concurrent", '
+    'transport="tcp"}'
+)
 WAITING = SERVED.replace("served", "waiting")
 TICK = f"clock_last_tick_timestamp_seconds{{{TARGET}}}"
 MISSED = f"clock_ticks_missed_total{{{TARGET}}}"

@@ -146,7 +146,7 @@ class WebFixture(ClockFixture):
         """
         Make the site.
         """
-        self.site = ClockSite({"": self.factory})
+        self.site = ClockSite([("", self.factory)])
         return self.site
 
     def open(self) -> WebClient:

@@ -46,12 +46,14 @@ class MetricsTests(SynchronousTestCase):
         clients = {
             name: value for name, value in values.items() if "clock_clients{" in name
         }
-        served = 'clock_clients{state="served",transport="http",zone="local"}'
-        self.assertEqual(clients[served], "1.0")
+        clock = 'mode="sequential"{},zone="local"'
+        served = clock.format(',state="served",transport="http"')
+        self.assertEqual(clients[f"clock_clients{{{served}}}"], "1.0")
         self.assertEqual(sum(map(float, clients.values())), 1)
         self.assertEqual(len(clients), 6)
-        self.assertEqual(values['clock_clients_connected_total{zone="local"}'], "3.0")
-        self.assertEqual(values['clock_lines_sent_total{zone="local"}'], "4.0")
+        for name, value in (("clients_connected", "3.0"), ("lines_sent", "4.0")):
+            total = f"clock_{name}_total{{{clock.format('')}}}"
+            self.assertEqual(values[total], value)
         self.assertEqual(values["clock_ticks_missed_total"], "1.0")
         last = float(values["clock_last_tick_timestamp_seconds"])
         self.assertEqual(last, START + 2)

@@ -21,7 +21,7 @@ def fixture(*origins: str) -> WebFixture:
     """
     web = WebFixture.new()
     assert isinstance(web, WebFixture)
-    web.site = ClockSite({"": web.factory}, origins)
+    web.site = ClockSite([("", web.factory)], origins)
     return web
 
 

@@ -90,13 +90,50 @@ class StreamTests(SynchronousTestCase):
         """
         local, tokyo = ClockFixture.new(), ClockFixture.new(format="Tokyo")
         web = WebFixture(local.clock)
-        web.site = ClockSite({"": local.factory, "Asia/Tokyo": tokyo.factory})
+        web.site = ClockSite([("", local.factory), ("Asia/Tokyo", tokyo.factory)])
         self.assertEqual(web.get("/lines?zone=Asia/Tokyo").chunks(), [b"Tokyo\n"])
         self.assertEqual(web.get("/lines?zone=").chunks(), [b"22:13:20\n"])
         unknown = web.get("/lines?zone=Europe/London")
         self.assertEqual(unknown.status, 404)
         text = b"no clock of this zone; there are: local time, Asia/Tokyo\n"
         self.assertEqual(unknown.body, text)
+
+    def test_mode(self) -> None:
+        """
+        C{mode} selects a clock of the zone. Without it, the zone's first clock is
+        served. If the zone has no clock of the mode, the error names the mode it has.
+        """
+        all_, one, tokyo = (
+            ClockFixture.new(format=format, sequential=sequential)
+            for format, sequential in (("all", False), ("one", True), ("Tokyo", True))
+        )
+        web = WebFixture(all_.clock)
+        clocks = [("", all_), ("", one), ("Asia/Tokyo", tokyo)]
+        web.site = ClockSite([(key, each.factory) for key, each in clocks])
+        for query, line in (
+            ("", b"all\n"),
+            ("mode=concurrent", b"all\n"),
+            ("mode=sequential", b"one\n"),
+            ("zone=Asia/Tokyo", b"Tokyo\n"),
+            ("mode=sequential&zone=Asia/Tokyo", b"Tokyo\n"),
+        ):
+            client = web.get(f"/lines?{query}")
+            self.assertEqual(client.chunks(), [line])
+            client.disconnect()
+        missing = web.get("/lines?mode=concurrent&zone=Asia/Tokyo")
+        self.assertEqual(missing.status, 404)
+        self.assertEqual(
+            missing.body,
+            b"this zone is served in sequential mode only; with --sequential-port, the "
+            b"default zone has both modes\n",
+        )
+        for path in ("/lines", "/events", "/socket"):
+            wrong = web.get(f"{path}?mode=Sequential")
+            self.assertEqual(wrong.status, 400)
+            self.assertEqual(wrong.body, b"mode is concurrent or sequential\n")
+        unknown = web.get("/lines?zone=UTC")
+        text = b"no clock of this zone; there are: local time, Asia/Tokyo\n"
+        self.assertEqual((unknown.status, unknown.body), (404, text))
 
     def test_unbuffered(self) -> None:
         """

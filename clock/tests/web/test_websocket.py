@@ -368,7 +368,7 @@ class SocketTests(SynchronousTestCase):
             (["https://example.com"], 403),
             (["*"], 101),
         ]:
-            web.site = ClockSite({"": web.factory}, origins)
+            web.site = ClockSite([("", web.factory)], origins)
             client = web.open()
             head = HANDSHAKE.replace("x\r\n", "x\r\nOrigin: https://example.org\r\n", 1)
             client.channel.dataReceived(head.encode())
