@@ -12,7 +12,7 @@ from twisted.internet import tcp
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogLevel
+from twisted.logger import LogLevel, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.factory import ClockFactory
@@ -116,7 +116,10 @@ class StartTests(SynchronousTestCase):
         clockService(fixture.factory).startService()
         event = observer[1]
         self.assertEqual(event["log_level"], LogLevel.warn)
-        self.assertEqual(event["lineFormat"], "%% o'clock")
+        self.assertEqual(
+            formatEvent(event),
+            "The format %% o'clock shows no time: every line is the same",
+        )
 
     def test_logZones(self) -> None:
         """
