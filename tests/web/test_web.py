@@ -14,12 +14,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -35,7 +33,6 @@ from tests.harness.processes import (
     age,
     need,
     need_module,
-    second_of_day,
     steps,
     wait_until,
 )
@@ -49,9 +46,6 @@ from tests.harness.web import (
     request,
     status,
 )
-
-#: Headers that keep proxies from holding a stream back.
-UNBUFFERED = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
 
 
 @pytest.fixture(scope="module")
@@ -157,37 +151,6 @@ def test_first_at_once(server: Server) -> None:
             assert line(response).at - asked < LATE
 
 
-def test_events(server: Server) -> None:
-    """
-    Each event has the number of its tick, and C{number=1} tells the client its own.
-    """
-    with curl(f"http://127.0.0.1:{server.web_port}/events?number=1") as client:
-        assert client.lines(3) == [b": connected\n", b"\n", b"event: client\n"]
-        assert re.fullmatch(rb"data: [1-9]\d*\n", client.line().text)
-        assert client.line().text == b"\n"
-        events = [b"".join(client.lines(3)) for _ in range(3)]
-    ticks = []
-    for event in events:
-        parsed = re.fullmatch(rb"id: (\d+)\ndata: (..:..:..\n)\n", event)
-        assert parsed is not None and LINE.fullmatch(parsed[2])
-        ticks.append(int(parsed[1]))
-    assert ticks == [ticks[0], ticks[0] + 1, ticks[0] + 2]
-
-
-def test_chunks(server: Server) -> None:
-    """
-    Each line is one chunk.
-    """
-    with server.connect(server.web_port) as client:
-        client.socket.sendall(head("/lines"))
-        while client.line().text != b"\r\n":
-            pass
-        for _ in range(2):
-            assert client.line().text == b"9\r\n"
-            assert LINE.fullmatch(client.line().text)
-            assert client.line().text == b"\r\n"
-
-
 def test_json() -> None:
     """
     With C{--format json} each line, and so the data of each event, is JSON.
@@ -197,23 +160,6 @@ def test_json() -> None:
             with request(server.web_port, path) as response:
                 first, second = (json.loads(line(response).text) for _ in range(2))
                 assert second["tick"] == first["tick"] + 1
-
-
-def test_zone(server: Server) -> None:
-    """
-    C{?zone=} picks a clock: of the two lines of one second, each has its own time.
-    """
-    path = "/lines?zone=Asia/Tokyo"
-    with (
-        request(server.web_port, path) as response,
-        request(server.web_port, "/lines?zone=") as local,
-    ):
-        times = [second_of_day(line(each).text) for each in (response, local) * 2][2:]
-    now = datetime.now(ZoneInfo("Asia/Tokyo"))
-    ahead = now.utcoffset() - now.astimezone().utcoffset()  # type: ignore[operator]
-    apart = (times[0] - times[1] - ahead.total_seconds()) % 86_400
-    # The first two may be of one second, and the other two of different ones.
-    assert min(apart, 86_400 - apart) <= 1
 
 
 def test_waiting() -> None:
@@ -280,20 +226,6 @@ def test_unix(tmp_path: Path) -> None:
 # Requests
 
 
-def test_headers(server: Server) -> None:
-    """
-    Streams have headers for proxies, unless they are asked to be bare.
-    """
-    for path in ("/lines", "/events", "/status/events"):
-        with request(server.web_port, path) as response:
-            assert response.status == 200
-            assert {name: response.getheader(name) for name in UNBUFFERED} == UNBUFFERED
-    for path in ("/lines?bare=1", "/events?bare=1"):
-        with request(server.web_port, path) as response:
-            assert response.status == 200
-            assert not UNBUFFERED.keys() & dict(response.getheaders()).keys()
-
-
 @pytest.mark.parametrize(
     "path", ["/", "/lines", "/events", "/status", "/status/events", "/healthz", "/x"]
 )
@@ -328,13 +260,7 @@ REFUSED = {
         413,
         "a request must not have a body",
     ),
-    "chunked body": (
-        head("/", extra="Transfer-Encoding: chunked\r\n") + b"4\r\nbody\r\n0\r\n\r\n",
-        413,
-        "a request must not have a body",
-    ),
     "path": (head("/line", extra=CLOSE), 404, "no such path"),
-    "path below": (head("/lines/x", extra=CLOSE), 404, "no such path"),
     "zone": (
         head("/events?zone=Mars", extra=CLOSE),
         404,
@@ -346,7 +272,6 @@ REFUSED = {
         "the header is too long",
     ),
     "long path": (head("/" + "x" * 20_000), 431, "the header is too long"),
-    "many lines": (head("/", extra="X: y\r\n" * 4_000), 431, "the header is too long"),
     "no colon": (head("/", extra="hello\r\n"), 400, "not an HTTP request"),
     "two lengths": (
         head("/", extra="Content-Length: 0\r\nContent-Length: 4\r\n") + b"body",
@@ -361,7 +286,6 @@ REFUSED = {
         400,
         "the Host is not valid",
     ),
-    "continued line": (head("/", extra="X: y\r\n z\r\n"), 400, "not an HTTP request"),
     "no WebSocket": (head("/socket", extra=CLOSE), 426, "use a WebSocket client"),
 }
 
@@ -402,18 +326,6 @@ def test_curl_upload(server: Server, tmp_path: Path) -> None:
     assert time.monotonic() - asked < 1 * UNIT
 
 
-def test_http10(server: Server) -> None:
-    """
-    An HTTP/1.0 client gets lines without chunks.
-    """
-    with server.connect(server.web_port) as client:
-        client.socket.sendall(head("/lines", version="1.0"))
-        assert client.line().text.startswith(b"HTTP/1.0 200 ")
-        while (header := client.line().text) != b"\r\n":
-            assert not header.startswith(b"Transfer-Encoding")
-        assert steps(client.lines(3)) == [1, 1]
-
-
 def test_pipelined(server: Server) -> None:
     """
     Requests that a client sends without waiting for the responses are answered in
@@ -451,27 +363,6 @@ def test_one_connection(server: Server) -> None:
         connection.request("GET", "/style.css", headers={"If-None-Match": tag})
         second = connection.getresponse()
         assert (second.status, second.read()) == (304, b"")
-
-
-def test_further_request_on_a_slow_connection(server: Server) -> None:
-    """
-    A connection that has served a request waits much longer for the next one than for
-    the rest of one that has begun.
-    """
-    with (
-        server.connect(server.web_port) as idle,
-        server.connect(server.web_port) as slow,
-    ):
-        for client in (idle, slow):
-            client.socket.sendall(head("/healthz"))
-            while client.line().text != b"ok\n":
-                pass
-        slow.socket.sendall(b"GET ")
-        begun = time.monotonic()
-        assert slow.rest().endswith(b"\r\n\r\nthe request did not arrive in time\n")
-        assert 10 <= time.monotonic() - begun < 10 + LATE
-        idle.socket.sendall(head("/healthz", extra=CLOSE))
-        assert idle.rest().endswith(b"\r\n\r\nok\n")
 
 
 def test_input_is_ignored(server: Server) -> None:
@@ -575,24 +466,18 @@ def test_many_connections() -> None:
         )
 
 
-@pytest.mark.parametrize("secure", [False, True])
-def test_no_request(secure: bool, certificate: Path) -> None:
+def test_no_handshake(certificate: Path) -> None:
     """
-    A connection without a request, or without a TLS handshake, is closed.
+    A connection without a TLS handshake is closed.
     """
-    where = f"ssl:0:privateKey={certificate}:interface=127.0.0.1" if secure else "0"
+    where = f"ssl:0:privateKey={certificate}:interface=127.0.0.1"
     with Server("--web", where) as server:
         client = server.connect(server.web_port)
         connected = time.monotonic()
         assert client.silent(9)
-        if secure:
-            # It cannot be told anything, and has half a second to close.
-            with pytest.raises(ConnectionResetError):
-                client.rest()
-        else:
-            assert client.rest().endswith(
-                b"\r\n\r\nthe request did not arrive in time\n"
-            )
+        # It cannot be told anything, and has half a second to close.
+        with pytest.raises(ConnectionResetError):
+            client.rest()
         assert 10 <= time.monotonic() - connected < 10.5 + LATE
 
 
@@ -737,71 +622,6 @@ def test_status_events() -> None:
         until(1, 0)
         second.close()
         until(0, 0)
-
-
-def test_status_events_are_few() -> None:
-    """
-    However many clients connect and disconnect, there are at most four events a second.
-    """
-    seconds = 3
-    with web() as server, request(server.web_port, "/status/events") as response:
-        begun = time.monotonic()
-
-        def count() -> int:
-            events = 0
-            while status(response) and time.monotonic() - begun < seconds:
-                events += 1
-            return events
-
-        with ThreadPoolExecutor(1) as pool:
-            counted = pool.submit(count)
-            while not counted.done():
-                with server.connect() as client:
-                    client.line()
-    # One is sent at once, and one may be of a second that had begun.
-    assert 2 * seconds < counted.result() <= 4 * seconds + 2
-
-
-def test_status_long_list() -> None:
-    """
-    Of each list, C{/status} holds the first 50, and the count of all.
-    """
-    with web("--sequential") as server:
-        for _ in range(60):
-            server.connect()
-
-        def count() -> int:
-            (clock,) = json.loads(get(server.web_port, "/status"))["clocks"]
-            assert len(clock["waiting"]["clients"]) <= 50
-            numbers = [each["number"] for each in clock["waiting"]["clients"]]
-            assert numbers == [*range(2, 2 + len(numbers))]
-            return int(clock["waiting"]["count"])
-
-        wait_until(lambda: count() == 59)
-
-
-def test_health(server: Server) -> None:
-    """
-    C{/healthz} says that the server accepts clients.
-    """
-    assert get(server.web_port, "/healthz") == "ok\n"
-
-
-def test_page(server: Server) -> None:
-    """
-    The page and its files load nothing from elsewhere.
-    """
-    for path, kind in (
-        ("/", "text/html"),
-        ("/style.css", "text/css"),
-        ("/page.js", "text/javascript"),
-    ):
-        with request(server.web_port, path) as response:
-            assert response.status == 200
-            assert response.getheader("Content-Type") == f"{kind}; charset=utf-8"
-            policy = response.getheader("Content-Security-Policy")
-            assert policy == "default-src 'self'; frame-ancestors 'none'"
-            assert response.getheader("Content-Length") == str(len(response.read()))
 
 
 def test_metrics() -> None:

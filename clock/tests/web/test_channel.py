@@ -76,6 +76,7 @@ class RequestTests(SynchronousTestCase):
             client.channel.dataReceived(b"X: y\r\n")
             web.clock.advance(1)
         self.assertEqual(client.status, 408)
+        self.assertEqual(client.body, b"the request did not arrive in time\n")
         self.assertTrue(client.transport.halfClosed)
         web.clock.advance(CLOSE_TIMEOUT)
         self.assertTrue(client.transport.aborted)

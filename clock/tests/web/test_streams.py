@@ -68,6 +68,7 @@ class StreamTests(SynchronousTestCase):
         web = fixture()
         client = web.get("/lines", version="1.0")
         web.clock.advance(1)
+        self.assertEqual(client.head[0], "HTTP/1.0 200 OK")
         self.assertEqual(client.body, b"22:13:20\n22:13:21\n")
 
     def test_waits(self) -> None:
@@ -141,8 +142,10 @@ class StreamTests(SynchronousTestCase):
         """
         web = fixture()
         lines = {f"{name}: {value}" for name, value in UNBUFFERED.items()}
-        self.assertEqual(lines & {*web.get("/events").head}, lines)
-        self.assertEqual(lines & {*web.get("/events?bare=1").head}, set())
+        for path in ("/lines", "/events", "/status/events"):
+            self.assertEqual(lines & {*web.get(path).head}, lines)
+        for path in ("/lines?bare=1", "/events?bare=1"):
+            self.assertEqual(lines & {*web.get(path).head}, set())
 
     def test_head(self) -> None:
         """
