@@ -77,42 +77,6 @@ def test_as_a_module() -> None:
         assert LINE.fullmatch(client.line().text)
 
 
-def test_unix_socket(tmp_path: object) -> None:
-    """
-    Any Twisted client endpoint can be read, such as a UNIX socket.
-    """
-    path = f"{tmp_path}/clock"
-    with (
-        Server(listen=["--listen", f"unix:{path}"]),
-        Program([*NETCAT, f"unix:{path}"]) as client,
-    ):
-        assert LINE.fullmatch(client.line().text)
-
-
-def test_host_and_port() -> None:
-    """
-    Host and port may be two arguments, as for netcat.
-    """
-    with (
-        Server() as server,
-        Program([*NETCAT, "localhost", f"{server.port}"]) as client,
-    ):
-        assert LINE.fullmatch(client.line().text)
-
-
-def test_refused_by_the_server() -> None:
-    """
-    If the server refuses the client, the error says so.
-    """
-    with Server("--max-clients", "1") as server, server.connect() as served:
-        served.line()
-        line = fails(f":{server.port}")
-        assert line == (
-            f"clock-netcat: :{server.port}: the server closed without sending "
-            "anything: it may be at its client limit"
-        )
-
-
 def test_tls(certificate: Path) -> None:
     """
     A certificate that is not trusted is an error, in OpenSSL's words.
@@ -197,29 +161,6 @@ def test_output_closed() -> None:
             assert shell.errors() == ""
 
 
-def test_reset() -> None:
-    """
-    A reset connection is an error.
-    """
-    with accepted() as (connection, client):
-        connection.sendall(b"x\n")
-        client.line()
-        linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        connection.close()
-        assert client.end() == 1
-        assert client.errors().endswith(": reset by the server\n")
-
-
-def test_refused() -> None:
-    """
-    A refused connection is an error.
-    """
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
-    assert fails(address) == f"clock-netcat: {address}: Connection refused"
-
-
 def test_unknown_host() -> None:
     """
     A host name that does not resolve is an error.
@@ -256,11 +197,3 @@ def test_no_output() -> None:
     with Program(["bash", "-c", f"exec {SHELL_NETCAT} :1 >&-"]) as client:
         assert client.end() == 1
         assert client.errors() == "clock-netcat: standard output is closed\n"
-
-
-def test_bad_address() -> None:
-    """
-    An address that is not valid is an error.
-    """
-    expected = "clock-netcat: :0: a port is a whole number from 1 to 65535"
-    assert fails(":0") == expected
