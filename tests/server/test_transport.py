@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -112,9 +113,12 @@ for mixin, builder in BUILDERS:
 class AnyProtocol(Protocol):
     """
     A protocol on any kind of transport.
+
+    @ivar send: what C{assertSentAtOnce} lets the protocol call.
     """
 
     transport: Any
+    send: Callable[[], None]
 
 
 class OnARealReactor(ReactorBuilder, SynchronousTestCase):
@@ -135,21 +139,37 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         self.addCleanup(client.close)
         return reactor, client
 
+    def assertSentAtOnce(self, writer: Any, halfClosed: bool = False) -> None:
+        """
+        Serve a protocol that calls its method C{send} once, which writes a line. Assert
+        that the line has been sent when C{write} returns.
+
+        @param halfClosed: whether the peer closes its sending half.
+        """
+        seen: list[bytes] = []
+
+        def send(protocol: Any) -> None:
+            protocol.transport.write(b"19:03:13\n")
+            seen.append(client.recv(100))
+            reactor.stop()
+
+        writer.send = send
+        reactor, client = self.serve(writer)
+        if halfClosed:
+            client.shutdown(socket.SHUT_WR)
+        self.runReactor(reactor)
+        self.assertEqual(seen, [b"19:03:13\n"])
+
     def test_sentBeforeWriteReturns(self) -> None:
         """
         The data has been sent when C{write} returns.
         """
-        seen: list[bytes] = []
 
         class Writer(AnyProtocol):
             def connectionMade(self) -> None:
-                self.transport.write(b"19:03:13\n")
-                seen.append(client.recv(100))
-                reactor.stop()
+                self.send()
 
-        reactor, client = self.serve(Writer)
-        self.runReactor(reactor)
-        self.assertEqual(seen, [b"19:03:13\n"])
+        self.assertSentAtOnce(Writer)
 
     def test_everythingArrivesInOrder(self) -> None:
         """
@@ -206,24 +226,16 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         """
         Writes to a peer that has closed its sending half are immediate, too.
         """
-        seen: list[bytes] = []
 
         @implementer(IHalfCloseableProtocol)
         class Writer(AnyProtocol):
-            def connectionMade(self) -> None:
-                client.shutdown(socket.SHUT_WR)
-
             def writeConnectionLost(self) -> None:
                 raise AssertionError("we have not closed ours")
 
             def readConnectionLost(self) -> None:
-                self.transport.write(b"19:03:13\n")
-                seen.append(client.recv(100))
-                reactor.stop()
+                self.send()
 
-        reactor, client = self.serve(Writer)
-        self.runReactor(reactor)
-        self.assertEqual(seen, [b"19:03:13\n"])
+        self.assertSentAtOnce(Writer, halfClosed=True)
 
     def test_unixWithDescriptors(self) -> None:
         """
