@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness.processes import make_certificate, need_module
+from tests.harness.processes import make_certificate
+from tests.harness.requirements import need_module
 
 
 def pytest_configure() -> None:

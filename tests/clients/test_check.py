@@ -15,16 +15,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    LATE,
-    UNIT,
-    Program,
-    Server,
-    command,
-    need,
-    need_module,
-)
+from tests.harness.processes import Program, Server, command
+from tests.harness.requirements import need, need_module
+from tests.harness.times import DEADLINE, LATE, UNIT
 
 CONFIGURATION = Path(__file__).parents[2] / "docs" / "haproxy.cfg"
 

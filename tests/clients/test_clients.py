@@ -8,7 +8,9 @@ import subprocess
 
 import pytest
 
-from tests.harness.processes import LINE, Program, Server, need
+from tests.harness.processes import Program, Server
+from tests.harness.requirements import need
+from tests.harness.times import LINE
 
 #: How each connects to a port of this machine.
 CLIENTS = {

@@ -11,7 +11,6 @@ import json
 import re
 import socket
 import socketserver
-import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -22,7 +21,9 @@ from typing import Any
 
 import pytest
 
-from tests.harness.processes import DEADLINE, Program, Server, command
+from tests.harness.clients import reset_on_close
+from tests.harness.processes import Program, Server, command
+from tests.harness.times import DEADLINE
 
 #: Seconds between two lines, and the length of the check.
 INTERVAL, LENGTH = 0.5, 10
@@ -153,8 +154,7 @@ def reset(number: int, lines: Lines, client: socket.socket) -> None:
     Reset the first connection after two lines.
     """
     straight(number, islice(lines, 2) if number == 0 else lines, client)
-    no_wait = struct.pack("ii", 1, 0)
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_wait)
+    reset_on_close(client)
     client.close()
 
 

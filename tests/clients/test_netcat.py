@@ -16,15 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    LINE,
-    Program,
-    Server,
-    command,
-    need_ipv6,
-    unanswered,
-)
+from tests.harness.clients import unanswered
+from tests.harness.processes import Program, Server, command
+from tests.harness.requirements import need_ipv6
+from tests.harness.times import DEADLINE, LINE
 
 NETCAT = [command("clock-netcat")]
 SHELL_NETCAT = shlex.quote(*NETCAT)

@@ -19,17 +19,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    LATE,
-    Program,
-    Server,
-    command,
-    free_ports,
-    need,
-    need_module,
-    wait_until,
-)
+from tests.harness.processes import Program, Server, command, free_ports
+from tests.harness.requirements import need, need_module
+from tests.harness.times import DEADLINE, LATE, wait_until
 from tests.harness.web import line, need_websockets, request
 
 #: The configurations.

@@ -11,7 +11,6 @@ import re
 import signal
 import socket
 import ssl
-import struct
 import threading
 import time
 import zlib
@@ -23,16 +22,10 @@ from typing import Any
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    LINE,
-    UNIT,
-    Program,
-    Server,
-    command,
-    make_certificate,
-    need_module,
-)
+from tests.harness.clients import reset_on_close
+from tests.harness.processes import Program, Server, command, make_certificate
+from tests.harness.requirements import need_module
+from tests.harness.times import DEADLINE, LINE, UNIT
 from tests.harness.web import need_websockets
 
 #: Seconds between two lines of the origin.
@@ -143,8 +136,7 @@ class Origin(BaseHTTPRequestHandler):
         Reset the connection after some lines.
         """
         self.some()
-        linger = struct.pack("ii", 1, 0)
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        reset_on_close(self.connection)
         # The server would send FIN first.
         os.close(self.connection.detach())
         self.close_connection = True

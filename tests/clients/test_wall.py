@@ -18,16 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    UNIT,
-    Program,
-    Server,
-    command,
-    need_module,
-    steps,
-    unanswered,
-)
+from tests.harness.clients import unanswered
+from tests.harness.processes import Program, Server, command
+from tests.harness.requirements import need_module
+from tests.harness.times import DEADLINE, UNIT, steps
 
 need_module("pyte")
 need_module("rich")

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import BIN, DEADLINE, Program, Server, command, need_module
+from tests.harness.processes import BIN, Program, Server, command
+from tests.harness.requirements import need_module
+from tests.harness.times import DEADLINE
 
 COMMANDS = ["clock-check", "clock-netcat", "clockwall", "twistd clock", "twist clock"]
 

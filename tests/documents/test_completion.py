@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.processes import BIN, need, need_module
+from tests.harness.processes import BIN
+from tests.harness.requirements import need, need_module
 
 need_module("pyte")
 

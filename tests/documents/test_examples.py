@@ -14,14 +14,9 @@ from pathlib import Path
 from textwrap import dedent
 from xml.etree import ElementTree
 
-from tests.harness.processes import (
-    DEADLINE,
-    command,
-    free_ports,
-    need,
-    need_module,
-    wait_until,
-)
+from tests.harness.processes import command, free_ports
+from tests.harness.requirements import need, need_module
+from tests.harness.times import DEADLINE, wait_until
 
 DOCS = Path(__file__).parents[2] / "docs"
 

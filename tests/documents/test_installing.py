@@ -13,7 +13,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.harness.processes import DEADLINE, LINE, Program
+from tests.harness.processes import Program
+from tests.harness.times import DEADLINE, LINE
 
 SOURCE = Path(__file__).parents[2]
 

@@ -26,14 +26,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import (
-    BIN,
-    DEADLINE,
-    Program,
-    free_ports,
-    need,
-    need_module,
-)
+from tests.harness.processes import BIN, Program, free_ports
+from tests.harness.requirements import need, need_module
+from tests.harness.times import DEADLINE
 
 SOURCE = Path(__file__).parents[2] / "docs" / "tutorial"
 TEXT = (SOURCE / "index.rst").read_text("utf-8")

@@ -18,7 +18,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.harness.processes import DEADLINE, Server, need
+from tests.harness.processes import Server
+from tests.harness.requirements import need
+from tests.harness.times import DEADLINE
 
 if TYPE_CHECKING:
     from typing_extensions import Self

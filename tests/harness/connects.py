@@ -17,7 +17,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.harness.processes import DEADLINE, Program
+from tests.harness.processes import Program
+from tests.harness.times import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
 from tests.harness.connects import Connects
-from tests.harness.processes import Program, Server, command, need, skip
+from tests.harness.processes import Program, Server, command
+from tests.harness.requirements import need, skip
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -1,5 +1,5 @@
 """
-Real C{twistd} processes, and clients on real sockets.
+Programs whose output is read as it arrives, such as a real C{twistd}.
 
 Each wait has a deadline. The tests do not sleep for a fixed time: they wait for a line,
 the end of a process, or a condition. If the deadline passes, the test fails.
@@ -11,46 +11,29 @@ import os
 import queue
 import random
 import re
-import selectors
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
-from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn, cast
+from typing import IO, TYPE_CHECKING
 
 import pytest
+
+from tests.harness.clients import Arrival, Client
+from tests.harness.requirements import need
+from tests.harness.times import DEADLINE
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-#: The unit of all times in these tests, in seconds. Set C{CLOCK_TEST_UNIT} to a higher
-#: value on a slow machine.
-UNIT = float(os.environ.get("CLOCK_TEST_UNIT", "1"))
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Other tests run at the same time.
-    UNIT *= 2
-
-#: Seconds to wait for anything before the test fails.
-DEADLINE = 15 * UNIT
-
-#: The greatest age of a line on arrival, in seconds, on a busy machine. (The benchmarks
-#: measure the age on an idle one.)
-LATE = 0.3 * UNIT
-
 #: The folder with the commands of the tested installation.
 BIN = Path(sys.executable).parent
-
-LINE = re.compile(rb"[0-2]\d:[0-5]\d:[0-6]\d\n")
 
 
 def command(name: str) -> str:
@@ -58,44 +41,6 @@ def command(name: str) -> str:
     Find a command of the tested installation.
     """
     return str(BIN / name)
-
-
-def skip(message: str, what: str = "tools") -> NoReturn:
-    """
-    Skip a test, or a module, because something is missing. If the variable
-    C{CLOCK_REQUIRE} contains C{what}, C{tools} or C{modules}, fail instead.
-    """
-    if what in os.environ.get("CLOCK_REQUIRE", ""):
-        raise AssertionError(message)
-    pytest.skip(message, allow_module_level=True)
-
-
-def need(tool: str) -> str:
-    """
-    Find a tool of the system, or skip.
-    """
-    path = shutil.which(tool)
-    if path is None:
-        skip(f"{tool} is not installed")
-    return path
-
-
-def need_ipv6() -> None:
-    """
-    Skip if this host has no IPv6.
-    """
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError as error:
-        pytest.skip(f"there is no IPv6 here: {error}")
-
-
-def need_module(name: str) -> None:
-    """
-    Find a Python module, or skip.
-    """
-    if find_spec(name) is None:
-        skip(f"there is no module {name}: pip install 'txclock[test]'", "modules")
 
 
 def free_ports(count: int) -> list[int]:
@@ -123,16 +68,6 @@ def make_certificate(pem: Path, *options: str) -> None:
     )
     with pem.open("ab") as both:
         both.write(openssl.stdout)
-
-
-@dataclass
-class Arrival:
-    """
-    One line, and the steady time of its arrival, in seconds.
-    """
-
-    text: bytes
-    at: float
 
 
 class Program:
@@ -375,199 +310,3 @@ class Server(Program):
         for client in self._clients:
             client.close()
         super().__exit__(*exception)
-
-
-@dataclass(eq=False)
-class Client:
-    """
-    A client that reads lines from a socket, with the time of each arrival.
-    """
-
-    socket: socket.socket
-    _held: bytes = field(default=b"", repr=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-    def line(self, within: float = DEADLINE) -> Arrival:
-        """
-        Wait for one more line.
-        """
-        self.socket.settimeout(within)
-        while b"\n" not in self._held:
-            data = self.socket.recv(4096)
-            assert data, f"the server closed after {self._held!r}"
-            self._held += data
-        text, _, self._held = self._held.partition(b"\n")
-        return Arrival(text + b"\n", time.monotonic())
-
-    def lines(self, count: int) -> list[bytes]:
-        """
-        Wait for several more lines.
-        """
-        return [self.line().text for _ in range(count)]
-
-    def silent(self, seconds: float) -> bool:
-        """
-        Return whether nothing arrives for some seconds.
-        """
-        self.socket.settimeout(seconds)
-        try:
-            self._held += self.socket.recv(4096)
-        except TimeoutError:
-            return not self._held
-        return False
-
-    def hears(self) -> bool:
-        """
-        Wait for data or the server's FIN, and return whether data arrived.
-        """
-        self.socket.settimeout(DEADLINE)
-        self._held += self.socket.recv(4096)
-        return bool(self._held)
-
-    def rest(self) -> bytes:
-        """
-        Return all data up to the server's FIN.
-
-        @raise ConnectionResetError: if the end is a reset.
-        """
-        self.socket.settimeout(DEADLINE)
-        while data := self.socket.recv(4096):
-            self._held += data
-        return self._held
-
-    def half_close(self) -> None:
-        """
-        Close the sending half, as C{nc -N} does.
-        """
-        self.socket.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        """
-        Disconnect.
-        """
-        self.socket.close()
-
-
-class Crowd:
-    """
-    Many clients at once, all read in one loop.
-
-    @ivar arrivals: for each client, its lines, and the time of each arrival by the wall
-        clock, in seconds since 1970.
-    """
-
-    def __init__(self, port: int) -> None:
-        self.arrivals: list[list[Arrival]] = []
-        self._address = ("127.0.0.1", port)
-        self._selector = selectors.DefaultSelector()
-        self._held: dict[int, bytes] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for key in [*self._selector.get_map().values()]:
-            cast("socket.socket", key.fileobj).close()
-        self._selector.close()
-
-    def connect(self) -> None:
-        """
-        Connect one more client.
-        """
-        client = socket.create_connection(self._address, DEADLINE)
-        client.setblocking(False)
-        self._selector.register(client, selectors.EVENT_READ, len(self.arrivals))
-        self._held[len(self.arrivals)] = b""
-        self.arrivals.append([])
-
-    def read(self, seconds: float) -> None:
-        """
-        Read everything that arrives within some seconds.
-        """
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            for key, _ in self._selector.select(left):
-                client = cast("socket.socket", key.fileobj)
-                data = client.recv(4096)
-                if not data:
-                    self.closed(client, key.data)
-                    continue
-                now = time.time()
-                *lines, self._held[key.data] = (self._held[key.data] + data).split(
-                    b"\n"
-                )
-                self.arrivals[key.data] += [Arrival(line, now) for line in lines]
-
-    def read_until(self, condition: Callable[[], bool]) -> None:
-        """
-        Read everything that arrives until a condition is true.
-        """
-        deadline = time.monotonic() + DEADLINE
-        while not condition():
-            assert time.monotonic() < deadline
-            self.read(0.05)
-
-    def closed(self, client: socket.socket, number: int) -> None:
-        """
-        Fail, because the server has closed the connection of a client.
-        """
-        raise AssertionError("the server closed")
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """
-    Wait until a condition is true.
-    """
-    deadline = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-@contextmanager
-def unanswered() -> Iterator[int]:
-    """
-    Listen on a port that answers no client, because its backlog is full.
-
-    @return: yields the port.
-    """
-    with (
-        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
-        ExitStack() as queue,
-    ):
-        # PyPy makes a backlog of 0 one of 1.
-        with suppress(TimeoutError):
-            while True:
-                client = socket.create_connection(full.getsockname(), 0.5)
-                queue.enter_context(client)
-        yield full.getsockname()[1]
-
-
-def second_of_day(line: bytes) -> int:
-    """
-    Read a line, C{HH:MM:SS}.
-    """
-    hours, minutes, seconds = line.strip().split(b":")
-    return int(hours) * 3600 + int(minutes) * 60 + int(seconds)
-
-
-def age(line: bytes, now: float) -> float:
-    """
-    Return the age of a line: seconds since the start of the second that it shows.
-    """
-    local = now + time.localtime(now).tm_gmtoff
-    return (local - second_of_day(line) + 43_200) % 86_400 - 43_200
-
-
-def steps(lines: Iterable[bytes]) -> list[int]:
-    """
-    Return the seconds from each line to the next: all 1, if none is skipped or
-    repeated.
-    """
-    shown = [second_of_day(line) for line in lines]
-    return [(after - before) % 86_400 for before, after in pairwise(shown)]

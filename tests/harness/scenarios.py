@@ -12,7 +12,6 @@ from __future__ import annotations
 import random
 import signal
 import socket
-import struct
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,19 +22,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from clock.plugin.openfiles import RESERVED_FILES
+from tests.harness.clients import Client, Crowd, reset_on_close
 from tests.harness.network import Link
-from tests.harness.processes import (
-    DEADLINE,
-    LATE,
-    LINE,
-    UNIT,
-    Client,
-    Crowd,
-    Server,
-    age,
-    steps,
-    wait_until,
-)
+from tests.harness.processes import Server
+from tests.harness.times import DEADLINE, LATE, LINE, UNIT, age, steps, wait_until
 from tests.harness.web import WebSocket, head, need_websockets
 
 
@@ -88,8 +78,7 @@ def reset(client: Client) -> None:
     """
     Disconnect with RST.
     """
-    linger = struct.pack("ii", 1, 0)
-    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    reset_on_close(client.socket)
     client.close()
 
 

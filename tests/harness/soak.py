@@ -13,7 +13,6 @@ import random
 import re
 import select
 import socket
-import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from itertools import count
 
+from tests.harness.clients import reset_on_close
 from tests.harness.processes import Server
 from tests.harness.web import get, head
 
@@ -280,8 +280,7 @@ class Soak:
         if client.socket.fileno() < 0 or client.expected:
             return
         if client.way == "reset":
-            linger = struct.pack("ii", 1, 0)
-            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            reset_on_close(client.socket)
         if client.way == "close" and client.kind == "/socket":
             with suppress(ConnectionError):
                 client.socket.send(CLOSE)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pyte
 
-from tests.harness.processes import DEADLINE
+from tests.harness.times import DEADLINE
 
 if TYPE_CHECKING:
     from typing_extensions import Self

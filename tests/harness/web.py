@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.harness.processes import DEADLINE, Arrival, need_module
+from tests.harness.clients import Arrival
+from tests.harness.requirements import need_module
+from tests.harness.times import DEADLINE
 
 if TYPE_CHECKING:
     from typing_extensions import Self

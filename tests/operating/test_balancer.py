@@ -21,20 +21,11 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.harness.clients import Client, Crowd
 from tests.harness.network import Link
-from tests.harness.processes import (
-    DEADLINE,
-    UNIT,
-    Client,
-    Crowd,
-    Program,
-    Server,
-    command,
-    free_ports,
-    need,
-    steps,
-    wait_until,
-)
+from tests.harness.processes import Program, Server, command, free_ports
+from tests.harness.requirements import need
+from tests.harness.times import DEADLINE, UNIT, steps, wait_until
 from tests.harness.web import head, need_websockets
 
 ROOT = Path(__file__).parents[2]

@@ -23,15 +23,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    LINE,
-    Program,
-    need,
-    skip,
-    steps,
-    wait_until,
-)
+from tests.harness.processes import Program
+from tests.harness.requirements import need, skip
+from tests.harness.times import DEADLINE, LINE, steps, wait_until
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,14 +14,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    Program,
-    Server,
-    need,
-    need_module,
-    wait_until,
-)
+from tests.harness.processes import Program, Server
+from tests.harness.requirements import need, need_module
+from tests.harness.times import DEADLINE, wait_until
 from tests.harness.web import get
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

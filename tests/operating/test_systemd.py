@@ -17,19 +17,10 @@ from pathlib import Path
 import pytest
 
 from clock.plugin.options import Options
-from tests.harness.processes import (
-    BIN,
-    DEADLINE,
-    LINE,
-    Client,
-    Program,
-    activated,
-    command,
-    free_ports,
-    need,
-    need_ipv6,
-    wait_until,
-)
+from tests.harness.clients import Client
+from tests.harness.processes import BIN, Program, activated, command, free_ports
+from tests.harness.requirements import need, need_ipv6
+from tests.harness.times import DEADLINE, LINE, wait_until
 from tests.harness.web import get
 
 ROOT = Path(__file__).parents[2]

@@ -16,21 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import (
-    BIN,
-    DEADLINE,
-    LINE,
-    UNIT,
-    Client,
-    Program,
-    Server,
-    activated,
-    command,
-    need,
-    need_ipv6,
-    need_module,
-    steps,
-)
+from tests.harness.clients import Client
+from tests.harness.processes import BIN, Program, Server, activated, command
+from tests.harness.requirements import need, need_ipv6, need_module
+from tests.harness.times import DEADLINE, LINE, UNIT, steps
 
 
 def test_tcp6() -> None:

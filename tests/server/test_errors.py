@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import LINE, Program, Server, command, need
+from tests.harness.processes import Program, Server, command
+from tests.harness.requirements import need
+from tests.harness.times import LINE
 
 TOOLS = {"twistd": ["twistd", "-n"], "twist": ["twist"]}
 

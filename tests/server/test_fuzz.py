@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from unittest import mock
 
-from tests.harness.processes import need_module
+from tests.harness.requirements import need_module
 
 need_module("hypothesis")
 

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import LINE, UNIT, Client, Server
+from tests.harness.clients import Client
+from tests.harness.processes import Server
+from tests.harness.times import LINE, UNIT
 from tests.harness.web import CLOSE, head
 
 HEADER = b"PROXY TCP4 192.0.2.7 192.0.2.8 4711 80\r\n"

@@ -13,16 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    LINE,
-    Client,
-    Program,
-    Server,
-    command,
-    need,
-    need_module,
-)
+from tests.harness.clients import Client
+from tests.harness.processes import Program, Server, command
+from tests.harness.requirements import need, need_module
+from tests.harness.times import DEADLINE, LINE
 
 TOOLS = {
     "twistd": ["twistd", "-n", "--pidfile=", "--logfile=clock.log"],

@@ -9,15 +9,8 @@ import subprocess
 import sys
 import time
 
-from tests.harness.processes import (
-    DEADLINE,
-    LINE,
-    UNIT,
-    Program,
-    Server,
-    command,
-    second_of_day,
-)
+from tests.harness.processes import Program, Server, command
+from tests.harness.times import DEADLINE, LINE, UNIT, second_of_day
 
 
 def netcat(server: Server) -> Program:

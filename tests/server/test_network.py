@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.harness.network import Link
-from tests.harness.processes import DEADLINE, Program, need
+from tests.harness.processes import Program
+from tests.harness.requirements import need
+from tests.harness.times import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,7 +9,10 @@ import ssl
 import sys
 from pathlib import Path
 
-from tests.harness.processes import DEADLINE, Client, Server, need_module
+from tests.harness.clients import Client
+from tests.harness.processes import Server
+from tests.harness.requirements import need_module
+from tests.harness.times import DEADLINE
 from tests.harness.web import WebSocket, head, need_websockets
 
 #: C{twistd}, which prints each module that it imports after it has dropped privileges.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 from typing import Any, cast
 
 import pytest
@@ -23,8 +22,9 @@ from clock.limits import ClientLimit
 from clock.plugin.listening import ListeningService
 from clock.plugin.service import ClockService
 from clock.transport.endpoint import ImmediateEndpoint
-from tests.harness.processes import DEADLINE
+from tests.harness.clients import reset_on_close
 from tests.harness.reactors import on_each_reactor
+from tests.harness.times import DEADLINE
 
 pytestmark = [
     pytest.mark.usefixtures("event_loop"),
@@ -122,8 +122,7 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
                 # The reactor handles all of this in its next iteration.
                 newcomers = [self.connect(address) for _ in range(2)]
                 for stuck in (first, second):
-                    reset = struct.pack("ii", 1, 0)
-                    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+                    reset_on_close(stuck)
                     stuck.close()
                 # The lowest free descriptor will be that of the evicted client.
                 fillers = [os.dup(0) for _ in range(20)]

@@ -14,17 +14,9 @@ import pytest
 
 from tests.harness.connects import Connects
 from tests.harness.network import Link
-from tests.harness.processes import (
-    DEADLINE,
-    LINE,
-    Program,
-    Server,
-    activated,
-    command,
-    free_ports,
-    need_ipv6,
-    need_module,
-)
+from tests.harness.processes import Program, Server, activated, command, free_ports
+from tests.harness.requirements import need_ipv6, need_module
+from tests.harness.times import DEADLINE, LINE
 from tests.harness.web import head
 
 #: The clients that connect before, during and after each change of processes, at least.

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from tests.harness.processes import UNIT, Server, need_module, wait_until
+from tests.harness.processes import Server
+from tests.harness.requirements import need_module
 from tests.harness.soak import OPTIONS, REQUESTS, WAYS, Soak
+from tests.harness.times import UNIT, wait_until
 
 
 def test_every_way() -> None:

@@ -18,7 +18,10 @@ import pytest
 
 from clock.loop import LeanLoopingCall
 from clock.ticker import SECOND, Ticker
-from tests.harness.processes import DEADLINE, LATE, Crowd, Server, age, skip, steps
+from tests.harness.clients import Crowd
+from tests.harness.processes import Server
+from tests.harness.requirements import skip
+from tests.harness.times import DEADLINE, LATE, age, steps
 from tests.harness.web import get
 
 #: The days that each test of a bad clock simulates. A day takes about a second of CPU

@@ -6,14 +6,14 @@ C{ImmediateWrites}, and tests of what C{ImmediateWrites} adds.
 from __future__ import annotations
 
 import socket
-import struct
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.harness.processes import need_module
+from tests.harness.clients import reset_on_close
+from tests.harness.requirements import need_module
 
 # Twisted's tests need it.
 need_module("hamcrest")
@@ -206,8 +206,7 @@ class OnARealReactor(ReactorBuilder, SynchronousTestCase):
         class Writer(AnyProtocol):
             def connectionMade(self) -> None:
                 self.transport.pauseProducing()
-                linger = struct.pack("ii", 1, 0)
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                reset_on_close(client)
                 client.close()
                 time.sleep(0.01)
                 for _ in range(3):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import pairwise
 
-from tests.harness.processes import need_module
+from tests.harness.requirements import need_module
 
 need_module("hypothesis")
 

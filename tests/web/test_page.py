@@ -15,7 +15,9 @@ from threading import Thread
 
 import pytest
 
-from tests.harness.processes import DEADLINE, LATE, Server, need_module, steps
+from tests.harness.processes import Server
+from tests.harness.requirements import need_module
+from tests.harness.times import DEADLINE, LATE, steps
 
 need_module("selenium")
 

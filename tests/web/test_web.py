@@ -21,21 +21,10 @@ from typing import Any
 
 import pytest
 
-from tests.harness.processes import (
-    DEADLINE,
-    LATE,
-    LINE,
-    UNIT,
-    Arrival,
-    Client,
-    Program,
-    Server,
-    age,
-    need,
-    need_module,
-    steps,
-    wait_until,
-)
+from tests.harness.clients import Arrival, Client
+from tests.harness.processes import Program, Server
+from tests.harness.requirements import need, need_module
+from tests.harness.times import DEADLINE, LATE, LINE, UNIT, age, steps, wait_until
 from tests.harness.web import (
     CLOSE,
     WebSocket,
