@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+# A failed assertion shows its values.
+pytest.register_assert_rewrite("tests.harness")
+
 from tests.harness.processes import make_certificate
 from tests.harness.requirements import need_module
 
@@ -23,15 +26,13 @@ from tests.harness.requirements import need_module
 def pytest_configure() -> None:
     """
     Handle SIGINT and SIGQUIT, which are ignored if a script runs pytest in the
-    background, and SIGHUP, which nohup ignores: tested programs inherit that. Rewrite
-    the assertions of the scenarios, so that a failure shows the values.
+    background, and SIGHUP, which nohup ignores: tested programs inherit that.
     """
     if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
         # Unlike SIG_IGN, a handler is not inherited.
         signal.signal(signal.SIGHUP, lambda number, frame: None)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
-    pytest.register_assert_rewrite("tests.harness.scenarios")
 
 
 #: Variables that change what programs print, and when.

@@ -6,22 +6,39 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.harness.clients import Arrival
-from tests.harness.requirements import need_module
-from tests.harness.times import DEADLINE
+from tests.harness.clients import Arrival, Client
+from tests.harness.processes import Program, Server
+from tests.harness.requirements import need, need_module
+from tests.harness.times import DEADLINE, LATE, age, steps
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 #: The header of a request that is the last one on its connection.
 CLOSE = "Connection: close\r\n"
+
+#: The headers of a handshake.
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+def web_server(*options: str) -> Server:
+    """
+    Start a server that serves over HTTP as well.
+    """
+    return Server(*options, "--web", "0")
 
 
 def head(
@@ -77,6 +94,51 @@ def status(response: http.client.HTTPResponse) -> Any:
     Wait for one more event of C{/status/events}.
     """
     return json.loads(line(response).text)
+
+
+def curl(*arguments: str) -> Program:
+    """
+    Run C{curl} without a buffer of its own, a user's settings, and a proxy.
+    """
+    return Program([need("curl"), "-q", "-sSN", "--noproxy", "*", *arguments])
+
+
+def exchange(port: int, data: bytes) -> bytes:
+    """
+    Send some bytes, and return all that comes before the server's FIN.
+    """
+    with Client(socket.create_connection(("127.0.0.1", port), DEADLINE)) as client:
+        client.socket.sendall(data)
+        return client.rest()
+
+
+def five(read: Callable[[], Arrival]) -> list[Arrival]:
+    """
+    Read five lines.
+    """
+    return [read() for _ in range(5)]
+
+
+def check_seconds(arrivals: list[Arrival]) -> None:
+    """
+    Assert that each second came once, and all but the first on time.
+    """
+    assert steps(each.text for each in arrivals) == [1] * (len(arrivals) - 1)
+    steady = time.time() - time.monotonic()
+    for arrival in arrivals[1:]:
+        assert -0.01 < age(arrival.text, steady + arrival.at) < LATE
+
+
+def ended(server: Server, number: signal.Signals) -> float:
+    """
+    End a server by a signal.
+
+    @return: the steady time when the signal was sent, in seconds.
+    """
+    server.interrupt(number)
+    sent = time.monotonic()
+    assert server.end() == -number
+    return sent
 
 
 def need_websockets() -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.harness.processes import Program, Server, command
 from tests.harness.times import DEADLINE, LINE, UNIT, second_of_day
 
@@ -142,3 +144,22 @@ def test_zones() -> None:
             assert (ahead - hours * 3600) % 86_400 == 0
             assert abs(tick.at - ticks[0].at) < 0.3 * UNIT
         assert waiting.silent(0.1)
+
+
+@pytest.mark.parametrize("size", [1_000_000, 5_000_000])
+def test_much_input_of_a_waiting_client(size: int) -> None:
+    """
+    A client that waits, sends much and disconnects loses its place within seconds.
+    """
+    with Server("--sequential", "--verbose") as server:
+        active = server.connect()
+        active.line()
+        waiting = server.connect()
+        server.find(": 1 active, 1 waiting$")
+        # A half-closed client keeps its place while nobody waits behind it.
+        server.connect()
+        server.find(": 1 active, 2 waiting$")
+        waiting.socket.settimeout(DEADLINE)
+        waiting.socket.sendall(b"x" * size)
+        waiting.close()
+        server.find(" disconnected from .* 0 lines: ", 4 * UNIT)
