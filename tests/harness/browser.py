@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,12 +20,18 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.harness.processes import Server
 from tests.harness.requirements import need
-from tests.harness.times import DEADLINE
+from tests.harness.times import DEADLINE, steps
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 T = TypeVar("T")
+
+#: What the page says while there is no server.
+GONE = "server not reachable; reconnecting"
+
+#: What the page says where no client can be connected.
+FULL = "Four at most, because a browser opens only six connections to one server."
 
 ARGUMENTS = [
     "--headless=new",
@@ -328,3 +334,28 @@ def _holds(condition: Callable[[Sight], object], sight: Sight) -> bool:
         return bool(condition(sight))
     except IndexError:
         return False
+
+
+@contextmanager
+def page(browser: Browser, *options: str, **look: object) -> Iterator[Server]:
+    """
+    Start a server, and open its page.
+    """
+    with Server("--web", "0", *options) as server:
+        show(browser, web_port(server), **look)
+        yield server
+
+
+def show(browser: Browser, port: int, **look: object) -> None:
+    """
+    Open the page of a server.
+    """
+    browser.open(f"http://127.0.0.1:{port}/", **look)  # type: ignore[arg-type]
+    browser.wait(lambda sight: sight.state == "live")
+
+
+def seconds(times: list[str]) -> list[int]:
+    """
+    Give the seconds from each time to the next.
+    """
+    return steps(line.encode() for line in times)
