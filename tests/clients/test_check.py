@@ -1,5 +1,5 @@
 """
-C{clock-check}, on streams that are whole, and on streams that are not.
+C{clock-check} on streams that are whole, and on streams that are not.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def test_stopped_server() -> None:
         (clock,) = verdicts(program)
         assert clock["skips"] >= 2
         assert clock["lost"] == clock["repeats"] == clock["disconnects"] == 0
-        # The last line before the stop may be late by so much.
+        # The last line before the stop may have been late by this much.
         assert clock["silence"] > 3 - LATE
         assert [each["code"] for each in clock["diagnosis"]] == ["server-slept"]
         assert program.end() == 1

@@ -1,8 +1,8 @@
 """
-What C{clock-check} says about streams that relays between it and the clock spoil.
+What C{clock-check} says about streams that pass through a faulty relay.
 
-Each relay is one cause, and the next one is what looks almost the same. All are checked
-at once, by one command.
+Each relay has one fault. Relays with similar symptoms are next to each other. One
+command checks all of them at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ INTERVAL, LENGTH = 0.5, 10
 
 Lines = Iterator[bytes]
 
-#: Relays lines of the connection with this number to a client.
+#: A function that relays the lines of the connection with this number to a client.
 Behavior = Callable[[int, Lines, socket.socket], None]
 
 
@@ -276,7 +276,7 @@ RELAYS: dict[Behavior, tuple[str, str] | None] = {
 @pytest.fixture(scope="module")
 def clocks() -> Iterator[dict[str, dict[str, Any]]]:
     """
-    Check all relays at once, and give what was found for each.
+    Check all relays at once, and return the report on each.
     """
     with (
         Server("--format", "json", "--interval", str(INTERVAL)) as server,

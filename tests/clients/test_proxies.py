@@ -76,18 +76,18 @@ WHOLE = Said("whole", median=0)
 #: The first lines arrive together. No gap is too long, and the others are in time.
 TOGETHER = Said("whole", median=0, most=1)
 #: On a busy machine, the delay may vary too much. If the first line comes at the start
-#: of an interval, it does not show whether the lines wait or the clocks differ.
+#: of an interval, it does not show whether the lines are delayed or the clocks differ.
 DELAYED = Said("delayed", frozenset({"whole"}), median=0.2, most=0.2)
-#: A first line that is sent just before the next one does not wait, so it does not show
-#: this either.
+#: A first line that is sent just before the next one is not delayed, so it does not
+#: show this either.
 BEHIND = Said("one-behind", frozenset({"late"}), median=1, most=1)
 HELD = Said("held-back")
 EMPTY = Said("silent")
 NOTHING = Said("headers-held-back")
 REFUSED = Said("not-reached")
-#: The connections may last as long by chance. On a busy machine, too few of them may
-#: have ended after the same time. And if a line comes within 0.3 s after another, then
-#: nginx does not start its timeout anew: C{NGX_TIMER_LAZY_DELAY} in its sources.
+#: Connections may last equally long by chance. On a busy machine, too few of them may
+#: have ended after the same time. If a line comes less than 0.3 s after another, nginx
+#: does not restart its timeout (C{NGX_TIMER_LAZY_DELAY} in its sources).
 CUT = Said(
     "cut-every-idle",
     frozenset({"cut-every", "cut-every-total", "cut-within-response", "closed"}),
@@ -164,8 +164,8 @@ class Proxies:
             Program([program, *arguments], cwd=folder, environment=environment)
         )
         if proxy == "nginx":
-            # If it is killed, its worker remains. The other proxies are killed: they
-            # are one process, or their child ends by itself, as that of Varnish.
+            # If nginx is killed, its worker remains. The other proxies are killed: they
+            # have one process, or their child ends by itself, as that of Varnish does.
             self._stack.callback(running.end)
             self._stack.callback(running.interrupt)
         self._running[proxy] = running
@@ -374,7 +374,7 @@ def test_stream(proxies: Proxies, proxy: str, address: str, said: Said) -> None:
         ("nginx", 0.5, 0.8),
         ("haproxy", 0.8, 0.8),
         ("caddy", 0.8, 0.8),
-        # Apache counts in seconds.
+        # The timeouts of Apache are whole seconds.
         ("apache", 1, 1),
         ("varnish", 0.8, 0.8),
     ],

@@ -93,7 +93,7 @@ class Origin(BaseHTTPRequestHandler):
 
     def counter(self) -> None:
         """
-        Count without 3 and without telling the time, as long as the connection lasts.
+        Send numbers without the time, and omit 3, until the client disconnects.
         """
         self.head(Content_Type="text/plain", Connection="close")
         for number in (1, 2, *range(4, 1000)):
@@ -240,8 +240,8 @@ def test_headers() -> None:
 
 def test_tls(certificate: Path) -> None:
     """
-    A certificate is verified, unless the user says otherwise, of which the command
-    warns.
+    A certificate is verified. With C{--insecure} it is not, and the command prints a
+    warning.
     """
     need_websockets()
     trust = {"SSL_CERT_FILE": str(certificate)}
@@ -344,8 +344,8 @@ def test_nothing_is_sent(scheme: str, tmp_path: Path) -> None:
 
 def test_any_clock(origin: str) -> None:
     """
-    A time in milliseconds in a field, behind a redirect and in gzip, is judged as ours;
-    so is a counter, of which one number is missing.
+    A time in milliseconds in a field, after a redirect and in gzip, is judged like the
+    time of this server. So is a counter that omits a number.
     """
     period = "--interval", str(PERIOD)
     (clock,) = check(*period, "--field", "timestamp", f"x={origin}/old")
@@ -362,7 +362,7 @@ def test_any_clock(origin: str) -> None:
 
 def test_reasons(origin: str) -> None:
     """
-    The report tells apart how a stream ended, or why it did not begin.
+    The report distinguishes how a stream ended, or why it did not begin.
     """
     found = {
         "cut": ("cut within a response", "cut-within-response"),

@@ -60,7 +60,7 @@ def cpu_seconds(pid: int) -> float:
 
 def shown(terminal: Terminal, row: int, count: int) -> list[bytes]:
     """
-    Return the next times that a row shows, as many as C{count}.
+    Return the next C{count} times that a row shows.
     """
     times: list[str] = []
     for _ in range(count):

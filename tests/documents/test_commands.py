@@ -119,7 +119,8 @@ def test_error_cannot_be_written(line: str, stderr: str, unbuffered: str) -> Non
 @pytest.mark.parametrize("stderr", ["", "2>&-", "2>/dev/full"])
 def test_start_error_cannot_be_written(stderr: str, tmp_path: Path) -> None:
     """
-    The same goes for a server that cannot start. Its log has the error.
+    A server that cannot start ends, too, if its error cannot be written. Its log has
+    the error.
     """
     listen = "--listen unix:/nowhere/clock"
     line = f"twistd -n --pidfile={tmp_path}/pid clock {listen}"

@@ -57,7 +57,7 @@ def command_lines() -> list[str]:
     found = set()
     for page in sorted(pages):
         for line in page.read_text("utf-8").splitlines():
-            # Two commands may stand side by side.
+            # Two commands may be on one line.
             for part in re.split("(?=    )", line):
                 if command := COMMAND.match(part):
                     found.add(f"{command[1]} {command[2].strip()}")
@@ -113,8 +113,8 @@ def test_links() -> None:
 
 def test_named_files() -> None:
     """
-    Each file and folder that CONTRIBUTING.rst names exists. What it names as a part of
-    the code is in one of the files, or in one of the folders, of the same section.
+    Each file and folder that CONTRIBUTING.rst names exists. Each name from the code is
+    in a file or folder that the same section names.
     """
     for section in re.split(r"\n(?=.+\n-+\n)", CONTRIBUTING):
         names = {*re.findall(r"``(\S+)``", section)}
@@ -189,7 +189,7 @@ def test_diagnoses() -> None:
                     for each in node.value.elts
                     if isinstance(each, ast.Tuple)
                 ]
-            # Elsewhere it is a key of KINDS.
+            # Otherwise the code is a key of KINDS.
             values = [each.value for each in first if isinstance(each, ast.Constant)]
             found |= {each for each in values if isinstance(each, str)}
     assert {*documented} == found

@@ -39,8 +39,8 @@ def test_own_clock(tmp_path: Path) -> None:
 
 def test_workflow(tmp_path: Path) -> None:
     """
-    The steps of the workflow run, but for the one that installs: the check of a proxy
-    passes, and leaves its files.
+    The steps of the workflow run, except for the installation. The check of a proxy
+    passes, and writes its files.
     """
     need("haproxy")
     need_module("matplotlib")
@@ -87,7 +87,7 @@ def end(pid: int) -> None:
 
 def running(pid: int) -> bool:
     """
-    Tell whether a process runs, or has ended and is only not reaped.
+    Return whether a process runs. One that has ended and is not reaped does not.
     """
     try:
         status = Path(f"/proc/{pid}/stat").read_text("utf-8")

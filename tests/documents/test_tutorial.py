@@ -3,8 +3,8 @@ Run each command of the tutorial as the text shows it, and compare the output wi
 text.
 
 Times, ports and addresses may differ, nothing else. Free ports replace 8080 and 8443.
-The tests share one copy of the programs, as a reader has one: what the text tells the
-reader to change, and not to change back, stays changed.
+The tests share one copy of the programs, like a reader: a change that the text asks for
+stays, unless the text asks to undo it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from tests.harness.times import DEADLINE
 SOURCE = Path(__file__).parents[2] / "docs" / "tutorial"
 TEXT = (SOURCE / "index.rst").read_text("utf-8")
 PROJECT = SOURCE / "step8_project"
-#: All programs, without copies that an installation of the project leaves in it.
+#: All programs, without the copies that an installation leaves in the project.
 PROGRAMS = sorted(
     [
         *SOURCE.glob("*.py"),
@@ -55,9 +55,9 @@ class Shown:
     """
     One named block of the text.
 
-    @ivar folder: where it is entered, in the clone.
-    @ivar commands: what is entered, without the prompts.
-    @ivar output: what is printed after the last command, normalized.
+    @ivar folder: the folder in the clone in which the commands are entered.
+    @ivar commands: the commands, without the prompts.
+    @ivar output: the normalized output of the last command.
     """
 
     folder: str
@@ -109,7 +109,7 @@ class Tutorial:
 
     @ivar clone: the folder that the reader has cloned the repository to.
     @ivar path: the folder of the programs in it.
-    @ivar ports: what has taken the place of 8080 and 8443.
+    @ivar ports: the ports that replace 8080 and 8443.
     """
 
     def __init__(self, clone: Path) -> None:
@@ -140,7 +140,7 @@ class Tutorial:
         Change a program, and then change it back.
 
         @param change: the words in which the text asks the reader for the change.
-        @param undo: the words in which it asks for the other one, later on.
+        @param undo: the words in which it later asks to undo the change.
         """
         words = " ".join(TEXT.split())
         assert undo in words[words.index(change) :]
@@ -156,7 +156,7 @@ class Tutorial:
         """
         Start a command of a block.
 
-        @param command: which; by default, the last one.
+        @param command: the command; by default, the last one of the block.
         """
         command = self.moved(command or shown()[block].commands[-1])
         for tool in ("nc", "openssl"):
@@ -178,7 +178,8 @@ class Tutorial:
         """
         Start the server of a block, its first command, and wait until it listens.
 
-        @param log: what its output then has, or C{None} if it prints nothing.
+        @param log: a pattern of the line that says so, or C{None} if the server prints
+            nothing.
         """
         server = self.start(block, shown()[block].commands[0])
         if log is not None:

@@ -1,5 +1,5 @@
 """
-A browser, and the page as a person sees it in it.
+A browser, and the page as a person sees it there.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class Accessible:
 
 def web_port(server: Server) -> int:
     """
-    Wait until a server tells the port of its page.
+    Wait until a server logs the port of its page.
     """
     return int(server.find(r"over HTTP on http://.*:(\d+)/")[1])
 
@@ -208,7 +208,7 @@ class Browser:
         self, url: str, *, width: int = 1200, height: int = 900, scheme: str = "light"
     ) -> None:
         """
-        Open a page, in a window of this size, where the user prefers this color scheme.
+        Open a page in a window of this size, for a user who prefers this color scheme.
         """
         self.close()
         size = {"width": width, "height": height, "deviceScaleFactor": 2}
@@ -219,7 +219,7 @@ class Browser:
 
     def close(self) -> None:
         """
-        Leave the page, and forget what it said on the console.
+        Leave the page, and discard what it wrote to the console.
         """
         self.driver.get("about:blank")
         self.console()
@@ -239,7 +239,7 @@ class Browser:
         self, condition: Callable[[Sight], object], within: float = DEADLINE
     ) -> Sight:
         """
-        Read the page again and again, until something is so.
+        Read the page again and again until a condition is true.
 
         @return: what it shows then.
         """
@@ -265,13 +265,13 @@ class Browser:
 
     def focused(self) -> str:
         """
-        Give what a screen reader calls the element that has the focus.
+        Return the name that a screen reader gives to the element with the focus.
         """
         return str(self.driver.switch_to.active_element.accessible_name)
 
     def accessible(self) -> list[Accessible]:
         """
-        Give what the browser passes on to a screen reader.
+        Return what the browser passes to a screen reader.
         """
         tree = self.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})
         return [
@@ -304,13 +304,13 @@ class Browser:
 
     def console(self) -> list[str]:
         """
-        Give what was written to the console since the last time.
+        Return what was written to the console since the last call.
         """
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def picture(self, selector: str) -> bytes:
         """
-        Draw an element of the page, and what is beside it, as PNG.
+        Draw an element of the page, over the whole width of the window, as PNG.
         """
         box = self.run(
             "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
@@ -328,7 +328,7 @@ class Browser:
 
 def _holds(condition: Callable[[Sight], object], sight: Sight) -> bool:
     """
-    Tell whether something is so. What is not there yet is not so.
+    Return whether a condition is true. It is false if the element does not exist yet.
     """
     try:
         return bool(condition(sight))
@@ -356,6 +356,6 @@ def show(browser: Browser, port: int, **look: object) -> None:
 
 def seconds(times: list[str]) -> list[int]:
     """
-    Give the seconds from each time to the next.
+    Return the seconds from each time to the next.
     """
     return steps(line.encode() for line in times)

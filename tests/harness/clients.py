@@ -184,13 +184,13 @@ def unanswered() -> Iterator[int]:
     """
     Listen on a port that answers no client, because its backlog is full.
 
-    @return: yields the port.
+    @return: a context manager that yields the port.
     """
     with (
         socket.create_server(("127.0.0.1", 0), backlog=0) as full,
         ExitStack() as queue,
     ):
-        # PyPy makes a backlog of 0 one of 1.
+        # PyPy raises a backlog of 0 to 1.
         with suppress(TimeoutError):
             while True:
                 client = socket.create_connection(full.getsockname(), 0.5)

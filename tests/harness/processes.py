@@ -45,8 +45,8 @@ def command(name: str) -> str:
 
 def free_ports(count: int) -> list[int]:
     """
-    Find free ports, of those that no program gets unless it asks for them by number:
-    ip(7), ip_local_port_range.
+    Find free ports below those that the kernel gives to programs that ask for any port
+    (ip_local_port_range in ip(7)).
     """
     free = []
     for port in random.sample(range(20000, 32768), 1000):

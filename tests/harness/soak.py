@@ -35,7 +35,7 @@ OPTIONS = (
     *("--format", "%H:%M:%S".ljust(LENGTH - 1, ".")),
 )
 
-#: A line in any stream. The time in the headers of a response has no dot behind it.
+#: A line in any stream. The time in the headers of a response is not followed by a dot.
 TIME = re.compile(rb"(\d\d):(\d\d):(\d\d)\.")
 
 #: A closing frame of a WebSocket, without a status (RFC 6455, 5.5.1).
@@ -62,7 +62,7 @@ WAYS = {"close": 4, "half-close": 2, "reset": 2, "stuck": 1, "unfinished": 1}
 #: Pages that are requested with each sample, as a monitor does.
 PAGES = ("/", "/healthz", "/status", "/metrics")
 
-#: Seconds after which the server must have disconnected a client that it has to.
+#: Seconds within which the server must disconnect a client that it has to.
 TIMEOUT = 75
 
 DAY = 86_400
@@ -218,7 +218,8 @@ class Soak:
         way = self.random.choices(ways, [WAYS[way] for way in ways])[0]
         connection = socket.socket()
         if way == "stuck":
-            # A small window, and small buffers of the server, since segments are small.
+            # The window is small, and so are the buffers of the server, since segments
+            # are small.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         connection.settimeout(TIMEOUT)

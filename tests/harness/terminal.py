@@ -48,8 +48,9 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
         self._changed = threading.Condition()
         self._ours, theirs = pty.openpty()
-        # When a key sends a signal, Linux discards what was written to the terminal and
-        # not read. That may be what the program has written because of the signal.
+        # When a key sends a signal, Linux discards output that was written to the
+        # terminal and not read. It may be output that the program wrote because of the
+        # signal.
         attributes = termios.tcgetattr(theirs)
         attributes[3] |= termios.NOFLSH
         termios.tcsetattr(theirs, termios.TCSANOW, attributes)

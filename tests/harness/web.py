@@ -36,7 +36,7 @@ HANDSHAKE = {
 
 def web_server(*options: str) -> Server:
     """
-    Start a server that serves over HTTP as well.
+    Start a server that also serves over HTTP.
     """
     return Server(*options, "--web", "0")
 
@@ -105,7 +105,7 @@ def curl(*arguments: str) -> Program:
 
 def exchange(port: int, data: bytes) -> bytes:
     """
-    Send some bytes, and return all that comes before the server's FIN.
+    Send some bytes, and return all data up to the server's FIN.
     """
     with Client(socket.create_connection(("127.0.0.1", port), DEADLINE)) as client:
         client.socket.sendall(data)

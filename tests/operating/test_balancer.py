@@ -361,7 +361,7 @@ def test_killed(balancer: Balancer) -> None:
 def test_hung(balancer: Balancer) -> None:
     """
     If a clock hangs, health checks notice it. HAProxy ends its streams, so that the
-    clients connect elsewhere. The clock gets clients again when it goes on.
+    clients connect elsewhere. When the clock continues, it gets clients again.
     """
     client = balancer.connect_each()["clock2"]
     clock = balancer.clocks["clock2"]

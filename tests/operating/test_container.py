@@ -128,7 +128,7 @@ def pip_settings() -> dict[str, str]:
         check=True,
     )
     found = {}
-    # Variables of the environment are listed first, and count more than files.
+    # Environment variables are listed first, and override files.
     for line in reversed(listed.stdout.splitlines()):
         name, _, value = line.partition("=")
         words = str(ast.literal_eval(value)).split()
@@ -229,7 +229,8 @@ def test_container(podman: Podman) -> None:
         for client in over_tcp, over_http:
             assert all(LINE.fullmatch(line) for line in client.rest())
             assert client.end() == 0
-    # 137 would be SIGKILL. A process 1 cannot end itself by SIGTERM, as twist does.
+    # The status would be 137 after SIGKILL. Process 1 cannot end itself with SIGTERM,
+    # as twist does.
     state = podman.do("inspect", "--format", "{{.State.ExitCode}}", "clock")
     assert state == "0"
     # Each event begins with a record separator: RFC 7464.

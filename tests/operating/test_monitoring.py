@@ -43,7 +43,7 @@ CASES = {
     "ClockTicksLate": (
         # The time is 0 at the first value.
         {TICK: "-6x40", SERVED: "1x40", WAITING: "0x40"},
-        # Only clients that wait; and ticks that are not late.
+        # Clients that only wait, and ticks that are not late.
         {
             TICK: "-6x40",
             SERVED: "0x40",

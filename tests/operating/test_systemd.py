@@ -32,7 +32,7 @@ PAGE = (ROOT / "docs" / "operating" / "systemd.rst").read_text("utf-8")
 #: What a client gets up to the server's FIN.
 WHOLE = re.compile(rb"(?:%s)*" % LINE.pattern)
 
-#: Where the units, and the page, have the environment of the clock.
+#: The environment of the clock in the units and in the page.
 INSTALLED = "/opt/clock/bin/"
 
 #: The exposure of each service: what C{systemd-analyze security} says, times ten.
@@ -140,8 +140,8 @@ def test_verify_fault(change: str, by: str, fault: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "exposure"), EXPOSURE.items())
 def test_security(name: str, exposure: int) -> None:
     """
-    The exposure of each service is what the page says. Other versions of systemd than
-    that of the page may rate it a little higher or lower.
+    The exposure of each service is what the page says. Other versions of systemd may
+    rate it slightly higher or lower.
     """
     version = security(name, 100, "--version").stdout.split()[1]
     if f"systemd {version}" in PAGE:
@@ -156,7 +156,7 @@ def test_security(name: str, exposure: int) -> None:
 
 def test_sockets() -> None:
     """
-    The service gets the sockets by the names that its command has.
+    The sockets have the names that the command of the service uses.
     """
     names = {}
     for name in unit("clock.service")["Sockets"][0].split():
@@ -276,8 +276,8 @@ def test_restart() -> None:
 
 def test_other_domain() -> None:
     """
-    A socket of another domain than the command names is an error. (Twisted would serve
-    on it, and log addresses that are not there.)
+    A socket whose domain is not the one in the command is an error. (Twisted would
+    serve on it, and log wrong addresses.)
     """
     need_ipv6()
     with ExitStack() as stack:

@@ -28,7 +28,7 @@ from clock.plugin import tap
 from clock.plugin.service import ClockService
 from clock.plugin.tap import Options, makeService
 
-#: What the endpoint parsers know, and some of what they take.
+#: Keywords that the endpoint parsers know, and some of their values.
 PIECES = sampled_from(
     [
         *("tcp", "tcp6", "unix", "ssl", "tls", "systemd", "haproxy", "stdio"),

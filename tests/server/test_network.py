@@ -59,7 +59,7 @@ def namespaces() -> set[int]:
             try:
                 found.add(path.stat().st_ino)
             except OSError:
-                # The process has ended, or is another user's.
+                # The process has ended, or belongs to another user.
                 continue
     return found
 
@@ -126,7 +126,7 @@ def test_root_is_no_mount_point(tmp_path: Path) -> None:
     private = [need("unshare"), "--mount", "--map-root-user"]
     chroot = [*private, "sh", "-c", CHROOT, str(tmp_path)]
     if subprocess.run([*private, "true"], capture_output=True).returncode:
-        # Here it is none, or the other tests are skipped, too.
+        # It is no mount point here either, or the other tests are skipped, too.
         chroot = []
     with serving(chroot) as program:
         assert len(set(program.lines(2))) == 2

@@ -1,5 +1,5 @@
 """
-A server that has dropped its privileges: it may not read the files of its modules.
+A server that has dropped its privileges, and may not read the files of its modules.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from tests.harness.times import DEADLINE
 
 pytestmark = [
     pytest.mark.usefixtures("event_loop"),
-    # Before Python 3.10.9 it is said of each loop that does not run.
+    # Before Python 3.10.9 the warning appears for each loop that does not run.
     pytest.mark.filterwarnings("ignore:There is no current event loop"),
     # Old versions of Twisted leave event loops to the garbage collector.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

@@ -19,7 +19,8 @@ from tests.harness.requirements import need_ipv6, need_module
 from tests.harness.times import DEADLINE, LINE
 from tests.harness.web import head
 
-#: The clients that connect before, during and after each change of processes, at least.
+#: The least number of clients that connect before, during and after each change of
+#: processes.
 SOME = 500
 
 
@@ -46,7 +47,7 @@ def test_two_processes() -> None:
         listen = ["--port", str(first.port)]
         with Server(*options, web, listen=listen) as second:
             assert second.port == first.port
-            # All clients are served by one process once in 2**63 runs.
+            # By chance, one process serves all clients once in 2**63 runs.
             for _ in range(64):
                 with first.connect() as client:
                     assert LINE.fullmatch(client.line().text)
@@ -138,7 +139,7 @@ def test_tls(certificate: Path) -> None:
 
 def test_sequential() -> None:
     """
-    C{--sequential} does not go with it: one line, and exit status 1.
+    C{--sequential} with C{--reuse-port} is an error: one line, and exit status 1.
     """
     with Server("--reuse-port", "--sequential", logs=False) as server:
         assert re.fullmatch("twistd clock: --reuse-port .*\n", server.errors())

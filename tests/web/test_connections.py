@@ -31,8 +31,8 @@ from tests.harness.web import (
 
 def test_half_closed() -> None:
     """
-    A client that closes its sending half gets a short response, and is gone from a
-    stream at once: a page that closes a stream looks the same.
+    A client that closes its sending half still gets a short response. A stream ends at
+    once, because a page that closes a stream looks the same.
     """
     with web_server("--verbose", "--sequential", "--interval", "60") as server:
         for path in ("/healthz", "/status", "/", "/x"):
@@ -92,8 +92,8 @@ def test_limit() -> None:
 
 def test_many_connections() -> None:
     """
-    Only 16 connections without a stream do not count. An idle one makes room for a new
-    one.
+    Up to 16 connections without a stream do not count against the limit. At that
+    number, an idle connection is closed for a new one.
     """
     with web_server("--max-clients", "1") as server:
         port = server.web_port
@@ -122,7 +122,7 @@ def test_no_handshake(certificate: Path) -> None:
         client = server.connect(server.web_port)
         connected = time.monotonic()
         assert client.silent(9)
-        # It cannot be told anything, and has half a second to close.
+        # The server cannot send a response, and the client has half a second to close.
         with pytest.raises(ConnectionResetError):
             client.rest()
         assert 10 <= time.monotonic() - connected < 10.5 + LATE
@@ -145,7 +145,7 @@ def test_clean_end() -> None:
         server.interrupt()
         sent = time.monotonic()
         assert idle.rest() == b""
-        # What was cut would raise IncompleteRead.
+        # A response that was cut would raise IncompleteRead.
         last = [response.read() for response in opened]
         assert server.end() == -signal.SIGTERM
         assert time.monotonic() - sent < 1 * UNIT
@@ -172,8 +172,8 @@ def test_cut() -> None:
 
 def test_restart() -> None:
     """
-    A server that is started again serves on the same port, and a client that connects
-    again, as an C{EventSource} does, sees no second it has seen, but perhaps one.
+    A server that restarts serves on the same port. A client that reconnects, as an
+    C{EventSource} does, sees no second twice, except perhaps the last one.
     """
     with web_server() as server:
         port = server.web_port
@@ -189,5 +189,5 @@ def test_restart() -> None:
     assert server.web_port == port
     check_seconds(after)
     assert steps(before) == [1] * (len(before) - 1)
-    # Whether it lasted less than a second to start again is not for this test.
+    # The restart may have taken less than a second.
     assert steps([before[-1], after[0].text])[0] >= 0

@@ -14,7 +14,7 @@ need_module("selenium")
 from tests.harness.browser import FULL, Browser, Sight, page, seconds
 from tests.harness.web import request
 
-#: Keeps each time that is shown from now on, and when it was shown, in milliseconds.
+#: Records each time that is shown from now on, and when it was shown, in milliseconds.
 WATCH = """
 window.changes = [];
 for (const element of document.querySelectorAll(".time, pre")) {
@@ -116,7 +116,7 @@ def test_zones(browser: Browser) -> None:
 
 def test_zone_with_a_plus_sign(browser: Browser) -> None:
     """
-    The command that a pane shows reads the pane's zone, also if its name has a plus
+    The command that a pane shows reads the pane's zone, even if its name has a plus
     sign, which means a space in a query.
     """
     with page(browser, "--zone", "Etc/GMT+5=0"):
@@ -131,8 +131,8 @@ def test_zone_with_a_plus_sign(browser: Browser) -> None:
 
 def test_four_clients_at_most(browser: Browser) -> None:
     """
-    A fifth client is not connected, since the browser would let it wait for ever; the
-    page says so. One that has ended makes room.
+    A fifth client is not connected, because the browser would let it wait forever. The
+    page says so. When a client ends, another one can connect.
     """
     with page(browser):
         for _ in range(4):
@@ -169,7 +169,7 @@ def test_many_clients(browser: Browser) -> None:
 
 def test_a_pane_keeps_the_last_hundred_lines(browser: Browser) -> None:
     """
-    A page that is open for long does not grow.
+    A page that stays open for a long time does not grow.
     """
     with page(browser, "--interval", "0.01", "--format", "%s"):
         browser.click("Connect a client")
@@ -181,8 +181,8 @@ def test_a_pane_keeps_the_last_hundred_lines(browser: Browser) -> None:
 
 def test_nothing_comes_from_elsewhere(browser: Browser) -> None:
     """
-    The page needs nothing but its server, says so to the browser, and breaks none of
-    its own rules.
+    The page loads nothing from other servers, tells the browser to load nothing from
+    them, and does not violate its own policy.
     """
     with page(browser):
         port = browser.run("return Number(location.port)")

@@ -15,7 +15,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.harness.browser import FULL, GONE, Browser, page
 
-#: Gives all texts of the page, each with its color and what is behind it.
+#: Returns all texts of the page, each with its color and that of its background.
 COLORS = """
 const behind = (element) => {
   const color = getComputedStyle(element).backgroundColor;
@@ -35,7 +35,7 @@ new MutationObserver(() => window.told++)
   .observe(document.getElementById("news"), {childList: true, subtree: true});
 """
 
-#: Gives what is not wholly within the width of the window.
+#: Returns the elements that are wider than the window.
 OUTSIDE = """
 return [...document.body.querySelectorAll(":not(.spoken, .spoken *)")]
   .filter((element) => element.getBoundingClientRect().right > innerWidth)
@@ -68,8 +68,8 @@ def test_keyboard(browser: Browser) -> None:
 
 def test_screen_readers_are_told_what_changes(browser: Browser) -> None:
     """
-    One live region says which clients are served, wait and are disconnected; the
-    seconds are not announced.
+    One live region announces when clients are served, wait or disconnect. It does not
+    announce the seconds.
     """
     with page(browser, "--sequential") as server:
         browser.click("Connect a client")
@@ -96,8 +96,8 @@ def test_screen_readers_are_told_what_changes(browser: Browser) -> None:
 
 def test_screen_readers_get_names_and_reasons(browser: Browser) -> None:
     """
-    Each element that can have the focus has a name, a disabled button says why, and the
-    cursor of a terminal is not read.
+    Each element that can have the focus has a name, a disabled button gives the reason,
+    and the cursor of a terminal is not read aloud.
     """
     with page(browser, "--tz", "UTC", "--zone", "Asia/Tokyo=0"):
         for index in (0, 0, 1, 1):
@@ -128,7 +128,7 @@ def test_screen_readers_get_names_and_reasons(browser: Browser) -> None:
 @pytest.mark.parametrize("width", [360, 768, 1200])
 def test_nothing_is_wider_than_the_window(browser: Browser, width: int) -> None:
     """
-    On a small telephone, and on anything larger, nothing scrolls sideways.
+    On a small phone, and on any larger screen, nothing scrolls sideways.
     """
     options = ["--sequential", "--format", "json"]
     zone = ["--zone", "America/Argentina/ComodRivadavia=0"]
@@ -145,7 +145,7 @@ def test_nothing_is_wider_than_the_window(browser: Browser, width: int) -> None:
 
 def brightness(color: str) -> float:
     """
-    Give the relative luminance of a CSS color, as WCAG 2 has it.
+    Return the relative luminance of a CSS color, as WCAG 2 defines it.
     """
     channels = [int(part) / 255 for part in color.strip("rgb()").split(",")]
     linear = [
@@ -159,8 +159,8 @@ def brightness(color: str) -> float:
 )
 def test_colors(browser: Browser, scheme: str, brightest: bool) -> None:
     """
-    The page is light or dark, as the user prefers, and all of it can be read: the
-    contrast of every text is at least 4.5 (WCAG 2, AA).
+    The page is light or dark, as the user prefers. Every text is readable: its contrast
+    is at least 4.5 (WCAG 2, AA).
     """
 
     def bad() -> list[str]:

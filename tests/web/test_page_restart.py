@@ -25,7 +25,7 @@ from tests.harness.browser import GONE, Browser, Sight, page
 
 class BadGateway(BaseHTTPRequestHandler):
     """
-    A proxy whose server is away.
+    A proxy whose server is down.
     """
 
     def do_GET(self) -> None:
@@ -38,7 +38,7 @@ class BadGateway(BaseHTTPRequestHandler):
 @contextmanager
 def bad_gateway(port: int) -> Iterator[None]:
     """
-    Be a proxy whose server is away.
+    Run a proxy whose server is down.
     """
     with ThreadingHTTPServer(("127.0.0.1", port), BadGateway) as proxy:
         thread = Thread(target=proxy.serve_forever)
@@ -59,9 +59,9 @@ def test_the_server_is_restarted(
     browser: Browser, end: int, proxy: bool, lines: str
 ) -> None:
     """
-    The page says that the server is not reachable, and reconnects, also after a proxy
-    has answered in between. No pane shows anything twice, though the new server sends
-    what the old one has sent: here the time of a clock that ticks once a day.
+    The page says that the server is not reachable, and reconnects, even if a proxy has
+    answered in between. No pane shows a line twice, although the new server sends the
+    same line as the old one: here, the time of a clock that ticks once a day.
     """
     options = ["--interval", "86400", "--format", lines]
 
@@ -93,7 +93,8 @@ def test_the_server_is_restarted(
 
 def test_seconds_across_a_restart(browser: Browser) -> None:
     """
-    After a restart a pane goes on with the seconds that follow, each of them once.
+    After a restart, a pane continues with the next seconds, and shows each of them
+    once.
     """
     with page(browser, "--format", "json") as server:
         port = browser.run("return Number(location.port)")
@@ -136,7 +137,7 @@ def test_a_restart_with_another_default(browser: Browser) -> None:
 
 def test_a_server_that_hangs(browser: Browser) -> None:
     """
-    The page says that nothing comes any more, though the connections are there.
+    The page says that no more lines arrive, although the connections are still open.
     """
     with page(browser) as server:
         server.interrupt(signal.SIGSTOP)

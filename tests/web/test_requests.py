@@ -112,7 +112,7 @@ def test_refused(server: Server, name: str) -> None:
 
 def test_curl_upload(server: Server, tmp_path: Path) -> None:
     """
-    C{curl} that wants to send a large file is refused before it does.
+    C{curl} is refused before it sends a large file.
     """
     path = tmp_path / "large"
     with path.open("wb") as file:
@@ -128,7 +128,7 @@ def test_curl_upload(server: Server, tmp_path: Path) -> None:
 def test_pipelined(server: Server) -> None:
     """
     Requests that a client sends without waiting for the responses are answered in
-    order, up to the one that is the last.
+    order. The server answers none after the one that asks to close the connection.
     """
     paths = ["/healthz", "/x", "/style.css", "/healthz"]
     requests = [head(path) for path in paths[:-1]]
@@ -143,8 +143,8 @@ def test_pipelined(server: Server) -> None:
 
 def test_one_connection(server: Server) -> None:
     """
-    C{curl} reads the page and its files over one connection, and is told later that
-    they have not changed.
+    C{curl} reads the page and its files over one connection. A later request for a file
+    that has not changed gets status 304.
     """
     base = f"http://127.0.0.1:{server.web_port}"
     files = ["", "style.css", "page.js", "icon.svg"]

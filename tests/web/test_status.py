@@ -28,7 +28,7 @@ from tests.harness.web import (
 
 def test_status() -> None:
     """
-    C{/status} lists who is served and who waits, of each clock.
+    C{/status} lists the clients of each clock that are served, and those that wait.
     """
     options = ["--sequential", "--zone", "Asia/Tokyo=0", "--tz", "Europe/London"]
     with web_server(*options) as server, ExitStack() as stack:
@@ -70,7 +70,7 @@ def transports(clock: Any) -> tuple[list[str], list[str]]:
 
 def test_status_events() -> None:
     """
-    C{/status/events} tells what has changed soon, and at most four times a second.
+    C{/status/events} reports each change within a third of a second.
     """
     with (
         web_server("--sequential") as server,
@@ -100,7 +100,7 @@ def test_status_events() -> None:
 
 def test_metrics() -> None:
     """
-    C{promtool} finds no fault in C{/metrics}, and the figures are those of the clients.
+    C{promtool} finds no error in C{/metrics}, and the figures match the clients.
     """
     need_module("prometheus_client")
     options = ["--sequential", "--max-clients", "2", "--tz", "Asia/Tokyo"]

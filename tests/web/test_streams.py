@@ -68,7 +68,7 @@ def test_first_at_once(server: Server) -> None:
 
 def test_json() -> None:
     """
-    With C{--format json} each line, and so the data of each event, is JSON.
+    With C{--format json}, each line and the data of each event are JSON.
     """
     with web_server("--format", "json", "--interval", "0.1") as server:
         for path in ("/lines", "/events"):
@@ -79,8 +79,8 @@ def test_json() -> None:
 
 def test_waiting() -> None:
     """
-    In sequential mode a client that waits gets the headers, and the comment of
-    C{/events}, at once, and its first line when its turn begins.
+    In sequential mode, a client that waits gets the headers and the comment of
+    C{/events} at once. It gets its first line when its turn begins.
     """
     with web_server("--sequential") as server:
         active = server.connect()
@@ -140,7 +140,7 @@ def test_unix(tmp_path: Path) -> None:
 
 def test_input_is_ignored(server: Server) -> None:
     """
-    A stream goes on, whatever its client sends.
+    A stream continues, whatever its client sends.
     """
     with server.connect(server.web_port) as client:
         client.socket.sendall(head("/events", version="1.0"))

@@ -74,7 +74,8 @@ def test_closing_handshake(websocket: WebSocket) -> None:
 
 def test_closed_by_the_server() -> None:
     """
-    When the server stops, it says that it goes away, also to a client that waits.
+    When the server stops, it closes each WebSocket with status 1001 (going away), even
+    that of a client that waits.
     """
     need_websockets()
     from wsproto.events import CloseConnection
@@ -111,7 +112,8 @@ def test_much_input_of_a_waiting_websocket() -> None:
 
 def test_websocket_turns() -> None:
     """
-    A WebSocket waits for its turn, counts once against the limit, and leaves at once.
+    A WebSocket waits for its turn, counts once against the limit, and is removed from
+    the queue as soon as it disconnects.
     """
     need_websockets()
     with web_server("--sequential", "--max-clients", "3", "--verbose") as server:

@@ -17,8 +17,8 @@ from tests.harness.scenarios.scenario import lateness, scenario
 from tests.harness.times import DEADLINE, UNIT, wait_until
 from tests.harness.web import WebSocket, head, need_websockets
 
-#: What a server's memory may grow by in any case, in bytes: Python keeps what it has
-#: used once. Without limits the attacks would take hundreds of megabytes.
+#: Bytes by which a server's memory may always grow, because Python keeps memory that it
+#: has used once. Without limits, the attacks would take hundreds of megabytes.
 SLACK = 5_000_000
 
 
@@ -50,7 +50,7 @@ class WebAttack:
     def send(self, data: bytes, seconds: float = DEADLINE, pause: float = 0) -> float:
         """
         Let all clients send the same bytes, over and over, until the server has ended
-        their connections, or for so many seconds.
+        their connections, or for C{seconds}.
 
         @param pause: how long to wait between two rounds, in seconds.
 
@@ -151,7 +151,7 @@ def pipelined(clients: int = 10, seconds: int = 3) -> str:
 
 def oversized(clients: int, request: bytes, more: bytes) -> str:
     """
-    Let HTTP clients send what is too large, as fast as they can.
+    Let HTTP clients send a request that is too large, as fast as they can.
     """
     with web_attack(clients) as attack:
         for client in attack.clients:
