@@ -31,7 +31,7 @@ class ClockFactory(ServerFactory):
     @ivar timeFormat: the format and the time zone of the lines.
     @ivar ticker: the clock that the clients' loops run on.
     @ivar limit: the limit of clients.
-    @ivar turns: the clients, and whose turn it is.
+    @ivar turns: the queue, which decides which clients are served.
     @ivar verbose: whether to log each client that connects or disconnects.
     @ivar totalClients: the number of clients that have connected so far.
     @ivar linesSent: the number of lines sent to all clients so far.
@@ -90,7 +90,7 @@ class ClockFactory(ServerFactory):
 
     def doStart(self) -> None:
         """
-        Accept clients, also after L{disconnectAll}, because a port begins to listen.
+        Accept clients, even after L{disconnectAll}, because a port begins to listen.
         """
         self.turns.open()
         super().doStart()
@@ -141,8 +141,8 @@ class ClockFactory(ServerFactory):
 
     def firstLine(self) -> bytes:
         """
-        Render the current time, once a second and tick if the format shows whole
-        seconds. Begin the tick of this time if it has not begun yet.
+        Render the current time. Begin its tick if it has not begun yet. If the format
+        shows whole seconds, the line is rendered again only for another second or tick.
 
         @return: the line in UTF-8, with its newline.
         """
@@ -215,7 +215,7 @@ class ClockFactory(ServerFactory):
         Remove a client, and begin the next client's turn.
 
         @param client: a client whose connection is lost.
-        @param reason: the reason for which the connection was lost.
+        @param reason: the reason for the lost connection.
         """
         self.limit.remove(client)
         if self.verbose and client.ready:

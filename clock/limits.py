@@ -18,7 +18,7 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
-#: How often the number of refused connections is logged, in seconds.
+#: Seconds between two reports of the number of refused connections in the log.
 REPORT_INTERVAL = 60.0
 
 
@@ -40,7 +40,7 @@ class ClientLimit:
     A L{ClockFactory<clock.ClockFactory>} disconnects a client above the limit as soon
     as it has connected. An L{ImmediateEndpoint<clock.ImmediateEndpoint>} with the
     argument C{admit=limit.admit} refuses it earlier, before a protocol is built for it.
-    It is not asked again after it has admitted a client.
+    A client that C{admit} has allowed to connect is not checked again.
 
     @ivar maxClients: the largest number of clients; C{None} for no limit.
     @ivar count: the number of clients.
@@ -104,7 +104,8 @@ class ClientLimit:
 
     def move(self) -> None:
         """
-        Keep the place of a client that is counted for the one that L{add} counts next.
+        Let the client that L{add} counts next take the place of one that is counted
+        already.
         """
         self.count -= 1
         self._isAdmitted = True
@@ -129,8 +130,7 @@ class ClientLimit:
 
     def close(self) -> None:
         """
-        Log the number of refused clients that were not logged yet. Cancel the next
-        report.
+        Log the number of clients refused since the last report. Cancel the next report.
         """
         while self._reportCall is not None:
             self._reportCall.cancel()

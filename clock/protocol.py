@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 #: Seconds to read nothing from a client that has sent data.
 READ_PAUSE = 1.0
 
-#: The most reads, of up to 64 KiB each, from a client that waits, before a pause. The
-#: end of its data must be read before the server notices that it has left, and takes it
-#: from the queue.
+#: The most reads, of up to 64 KiB each, from a waiting client before a pause. The
+#: server notices that a client has disconnected, and removes it from the queue, only
+#: after it has read all of the client's data.
 WAITING_READS = 64
 
 #: Seconds to wait for a graceful close before aborting.
@@ -56,7 +56,7 @@ class ClockProtocol(Protocol):
     resumes may each send it, so the protocol keeps the number of the last tick it sent.
 
     @ivar factory: the factory that decides when the turn begins.
-    @ivar number: the number of this client, counted by its factory from 1 on.
+    @ivar number: the number of this client, counted by its factory from 1.
     @ivar connectedAt: the reactor's time when the client connected, in seconds.
     @ivar kind: the name of the transport in the status and in metrics: C{tcp}, C{http}
         or C{websocket}.
@@ -108,7 +108,8 @@ class ClockProtocol(Protocol):
         Request a turn from the factory. The transport is ready.
         """
         if self._abortCall is None:
-            # Not the call that resumes reading: data may have come with the header.
+            # Do not cancel the call that resumes reading: data may have arrived with
+            # the header.
             self._cancel(self._handshakeCall)
             self._transportReady()
 

@@ -1,5 +1,5 @@
 """
-The end of all connections that a factory has open.
+The shutdown of a factory: no connection is accepted, and the open ones end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 
 class Shutdown:
     """
-    Whether connections are accepted, and who waits until the last one is lost.
+    Record whether connections are accepted, and wait until the last one is lost.
 
     @ivar isOpen: whether connections are accepted.
     """
@@ -26,7 +26,7 @@ class Shutdown:
 
     def open(self) -> None:
         """
-        Accept connections, also after L{begin}.
+        Accept connections, even after L{begin}.
         """
         self.isOpen = True
 
@@ -38,7 +38,7 @@ class Shutdown:
 
     def whenEmpty(self) -> Deferred[None]:
         """
-        Wait for the end of the last connection.
+        Wait until the last connection is lost.
 
         @return: fires when no connection is open.
         """

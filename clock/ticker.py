@@ -143,9 +143,8 @@ class Ticker:
         Read the wall clock, and begin a tick if its time is not in the current one.
         Functions that are due are called in a later iteration of the reactor.
 
-        @return: the time, in nanoseconds since 1970. It is not before the boundary of
-            the current tick, although the wall clock may be set back a little behind
-            it.
+        @return: the time, in nanoseconds since 1970. It is never before the boundary of
+            the current tick, even if the wall clock was set back to shortly before it.
         """
         now = self._wallClock()
         boundary = now // self._period

@@ -160,8 +160,8 @@ class TimeFormat:
 
     def isConstant(self) -> bool:
         """
-        Return whether every line is the same: no part of the format depends on the
-        time.
+        Return whether every line is the same, because no part of the format depends on
+        the time.
         """
         first, second = [each.astimezone(self.zone) for each in _DIFFERENT]
         return self._render(first, 0) == self._render(second, 1)

@@ -49,10 +49,10 @@ class TurnClient(Protocol):
 
 class Clients(dict[TurnClient, None]):
     """
-    Some clients, in order. A set has no order, and a long list is slow to remove a
-    client from.
+    Some clients, in order. A set has no order, and removing a client from a long list
+    is slow.
 
-    @ivar kinds: by the name of a transport, the number of clients that have it.
+    @ivar kinds: the number of clients by the name of their transport.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class TurnQueue:
 
     def open(self) -> None:
         """
-        Accept clients, also after L{disconnectAll}.
+        Accept clients, even after L{disconnectAll}.
         """
         self._shutdown.open()
 
@@ -135,7 +135,8 @@ class TurnQueue:
         self._serveNext()
         if client in self.waiting:
             # Only the active client and the one directly before this one can be
-            # half-closed. Any other client had a client behind it already.
+            # half-closed. Any other client that half-closed was disconnected, because a
+            # client waited behind it.
             for other in [*self.active, *islice(reversed(self.waiting), 1, 2)]:
                 self.halfClosed(other)
 

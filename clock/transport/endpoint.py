@@ -32,8 +32,8 @@ from clock.transport.stall import setSocketOptions
 from clock.transport.writes import immediate
 
 #: The most connections to accept in one iteration of the reactor. C{tcp.Port} raises
-#: its own limit by L{_MORE_ACCEPTS} each time that it is reached, so a storm of
-#: connections delayed timers by up to 60 ms.
+#: its own limit by L{_MORE_ACCEPTS} each time that it is reached, so many connections
+#: at once delayed timers by up to 60 ms.
 MAX_ACCEPTS = 100
 
 _MORE_ACCEPTS = 20
@@ -65,8 +65,8 @@ class _AdmissionFactory:
             # The port now accepts fewer than this number, so it does not raise it.
             self._port.numberAccepts = self._maxAccepts + 1
         # If this returns None, the port closes the connection. The wrapped factory must
-        # not: the factories for TLS and the PROXY protocol fail if the factory in them
-        # returns None.
+        # not return None: the factories for TLS and the PROXY protocol fail if the
+        # factory in them returns None.
         return self._factory.buildProtocol(addr) if self._admit() else None
 
 
@@ -75,8 +75,8 @@ class ImmediateEndpoint:
     """
     A listening endpoint whose connections send at once.
 
-    It wraps endpoints of TCP, UNIX sockets and adopted sockets, also below TLS and the
-    PROXY protocol. Any other port is not changed.
+    It wraps endpoints of TCP, UNIX sockets and adopted sockets, including those below
+    TLS and the PROXY protocol. Any other port is not changed.
     """
 
     def __init__(

@@ -33,7 +33,8 @@ class HeaderFirst(HAProxyProtocolWrapper):
         """
         Parse the header, and deliver the data after it. A bad header closes the
         connection. Data that arrives with the header is delivered before
-        C{handshakeCompleted} is called, and may also end in a closed connection.
+        C{handshakeCompleted} is called, and the protocol may close the connection
+        because of it.
         """
         if self._proxyInfo is not None:
             super().dataReceived(data)
@@ -60,7 +61,7 @@ def useHeaderFirst(factory: object) -> None:
     Make a port's factory for the PROXY protocol build L{HeaderFirst}.
 
     @param factory: the port's factory. It may wrap the one for the PROXY protocol, as
-        that of TLS does. Any other factory is not changed.
+        the factory for TLS does. Any other factory is not changed.
     """
     while isinstance(factory, WrappingFactory):
         if isinstance(factory, HAProxyWrappingFactory):

@@ -31,8 +31,8 @@ class ImmediateWrites:
         """
         Send as much as the kernel accepts at once, and buffer the rest.
 
-        If the connection is lost, the reactor notices it in a later iteration. So no
-        callback is called before this returns.
+        If the connection is lost, the reactor notices it in a later iteration, so no
+        callback is called before this method returns.
 
         @param data: the bytes to send.
         """

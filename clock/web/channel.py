@@ -27,12 +27,12 @@ from clock.web.messages import elements
 from clock.web.strict import StrictChannel
 from clock.web.transport import Stream
 
-#: Seconds from the first byte of a request to its last. For the first request of a
-#: connection they begin when it is accepted, and include the TLS handshake.
+#: Seconds from the first byte of a request to its last. For the first request, they
+#: begin when the connection is accepted, and include the TLS handshake.
 REQUEST_TIMEOUT = 10.0
 
-#: Seconds to wait for a further request. They are more than the minute after which
-#: Prometheus and load balancers may use a connection again.
+#: Seconds to wait for a further request: more than the minute after which Prometheus
+#: and load balancers may use a connection again.
 IDLE_TIMEOUT = 75.0
 
 #: The most requests that a connection serves.
@@ -43,7 +43,7 @@ MAX_REQUESTS = 1000
 PIPELINE_PAUSE = 0.1
 
 #: The most bytes that may have arrived after a request, if the connection is to serve
-#: another one. They are kept until it is their turn.
+#: another one. They are kept until that request is parsed.
 MAX_PIPELINED = 8192
 
 
@@ -58,8 +58,8 @@ class ClockChannel(StrictChannel):
     @ivar stream: the protocol that streams the response; C{None} if there is none.
     """
 
-    # Instances of a class share the keys of their dictionaries, up to 30. With one
-    # attribute more, each connection took 1.3 KB more.
+    # Instances of a class share the keys of their dictionaries, up to 30. With one more
+    # attribute, each connection took 1.3 KB more.
     __slots__ = ("_connections", "_nextCall", "_requestCount", "stream")
 
     site: Any
@@ -107,7 +107,7 @@ class ClockChannel(StrictChannel):
         # The transport would wait for a paused producer.
         self.transport.unregisterProducer()
         if ISSLTransport.providedBy(self.transport):
-            # A client might not answer the end of TLS.
+            # A client might not answer the close_notify of TLS.
             self.transport.abortConnection()
         else:
             self.transport.loseConnection()
@@ -139,8 +139,8 @@ class ClockChannel(StrictChannel):
 
     def requestDone(self, request: Any) -> None:
         """
-        Parse the next request in a later iteration of the reactor; if it has arrived
-        already, after L{PIPELINE_PAUSE}. Until then, and until the client has read the
+        Parse the next request in a later iteration of the reactor or, if it has already
+        arrived, after L{PIPELINE_PAUSE}. Until then, and until the client has read the
         response, read nothing: a client that keeps sending requests fills the kernel's
         buffers. (Over TLS, what was read before is still delivered, and kept.)
         """
@@ -155,7 +155,7 @@ class ClockChannel(StrictChannel):
 
     def resumeProducing(self) -> None:
         """
-        Go on, because the client has read the response.
+        Parse the next request, because the client has read the response.
         """
         super().resumeProducing()
         self._networkProducer.pauseProducing()
@@ -183,7 +183,8 @@ class ClockChannel(StrictChannel):
 
     def rawDataReceived(self, data: bytes) -> None:
         """
-        Let the stream have what arrived together with the request.
+        Pass the data that arrived together with the request to the stream. Discard a
+        body, and data that follows an error.
         """
         if self.stream is not None:
             self.stream.dataReceived(data)
@@ -192,8 +193,8 @@ class ClockChannel(StrictChannel):
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Parse requests, up to the first error, or let the stream have the data. After
-        the last request, read nothing more.
+        Parse requests, up to the first error, or pass the data to the stream. After the
+        last request, read nothing more.
         """
         if self.stream is not None:
             self.stream.dataReceived(data)
@@ -216,16 +217,17 @@ class ClockChannel(StrictChannel):
 
     def loseConnection(self) -> None:
         """
-        Close the connection once the response was sent. A client has
-        L{REQUEST_TIMEOUT} to take it; over TLS, and to close its side.
+        Close the connection once the response has been sent. A client has
+        L{REQUEST_TIMEOUT} to read it and, over TLS, to close its side.
         """
         self._abortAfter(REQUEST_TIMEOUT)
         super().loseConnection()
 
     def readConnectionLost(self) -> None:
         """
-        Close the connection once the last response was sent: there will be no further
-        request. Close a stream at once, because a page that closes one looks the same.
+        Close the connection once the last response has been sent: there will be no
+        further request. Close a stream at once, because a page that closes its stream
+        looks half-closed too.
         """
         if self.stream is not None:
             self.transport.connectionLost(Failure(ConnectionDone()))
@@ -246,7 +248,7 @@ class ClockChannel(StrictChannel):
 
         @param stream: the protocol. It may register a producer with the transport of
             this channel.
-        @param head: the head of the response, and what is to be sent with it.
+        @param head: the head of the response, and any data to send with it.
         """
         self.stream = stream
         self.requests.clear()

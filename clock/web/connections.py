@@ -1,8 +1,8 @@
 """
 The open connections over HTTP, and which of them count against the limit of clients.
 
-The protocol of a stream counts itself. A connection without a stream is there for a
-short response, or waits for a request.
+The protocol of a stream counts itself. A connection without a stream sends a short
+response, or waits for a request.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from clock.shutdown import Shutdown
 #: of clients leaves free.
 FREE_CONNECTIONS = 16
 
-#: The most connections whose request is late that are refused in one turn of the
-#: reactor. Refusing 10,000 takes 0.8 s, and delayed a tick by 0.45 s.
+#: The largest number of late requests that are refused in one iteration of the reactor.
+#: Refusing 10,000 took 0.8 s, and delayed a tick by 0.45 s.
 MAX_REFUSALS = 20
 
 
@@ -75,15 +75,15 @@ class Connections:
 
     def open(self) -> None:
         """
-        Accept connections, also after L{close}.
+        Accept connections, even after L{close}.
         """
         self._shutdown.open()
 
     def admit(self) -> bool:
         """
         Decide whether to accept one more connection. L{FREE_CONNECTIONS} without a
-        stream are accepted at the limit too. If there are as many, the one that has
-        been idle longest is closed for the new one.
+        stream are accepted at the limit too. If there are already that many, the one
+        that has been idle longest is closed for the new one.
 
         @return: whether to accept it.
         """
@@ -93,7 +93,7 @@ class Connections:
             return self.limit.admit()
         channel = next(iter(self._idle))
         self._leave(channel)
-        # Until it is closed, it must stay idle.
+        # Read no further request before the connection is closed.
         channel.transport.pauseProducing()
         # If it were closed now, between two accepts, the next connection would get its
         # descriptor, and events for it.
@@ -116,7 +116,7 @@ class Connections:
 
     def _leave(self, channel: Connection) -> None:
         """
-        Note that a connection is lost, or has no request any more.
+        Note that a connection is lost, or no longer has a request.
         """
         self._idle.pop(channel, None)
         if channel in self._requesting:
@@ -180,8 +180,8 @@ class Connections:
 
     def timedOut(self, channel: Connection) -> None:
         """
-        Refuse a connection whose request has not arrived in time, as soon as there are
-        not too many others.
+        Refuse a connection whose request has not arrived in time. Each iteration of the
+        reactor refuses at most L{MAX_REFUSALS}.
 
         @param channel: its channel.
         """

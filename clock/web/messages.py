@@ -13,7 +13,7 @@ from twisted.web.http import datetimeToString
 #: The value of the header C{Server}. It shows no versions.
 SERVER = b"clock"
 
-#: The value of C{Host} (RFC 9110, 7.2): a name or an address, and maybe a port.
+#: The value of C{Host} (RFC 9110, 7.2): a name or an address, and an optional port.
 _HOST = re.compile(
     rb"([\w.~!$&'()*+,;=%-]{0,255}|\[[0-9a-f:.]{2,45}(%[\w.~-]{1,30})?\])(:\d{0,5})?",
     re.IGNORECASE,
@@ -68,7 +68,7 @@ def elements(request: Any, name: bytes) -> list[str]:
     @param request: the request.
     @param name: the name of the header, which may have several lines.
 
-    @return: the elements in small letters.
+    @return: the elements in lower case.
     """
     values = request.requestHeaders.getRawHeaders(name, [])
     text = b",".join(values).decode("latin-1").lower()

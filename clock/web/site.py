@@ -39,8 +39,8 @@ _PAGE = {
 
 class ClockRequest(Request):
     """
-    A request whose cookies are not parsed, because browsers send those of all ports of
-    a host, and whose body is discarded as it arrives.
+    A request whose cookies are not parsed, because browsers send a host's cookies to
+    all its ports. Its body is discarded as it arrives.
     """
 
     def parseCookies(self) -> None:
@@ -110,7 +110,7 @@ class ClockSite(Site):
 
     def doStart(self) -> None:
         """
-        Accept connections, also after L{disconnectAll}, because a port begins to
+        Accept connections, even after L{disconnectAll}, because a port begins to
         listen.
         """
         self.connections.open()
@@ -179,9 +179,9 @@ class ClockSite(Site):
 
 def _url(address: str) -> str:
     """
-    Return the URL of an address from
-    L{addressText<clock.console.text.addressText>}, where C{tls:} stands before an
-    address with TLS. A UNIX socket has none.
+    Return the URL of an address from L{addressText<clock.console.text.addressText>},
+    which puts C{tls:} before an address with TLS. A UNIX socket has no URL, so its
+    address is returned.
     """
     if address.startswith("tls:"):
         return f"https://{address.removeprefix('tls:')}/"

@@ -1,5 +1,5 @@
 """
-The part of a channel that accepts requests, and refuses what is not a valid one.
+The part of a channel that accepts valid requests, and refuses everything else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from twisted.web.http import HTTPChannel
 from clock.protocol import CLOSE_TIMEOUT
 from clock.web.messages import isHost, responseHead
 
-#: What a target in absolute form (RFC 9112, 3.2.2) has before its path.
+#: The part of a target in absolute form (RFC 9112, 3.2.2) that precedes its path.
 _ORIGIN = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
 
 #: Characters that no line may contain (RFC 9110, 5.5).
@@ -50,9 +50,9 @@ class StrictChannel(HTTPChannel):
 
     def allHeadersReceived(self) -> None:
         """
-        Accept a request without a body, and a POST of a stream with one. C{Request}
-        finds no path in a whole URI, so its origin is removed. To C{*}, it would
-        respond by itself.
+        Accept a request without a body, and a POST of a stream with one. Remove the
+        origin from a target that is a whole URI, because C{Request} finds no path in
+        it. Refuse the target C{*}, because C{Request} would respond to it by itself.
         """
         self._path = _ORIGIN.sub(b"", self._path)
         takesBody = self._command == b"POST" and self.site.takesPost(self._path)
@@ -105,7 +105,8 @@ class StrictChannel(HTTPChannel):
 
     def headerReceived(self, line: bytes) -> bool:
         """
-        Accept one header. A number in it may be longer than Python converts.
+        Accept one header. Refuse one that contains a number with more digits than
+        Python converts.
 
         @return: whether the header is valid.
         """
@@ -118,9 +119,9 @@ class StrictChannel(HTTPChannel):
     def lineReceived(self, line: bytes) -> None:
         """
         Parse a line of a request. Refuse one that continues a header (RFC 9112, 5.2):
-        joining 16,000 of them took 35 ms. Refuse what old versions of Twisted accept,
-        and a proxy may read in another way: control characters, and a first line that
-        is not exactly one.
+        joining 16,000 of them took 35 ms. Also refuse what old versions of Twisted
+        accept but a proxy may interpret differently: control characters, and a first
+        line that is not exactly a request line.
         """
         isFirst = not self.requests
         if (

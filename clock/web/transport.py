@@ -1,5 +1,5 @@
 """
-What a stream over HTTP needs of its connection, and what the connection needs of it.
+The interface of a stream over HTTP, and the transport that it writes to.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from zope.interface import implementer
 
 class Stream(Protocol):
     """
-    What streams a response, once the
-    L{ClockChannel<clock.web.channel.ClockChannel>} has handed the connection over.
+    A protocol that streams a response after a
+    L{ClockChannel<clock.web.channel.ClockChannel>} has handed over the connection.
     """
 
     def dataReceived(self, data: bytes) -> None:
@@ -37,7 +37,7 @@ class Stream(Protocol):
 @implementer(ITransport)
 class ChannelTransport:
     """
-    What the transports of streams have in common: they lie on a channel.
+    The base class of the transports of streams, on the transport of a channel.
     """
 
     __slots__ = ("_transport", "_write")
@@ -99,7 +99,7 @@ class ChannelTransport:
 
     def unregisterProducer(self) -> None:
         """
-        Do not pause the producer any more.
+        No longer pause the producer.
         """
         self._transport.unregisterProducer()
 
