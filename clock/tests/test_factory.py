@@ -109,7 +109,8 @@ class FirstLineTests(SynchronousTestCase):
 
     def test_fractions(self) -> None:
         """
-        If it does not, each client gets the time when its turn begins.
+        If the format shows fractions, each client gets the time at which its turn
+        begins.
         """
         lines, count = self.rendered("%S.%f", 60)
         self.assertEqual([each[:4] for each in lines[1:3]], [b"20.0", b"20.2"])
@@ -141,7 +142,7 @@ class LibraryTests(SynchronousTestCase):
 
     def test_formatIsNoTimeFormat(self) -> None:
         """
-        A format in place of a C{TimeFormat} is an error at once.
+        A string in place of a C{TimeFormat} raises an error at once.
         """
         error = self.assertRaises(TypeError, ClockFactory, "%H")
         self.assertEqual(str(error), "timeFormat is '%H': pass TimeFormat('%H')")

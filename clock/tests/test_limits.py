@@ -56,7 +56,7 @@ class ClientLimitTests(SynchronousTestCase):
 
     def test_lessThanOne(self) -> None:
         """
-        A limit of less than one client is an error at once.
+        A limit of less than one client raises an error at once.
         """
         error = self.assertRaises(ValueError, ClientLimit, 0, self.clock)
         self.assertEqual(str(error), "a limit of 0 clients is less than 1")

@@ -39,7 +39,7 @@ class LeanLoopTests(test_task.LoopTests):
 
 class LeanLoopingCallTests(SynchronousTestCase):
     """
-    The difference to C{LoopingCall}.
+    The difference from C{LoopingCall}.
     """
 
     def test_oneCallAfterAnother(self) -> None:

@@ -306,8 +306,8 @@ class HandshakeTests(SynchronousTestCase):
 
     def test_disconnectAll(self) -> None:
         """
-        A client in its handshake is disconnected with the others, and is not served
-        if the handshake ends then.
+        A client in its handshake is disconnected with the others, and is not served if
+        the handshake ends afterwards.
         """
         fixture = ClockFixture.new()
         client = fixture.connect(tls=True)

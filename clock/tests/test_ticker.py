@@ -112,7 +112,7 @@ class BoundaryTests(SynchronousTestCase):
 
     def test_badIntervals(self) -> None:
         """
-        An interval that is not positive and finite is an error at once.
+        An interval that is not positive and finite raises an error at once.
         """
         for interval in (0, -1, 1e-10, float("nan"), float("inf")):
             with self.assertRaises(ValueError) as caught:

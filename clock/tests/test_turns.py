@@ -72,8 +72,8 @@ class SequentialTests(SynchronousTestCase):
 
     def test_lostAsTheTurnBegins(self) -> None:
         """
-        If many clients are lost by their first lines, their turns begin and end in a
-        loop, not in nested calls.
+        If many connections are lost when their first line is sent, the turns begin and
+        end in a loop, not in nested calls.
         """
         fixture = ClockFixture.new(sequential=True)
         active, *clients, last = fixture.connectMany(3002)

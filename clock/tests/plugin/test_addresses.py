@@ -69,7 +69,7 @@ class AdoptedTests(SynchronousTestCase):
         name = f"systemd:domain={domain}:name=x"
         endpoint = serverEndpoint(None, f"{prefix}{name}", "localhost")
         self.assertIs(endpoint, adopted)
-        # The last one is that of the socket itself.
+        # The last description parsed is that of the socket itself.
         self.assertEqual(texts[-1], name)
 
     def test_domain(self) -> None:

@@ -114,7 +114,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
     def test_admit(self) -> None:
         """
         No protocol is built for a connection that is refused. The factory is started
-        and stopped as by any port.
+        and stopped as any port does.
         """
         factory = Factory.forProtocol(Protocol)
         factory.noisy = False
@@ -133,8 +133,9 @@ class ImmediateEndpointTests(SynchronousTestCase):
 
     def accepts(self, *crowds: int, **keywords: int) -> list[int]:
         """
-        Let these numbers of clients connect, each after the last were accepted. Return
-        the number of connections accepted in each iteration of the reactor.
+        Let groups of clients of these sizes connect, each after the last one was
+        accepted. Return the number of connections accepted in each iteration of the
+        reactor.
         """
         null = os.open(os.devnull, os.O_RDONLY)
         self.addCleanup(os.close, null)
@@ -157,7 +158,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
         for crowd in crowds:
             for _ in range(crowd):
                 skt = Socket()
-                # Some Twisteds set close-on-exec on what they have accepted.
+                # Some versions of Twisted set close-on-exec on accepted sockets.
                 skt.fileno = lambda: null
                 waiting.append(skt)
             while waiting:
@@ -170,7 +171,7 @@ class ImmediateEndpointTests(SynchronousTestCase):
     def test_fewAccepts(self) -> None:
         """
         However many connections wait, a port accepts only some in one iteration of the
-        reactor, and hardly fewer after an iteration with few.
+        reactor. After an iteration with few, it still accepts almost as many.
         """
         taken = self.accepts(1000, 1, 1, 2000)
         self.assertEqual(max(taken), MAX_ACCEPTS)

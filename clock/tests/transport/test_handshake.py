@@ -65,7 +65,7 @@ class Proxied:
         Connect.
         """
         factory = HAProxyWrappingFactory(Factory.forProtocol(protocol))
-        # As with TLS below: a factory around it.
+        # As with TLS, another factory wraps the one for the PROXY protocol.
         useHeaderFirst(WrappingFactory(factory))
         wrapper = factory.buildProtocol(None)
         assert isinstance(wrapper, HeaderFirst)
@@ -114,8 +114,8 @@ class HeaderTests(SynchronousTestCase):
     def test_closedByData(self) -> None:
         """
         A protocol that closes the connection because of the data after the header, as
-        one for HTTP does after its response, is not logged. What it raises is not
-        taken for a bad header.
+        one for HTTP does after its response, is not logged. An exception that it raises
+        is not taken for a bad header.
         """
 
         class Closing(Protocol):

@@ -58,7 +58,7 @@ class RequestTests(SynchronousTestCase):
 
     def test_inputDuringTheResponse(self) -> None:
         """
-        Data after the request of another response is not read.
+        If the response is not a stream, data after the request is not read.
         """
         client = fixture().get("/status/events")
         client.channel.dataReceived(b"GET /lines HTTP/1.1\r\n\r\n" * 10)
@@ -85,19 +85,18 @@ class RequestTests(SynchronousTestCase):
 
     def test_manySlowRequests(self) -> None:
         """
-        Of many requests that are late, only some are refused in one turn of the
-        reactor.
+        Of many late requests, only some are refused in one iteration of the reactor.
         """
         web = fixture()
         clients = [web.open() for _ in range(2 * MAX_REFUSALS + 1)]
         closed = []
 
-        def turn() -> None:
+        def iteration() -> None:
             closed.append(sum(client.closed for client in clients))
             if len(closed) < 4:
-                web.clock.callLater(0, turn)
+                web.clock.callLater(0, iteration)
 
-        web.clock.callLater(REQUEST_TIMEOUT, turn)
+        web.clock.callLater(REQUEST_TIMEOUT, iteration)
         web.clock.advance(REQUEST_TIMEOUT)
         self.assertEqual(
             closed, [0, MAX_REFUSALS, 2 * MAX_REFUSALS, 2 * MAX_REFUSALS + 1]
@@ -105,18 +104,18 @@ class RequestTests(SynchronousTestCase):
 
     def test_justInTime(self) -> None:
         """
-        A request that arrives before it is refused is served, and a connection that is
-        lost before that is forgotten.
+        A late request that arrives before it is refused is served. A connection that is
+        lost before it is refused is forgotten.
         """
         web = fixture()
         stream, served, lost = web.open(), web.open(), web.open()
 
-        def turn() -> None:
+        def iteration() -> None:
             stream.channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
             served.channel.dataReceived(HEALTH)
             lost.disconnect()
 
-        web.clock.callLater(REQUEST_TIMEOUT, turn)
+        web.clock.callLater(REQUEST_TIMEOUT, iteration)
         web.clock.advance(REQUEST_TIMEOUT)
         for client in (stream, served):
             self.assertEqual(client.status, 200)
@@ -125,7 +124,7 @@ class RequestTests(SynchronousTestCase):
 
     def test_dateAndServer(self) -> None:
         """
-        Each response has a date, and tells no versions.
+        Each response has a date, and shows no versions.
         """
         web = fixture()
         for request in (HEALTH, b"hello\r\n", b"GET /lines HTTP/1.0\r\n\r\n"):
@@ -149,8 +148,8 @@ class RequestTests(SynchronousTestCase):
 
     def test_responseIsNotTaken(self) -> None:
         """
-        A client that does not take the last response, or over TLS does not close its
-        side, is aborted after a while.
+        A client that does not read the last response or, over TLS, does not close its
+        side is aborted after a while.
         """
         web = fixture()
         client = web.get("/healthz", headers="Connection: close\r\n")
@@ -192,7 +191,7 @@ class PersistenceTests(SynchronousTestCase):
 
     def test_close(self) -> None:
         """
-        The connection is closed if the client wants it, or uses HTTP/1.0.
+        The connection is closed if the client asks for it, or uses HTTP/1.0.
         """
         web = fixture()
         for client in (
@@ -238,7 +237,8 @@ class PersistenceTests(SynchronousTestCase):
 
     def test_slowNextRequest(self) -> None:
         """
-        From its first byte on, a further request has as long as the first one.
+        A further request has as much time as the first one, counted from its first
+        byte.
         """
         web = fixture()
         client = web.get("/healthz")
@@ -283,8 +283,8 @@ class PersistenceTests(SynchronousTestCase):
 
     def test_inputAfterTheLast(self) -> None:
         """
-        After the last response, nothing more is read. (TLS, which waits for the other
-        end, would go on.)
+        After the last response, nothing more is read. (TLS, which waits for the client
+        to close its side, would go on reading.)
         """
         client = fixture().get("/healthz", headers="Connection: close\r\n")
         client.transport.disconnecting = False
@@ -294,7 +294,7 @@ class PersistenceTests(SynchronousTestCase):
 
     def test_pipelinedOverTLS(self) -> None:
         """
-        TLS delivers each record by itself, also while reading is paused. Only one
+        TLS delivers each record by itself, even while reading is paused. Only one
         request is served in one iteration of the reactor.
         """
         web = fixture()
@@ -412,7 +412,7 @@ class PersistenceTests(SynchronousTestCase):
 
     def test_stream(self) -> None:
         """
-        What a request needs is freed when its stream begins.
+        A request is freed when its stream begins.
         """
         web = fixture()
         paths = ["/lines", "/events", "/status/events"]

@@ -21,7 +21,7 @@ class LimitTests(SynchronousTestCase):
 
     def test_free(self) -> None:
         """
-        Some connections without a stream do not count. More of them do.
+        A few connections without a stream do not count as clients. Any more of them do.
         """
         web = fixture()
         limit = web.factory.limit
@@ -92,8 +92,8 @@ class LimitTests(SynchronousTestCase):
 
     def test_tooMany(self) -> None:
         """
-        Connections above the limit are not admitted. Without a port that asks, they are
-        closed at once.
+        Connections above the limit are not admitted. If the port does not ask for
+        admission, they are closed at once.
         """
         web = fixture()
         web.factory.limit.maxClients = 1
@@ -138,7 +138,7 @@ class LimitTests(SynchronousTestCase):
 
     def test_manyDoNotPersist(self) -> None:
         """
-        If there are many connections, each one serves one request.
+        If there are many connections, each one serves only one request.
         """
         web = fixture()
         for _ in range(FREE_CONNECTIONS):

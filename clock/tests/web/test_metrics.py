@@ -25,7 +25,7 @@ class MetricsTests(SynchronousTestCase):
         The metrics show clients, lines, the limit, refusals, evictions and ticks.
         """
         if find_spec("prometheus_client") is None:
-            self.skipTest("there is no prometheus_client")
+            self.skipTest("prometheus_client is not installed")
         web = fixture(sequential=True)
         first, second = web.connectMany(2)
         web.clock.advance(2.5)
@@ -68,7 +68,7 @@ class MetricsTests(SynchronousTestCase):
         Without a limit, the limit is infinite.
         """
         if find_spec("prometheus_client") is None:
-            self.skipTest("there is no prometheus_client")
+            self.skipTest("prometheus_client is not installed")
         self.assertIn(b"\nclock_clients_limit +Inf\n", fixture().get("/metrics").body)
 
     def test_missing(self) -> None:

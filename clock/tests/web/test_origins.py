@@ -110,7 +110,7 @@ class AllowedPageTests(SynchronousTestCase):
 
     def test_otherPaths(self) -> None:
         """
-        Only the streams and the status are for other sites.
+        Pages of other sites may read only the streams and the status.
         """
         web = fixture("*")
         for path in ("/", "/page.js", "/healthz", "/metrics"):

@@ -14,7 +14,7 @@ from clock.tests.web.test_websocket import Socket
 from clock.web.pacing import MAX_READ
 
 if find_spec("wsproto") is None:
-    skip = "there is no wsproto"
+    skip = "wsproto is not installed"
 else:
     from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 

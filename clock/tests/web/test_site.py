@@ -61,7 +61,7 @@ class EndTests(SynchronousTestCase):
 
     def test_responseIsNotTaken(self) -> None:
         """
-        A client that does not take its response is aborted soon.
+        A client that does not read its response is aborted soon.
         """
         web = fixture()
         client = web.get("/healthz", headers="Connection: close\r\n")
@@ -71,8 +71,8 @@ class EndTests(SynchronousTestCase):
 
     def test_protocols(self) -> None:
         """
-        Over TLS HTTP/1.1 is negotiated, whatever packages are installed; nothing is if
-        Twisted is old.
+        Over TLS, HTTP/1.1 is negotiated, whatever packages are installed. With an old
+        version of Twisted, nothing is negotiated.
         """
         site = fixture().site
         for minor, protocols in [(4, [b"http/1.1"]), (3, [])]:
@@ -122,7 +122,7 @@ class EndTests(SynchronousTestCase):
 
     def test_log(self) -> None:
         """
-        The start is logged with the addresses of the page, and no request is.
+        The start is logged with the addresses of the page. Requests are not logged.
         """
         events = capturedEvents(self)
         web = fixture()

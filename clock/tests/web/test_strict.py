@@ -12,7 +12,7 @@ from clock.web.channel import (
 )
 from clock.web.resources import NotFound
 
-#: The response to what is not HTTP.
+#: The response to data that is not HTTP.
 NOT_HTTP = b"not an HTTP request\n"
 
 
@@ -154,8 +154,8 @@ class StrictTests(SynchronousTestCase):
 
     def test_afterAnError(self) -> None:
         """
-        What follows an error is not split into lines. With 32,000 line ends in a read,
-        that took 50 ms.
+        Data that follows an error is not split into lines. With 32,000 line ends in a
+        read, that took 50 ms.
         """
         web = fixture()
         lines: list[bytes] = []
@@ -172,7 +172,7 @@ class StrictTests(SynchronousTestCase):
 
     def test_hugeNumber(self) -> None:
         """
-        A length with more digits than Python converts is an error as any other.
+        A length with more digits than Python converts is refused like any other error.
         """
         client = fixture().get("/", headers=f"Content-Length: {'9' * 5000}\r\n")
         # Before version 3.10.7, Python converts any number.

@@ -17,7 +17,7 @@ from clock.web import ClockSite
 from clock.web.pacing import MAX_READ
 
 if find_spec("wsproto") is None:
-    skip = "there is no wsproto"
+    skip = "wsproto is not installed"
 else:
     from wsproto import ConnectionType, WSConnection
     from wsproto.events import (
