@@ -29,7 +29,7 @@ ADDRESSES = 10
 #: writes notices it when it sends the second line after the end.
 END = 3
 
-#: The end of the first line. The times in a header have no newline of their own.
+#: The end of the first line. A time in a header is not followed directly by a newline.
 LINE = re.compile(rb"\d\d:\d\d:\d\d\n")
 
 
@@ -54,7 +54,7 @@ def measure(kind: Kind, clients: int, folder: Path) -> float:
     the server for each of them, in microseconds.
     """
     with start(kind, folder) as ([server], port, _):
-        # The first ones find nothing in caches.
+        # The first connections cost more, because the caches are empty.
         for _ in range(100):
             connect(kind, port, "127.0.0.1")
         before = server.cpu()

@@ -31,13 +31,13 @@ from tests.harness.terminal import CTRL_C, Terminal
 #: The size of the terminal in which the wall is drawn.
 ROWS, COLUMNS = 6, 70
 
-#: Where the servers of the page's picture listen. The page shows it.
+#: The ports of the servers in the page's picture. The page shows them.
 WEB_PORTS = 8000, 8001
 
-#: The number of colors in that picture: it has few, and shades between them.
+#: The number of colors in that picture, which needs only a few and shades between them.
 COLORS = 128
 
-#: What that picture has above and below, in pixels.
+#: The space above and below the page in that picture, in pixels.
 MARGIN = 40
 
 matplotlib.rcParams.update(
@@ -166,7 +166,7 @@ def draw_page() -> bytes:
             browser.open(f"http://localhost:{port}/", width=590)
             browser.wait(lambda sight: sight.state == "live")
             halves.append(browser)
-        # A pointer would change the button that it is on.
+        # A mouse pointer would change the look of the button under it.
         connect = "document.querySelector('.connect').click()"
         for browser in halves:
             browser.run(connect)

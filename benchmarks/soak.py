@@ -70,7 +70,7 @@ def exact(soak: Soak) -> bool:
 
 def main() -> None:
     """
-    Run, and judge.
+    Run the clients, print what was measured, and exit with status 1 if a check fails.
     """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.soak",

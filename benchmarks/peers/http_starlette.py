@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 async def tell() -> AsyncIterator[str]:
     """
-    Give the events of one client.
+    Yield the events for one client.
     """
     for number in count():
         now = time.strftime("%H:%M:%S")
