@@ -61,8 +61,8 @@ async def check(reactor: Any, options: Options) -> int:
             f"{NAME}: --plot needs matplotlib: pip install 'txclock[plot]'"
         )
     try:
-        web, field = options.webOptions(NAME), options["field"]
-        startStreams(reactor, options.targets, watches, web, field)
+        web = options.webOptions(NAME)
+        startStreams(reactor, options.targets, watches, web)
     except ValueError as error:
         raise SystemExit(f"{NAME}: {error}") from None
     for name in ("junit", "plot"):

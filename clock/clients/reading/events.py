@@ -33,11 +33,10 @@ class EventSplitter:
 
     _truncated = False
 
-    def __init__(self, maxLength: int = MAX_LENGTH) -> None:
+    def __init__(self) -> None:
         """
-        @param maxLength: the length at which data is truncated, in bytes.
+        Begin without an event.
         """
-        self._maxLength = maxLength
         self._buffer = b""
         self._endsInCR = False
         self._isFirstLine = True
@@ -74,13 +73,13 @@ class EventSplitter:
         return iter(())
 
     def _startEvent(self) -> None:
-        self._data = b""
+        self._data = bytearray()
         self._isDataTruncated = False
         self._name = ""
 
     def _append(self, part: bytes) -> None:
         self._buffer += part
-        length = self._maxLength + len(b"data: ")
+        length = MAX_LENGTH + len(b"data: ")
         if len(self._buffer) > length:
             self._buffer, self._truncated = self._buffer[:length], True
 
@@ -98,9 +97,9 @@ class EventSplitter:
         isLine = not isNamed or not (self._isUnnamed or self._name == CLIENT)
         if self._data and isLine:
             # Each line of data has added a newline.
-            text, most = self._data[:-1], self._maxLength
+            text, most = self._data[:-1], MAX_LENGTH
             truncated = self._isDataTruncated or len(text) > most
-            yield Line(decode(text[:most]), truncated, self._id, isNamed)
+            yield Line(decode(bytes(text[:most])), truncated, self._id, isNamed)
         self._startEvent()
 
     def _fieldReceived(self, line: bytes, truncated: bool) -> None:
@@ -108,7 +107,8 @@ class EventSplitter:
         value = value.removeprefix(b" ")
         if field == b"data":
             # An event that never ends must not fill the memory.
-            self._data = (self._data + value + b"\n")[: self._maxLength + 2]
+            if len(self._data) < MAX_LENGTH + 2:
+                self._data += (value + b"\n")[: MAX_LENGTH + 2 - len(self._data)]
             self._isDataTruncated |= truncated
         elif field == b"event":
             self._name = decode(value)

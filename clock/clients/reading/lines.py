@@ -11,10 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 #: The length at which a line is truncated, in bytes.
-MAX_LENGTH = 256
-
-#: The same for lines in JSON, if only one field is read.
-MAX_JSON_LENGTH = 16384
+MAX_LENGTH = 65_536
 
 
 class Line(NamedTuple):
@@ -40,11 +37,10 @@ class LineSplitter:
     Split the bytes of one connection into lines.
     """
 
-    def __init__(self, maxLength: int = MAX_LENGTH) -> None:
+    def __init__(self) -> None:
         """
-        @param maxLength: the length at which a line is truncated, in bytes.
+        Begin with an empty buffer.
         """
-        self._maxLength = maxLength
         self._buffer = b""
         self._truncated = False
 
@@ -78,9 +74,9 @@ class LineSplitter:
         if self._truncated:
             return
         self._buffer += part
-        if len(self._buffer) > self._maxLength:
+        if len(self._buffer) > MAX_LENGTH:
             self._truncated = True
-            yield Line(decode(self._buffer[: self._maxLength]), truncated=True)
+            yield Line(decode(self._buffer[:MAX_LENGTH]), truncated=True)
 
 
 def decode(line: bytes) -> str:

@@ -32,7 +32,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from clock.clients.reading.events import EventSplitter
-from clock.clients.reading.lines import MAX_LENGTH, Line, LineSplitter
+from clock.clients.reading.lines import Line, LineSplitter
 from clock.clients.reading.observer import Observer
 from clock.console.text import connectionError
 from clock.transport.stall import setSocketOptions, stallOptions
@@ -46,15 +46,18 @@ MIN_RETRY, MAX_RETRY = 0.5, 15.0
 #: clients of a server that stops do not all connect at once.
 STEADY_AFTER, RETURN_WITHIN = 1.0, 0.5
 
-#: The most bytes to read at once, and within one L{READ_PAUSE}. No real clock sends
-#: this much.
+#: The most bytes to read at once.
 READ_SIZE = 4096
 
-#: The minimum number of bytes that a read counts as. A read costs CPU time even if it
-#: returns few bytes.
+#: What all reads within one L{READ_PAUSE} may cost, before nothing is read for such a
+#: time. A read costs L{LINE_COST} for each line, or one for each L{BYTES} bytes, and at
+#: least L{MIN_READ}. So a line of 64 KB is read at once, but not 64 KB of short lines.
+READ_LIMIT = 4096
+LINE_COST = 9
+BYTES = 16
 MIN_READ = 64
 
-#: Seconds to read nothing after L{READ_SIZE} bytes.
+#: Seconds to read nothing after reads of L{READ_LIMIT}.
 READ_PAUSE = 0.1
 
 #: Seconds after which a server that acknowledges nothing, not even keepalive, is
@@ -83,7 +86,7 @@ class ReadingProtocol(StreamProtocol):
     """
 
     _resumeCall: IDelayedCall | None = None
-    _bytesRead = 0
+    _cost = 0.0
     _countedFrom = -math.inf
 
     def __init__(self, stream: Stream) -> None:
@@ -91,7 +94,7 @@ class ReadingProtocol(StreamProtocol):
         @param stream: the stream that this connection belongs to.
         """
         self._stream = stream
-        self._lines: LineSplitter | EventSplitter = LineSplitter(stream.maxLength)
+        self._lines: LineSplitter | EventSplitter = LineSplitter()
 
     def connectionMade(self) -> None:
         """
@@ -99,7 +102,7 @@ class ReadingProtocol(StreamProtocol):
         """
         prepareConnection(self.transport)
         if getattr(self.transport, "isEventStream", False):
-            self._lines = EventSplitter(self._stream.maxLength)
+            self._lines = EventSplitter()
         if not ISSLTransport.providedBy(self.transport):
             self._stream.observer.connected()
 
@@ -113,17 +116,17 @@ class ReadingProtocol(StreamProtocol):
         """
         Report the lines. Pause a server that sends too much.
         """
-        for line in self._lines.split(data):
+        lines = [*self._lines.split(data)]
+        for line in lines:
             self._stream.lineReceived(line)
         now = self._stream.reactor.seconds()
         if now - self._countedFrom >= READ_PAUSE:
-            self._countedFrom, self._bytesRead = now, 0
-        self._bytesRead += max(len(data), MIN_READ)
+            self._countedFrom, self._cost = now, 0
+        self._cost += max(len(data) / BYTES, len(lines) * LINE_COST, MIN_READ)
         # After a pause, TLS still delivers what it has read before.
-        if self._bytesRead >= READ_SIZE and self._resumeCall is None:
+        if self._cost >= READ_LIMIT and self._resumeCall is None:
             cast(IPushProducer, self.transport).pauseProducing()
-            # One TLS record may hold more than READ_SIZE.
-            delay = READ_PAUSE * self._bytesRead / READ_SIZE
+            delay = READ_PAUSE * self._cost / READ_LIMIT
             self._resumeCall = self._stream.reactor.callLater(delay, self._resume)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -167,7 +170,6 @@ class Stream(ClientService):
 
     @ivar observer: the receiver of the events.
     @ivar reactor: the reactor's time.
-    @ivar maxLength: the length at which a line is truncated, in bytes.
     """
 
     _reason = ""
@@ -180,15 +182,12 @@ class Stream(ClientService):
         endpoint: IStreamClientEndpoint,
         observer: Observer,
         reactor: IReactorTime,
-        maxLength: int = MAX_LENGTH,
     ) -> None:
         """
         @param endpoint: the endpoint to connect with.
         @param observer: the receiver of the events.
         @param reactor: the reactor's time.
-        @param maxLength: the length at which a line is truncated, in bytes.
         """
-        self.maxLength = maxLength
         self.observer = observer
         self.reactor = reactor
         self._backoff = backoffPolicy(MIN_RETRY, MAX_RETRY)

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python import usage
 
-from clock.clients.reading.lines import MAX_JSON_LENGTH, MAX_LENGTH
 from clock.clients.reading.observer import Observer, RequestObserver
 from clock.clients.reading.stream import Stream
 from clock.clients.reading.urls.endpoint import (
@@ -88,7 +87,6 @@ def startStreams(
     targets: Sequence[ClockTarget],
     observers: Sequence[Observer],
     options: WebOptions = DEFAULTS,
-    field: str | None = None,
 ) -> None:
     """
     Start to read clocks.
@@ -97,7 +95,6 @@ def startStreams(
     @param targets: the clocks.
     @param observers: an observer for each clock, in the same order.
     @param options: what to send to URLs, and what to verify.
-    @param field: the field to read from lines in JSON. Such lines may be longer.
 
     @raise ValueError: if an address is not valid. Then no connection is made.
     """
@@ -107,6 +104,5 @@ def startStreams(
     ]
     # A host name that does not resolve occupies a thread until the resolver times out.
     reactor.suggestThreadPoolSize(10 + len(endpoints))
-    maxLength = MAX_LENGTH if field is None else MAX_JSON_LENGTH
     for endpoint, observer in zip(endpoints, observers, strict=True):
-        Stream(endpoint, observer, reactor, maxLength).startService()
+        Stream(endpoint, observer, reactor).startService()

@@ -28,9 +28,12 @@ COUNTER_DIGITS = 8
 
 _NUMBER = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,9}))?")
 
+#: A time since 1970 before other text, as in a padded line.
+_SINCE_1970 = re.compile(r"([0-9]{10,20})(?:\.([0-9]{1,9}))?(?= )")
+
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})"
-    r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})(?= |\Z)"
 )
 
 _TIME_OF_DAY = re.compile(
@@ -61,8 +64,8 @@ def findTime(text: str, near: int, field: str | None = None) -> Reading | None:
     """
     Find the time or the number in a line.
 
-    @param text: the line: a number, RFC 3339, a JSON object, or any text that contains
-        a time of day with seconds.
+    @param text: the line: a number, a JSON object, text that begins with a time since
+        1970 or with RFC 3339, or any text that contains a time of day with seconds.
     @param near: the expected instant, in nanoseconds since 1970, such as the line's
         arrival. A time of day is read as the instant nearest to this one.
     @param field: the field of a JSON object that has the time or the number. Without
@@ -78,9 +81,9 @@ def findTime(text: str, near: int, field: str | None = None) -> Reading | None:
 
 
 def _fromText(text: str, near: int) -> Reading | None:
-    if number := _NUMBER.fullmatch(text):
+    if number := _NUMBER.fullmatch(text) or _SINCE_1970.match(text):
         return _fromNumber(number[1], number[2])
-    if rfc3339 := _RFC3339.fullmatch(text):
+    if rfc3339 := _RFC3339.match(text):
         return _fromRFC3339(rfc3339)
     if timeOfDay := _TIME_OF_DAY.search(text):
         return _fromTimeOfDay(timeOfDay, near)

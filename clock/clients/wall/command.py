@@ -118,8 +118,8 @@ async def show(reactor: Any, options: Options) -> None:
         for target in options.targets
     ]
     try:
-        web, field = options.webOptions(NAME), options["field"]
-        startStreams(reactor, options.targets, monitors, web, field)
+        web = options.webOptions(NAME)
+        startStreams(reactor, options.targets, monitors, web)
     except ValueError as error:
         raise SystemExit(f"{NAME}: {error}") from None
     exitOnSignals(view.restoreTerminal)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
-from clock.clients.reading.lines import MAX_LENGTH, Line
+from clock.clients.reading.lines import Line
 from clock.clients.reading.timestamps import findTime
 from clock.console.text import printable
 
@@ -23,6 +23,9 @@ STALE_INTERVALS = 2.5
 #: estimate is their median, so one outage does not change it. For an even number of
 #: gaps it is the higher median, because lines that a proxy held back arrive in pairs.
 MAX_GAPS = 8
+
+#: The most characters of a line that are shown.
+MAX_SHOWN = 256
 
 #: The shortest gap that counts, in seconds. Lines that arrive together were held back
 #: by a proxy, or while this process was suspended.
@@ -149,13 +152,14 @@ class ClockMonitor:
         """
         reading = findTime(line.text, 0, self._field)
         shown = (reading and reading.shown) or line.text
-        text = printable(shown[:MAX_LENGTH])
+        isCut = line.truncated or len(shown) > MAX_SHOWN
+        text = printable(shown[:MAX_SHOWN])
         now = self._reactor.seconds()
         if self._text is not None and self._since is not None:
             gap = now - self._since
             if gap >= MIN_GAP:
                 self._gaps.append(gap)
-        self._update(now, f"{text}…" if line.truncated else text)
+        self._update(now, f"{text}…" if isCut else text)
 
     def disconnected(self, reason: str, retryIn: float) -> None:
         """

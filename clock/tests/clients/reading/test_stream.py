@@ -25,8 +25,11 @@ from zope.interface import directlyProvides
 from clock.clients.reading import stream
 from clock.clients.reading.lines import Line
 from clock.clients.reading.stream import (
+    BYTES,
+    LINE_COST,
     MAX_RETRY,
     MIN_READ,
+    READ_LIMIT,
     READ_PAUSE,
     READ_SIZE,
     RETURN_WITHIN,
@@ -152,24 +155,35 @@ class StreamTests(SynchronousTestCase):
 
     def test_flood(self) -> None:
         """
-        After a full read, the transport is paused for a while, in proportion to the
-        bytes that have arrived. All of them are reported.
+        After many lines, the transport is paused for a while, in proportion to their
+        number. All of them are reported.
         """
         protocol = self.connect()
         self.takeEvents()
-        flood = b"x\n" * (READ_SIZE // 2)
+        count = READ_LIMIT // LINE_COST + 1
+        flood = b"x\n" * count
         protocol.dataReceived(flood)
         protocol.dataReceived(flood)
-        self.assertEqual(self.takeEvents(), [Line("x")] * READ_SIZE)
+        self.assertEqual(self.takeEvents(), [Line("x")] * 2 * count)
         self.assertEqual(self.transport.producerState, "paused")
         self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
-        self.reactor.advance(READ_PAUSE)
+        self.reactor.advance(READ_PAUSE * 1.01)
         self.assertEqual(self.transport.producerState, "producing")
         protocol.dataReceived(flood * 4)
-        self.reactor.advance(3 * READ_PAUSE)
+        self.reactor.advance(3.9 * READ_PAUSE)
         self.assertEqual(self.transport.producerState, "paused")
-        self.reactor.advance(READ_PAUSE)
+        self.reactor.advance(0.2 * READ_PAUSE)
         self.assertEqual(self.transport.producerState, "producing")
+
+    def test_longLines(self) -> None:
+        """
+        A long line is read without a pause. Many of them are not.
+        """
+        protocol = self.connect()
+        for count in range(2 * READ_LIMIT * BYTES // READ_SIZE):
+            state = "producing" if count < READ_LIMIT * BYTES // READ_SIZE else "paused"
+            self.assertEqual(self.transport.producerState, state)
+            protocol.dataReceived(b"x" * READ_SIZE)
 
     def test_floodInSmallReads(self) -> None:
         """
@@ -256,7 +270,7 @@ class StreamTests(SynchronousTestCase):
         The loss of a paused connection cancels the call that would resume it.
         """
         protocol = self.connect()
-        protocol.dataReceived(b"x" * READ_SIZE)
+        protocol.dataReceived(b"x\n" * READ_LIMIT)
         protocol.connectionLost(Failure(ConnectionDone()))
         (retry,) = self.reactor.getDelayedCalls()
         self.assertEqual(retry.getTime(), 1)

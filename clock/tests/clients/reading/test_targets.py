@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
 from twisted.python.usage import UsageError
 
-from clock.clients.reading.lines import MAX_JSON_LENGTH, MAX_LENGTH, Line
+from clock.clients.reading.lines import Line
 from clock.clients.reading.targets import ClockTarget, parseTargets, startStreams
 from clock.clients.reading.urls.endpoint import DEFAULTS
 from clock.tests.clients.fixture import ClientTestCase, Observer
@@ -90,17 +90,6 @@ class TargetTests(ClientTestCase):
         events = [observer.events for observer in observers]
         expected = ["connecting", "connected", Line("19:03:13")]
         self.assertEqual(events, [*[["connecting"]] * 19, expected])
-
-    def test_field(self) -> None:
-        """
-        With a field, lines in JSON may be longer, and without one they are truncated.
-        """
-        for field, length in [(None, MAX_LENGTH), ("n", MAX_JSON_LENGTH)]:
-            observer = Observer()
-            targets = parseTargets(["x=tcp:127.0.0.1:80"])
-            startStreams(self.reactor, targets, [observer], field=field)
-            self.connect(b"x" * 2 * MAX_JSON_LENGTH)
-            self.assertEqual(observer.events[2:], [Line("x" * length, truncated=True)])
 
     def test_startNone(self) -> None:
         """

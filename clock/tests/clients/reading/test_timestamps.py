@@ -21,7 +21,7 @@ class FindTimeTests(SynchronousTestCase):
     def test_ownFormats(self) -> None:
         """
         Each format of the server that shows the second is read, in any time zone, up to
-        400 seconds early or late.
+        400 seconds early or late, and padded.
         """
         zones = ["UTC", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns"]
         formats = ["%H:%M:%S", "%T.%f", "ansic", "rfc1123", "rfc3339", "unix", "json"]
@@ -32,6 +32,9 @@ class FindTimeTests(SynchronousTestCase):
                     reading = findTime(line, NOW + round(late * SECOND))
                     assert reading is not None
                     self.assertEqual(reading.instant, NOW, (zone, format, late))
+                    padded = findTime(f"{line} x:yz", NOW + round(late * SECOND))
+                    if format != "json":
+                        self.assertEqual(padded, reading)
 
     def test_fraction(self) -> None:
         """
