@@ -243,4 +243,9 @@ class ClockFactory(ServerFactory):
         return self.turns.disconnectAll()
 
     def _zoneName(self) -> str:
-        return self.timeFormat.zoneName(self.ticker.boundaryTime())
+        """
+        Return the name of the zone for logs, and the mode if it is not the default:
+        another factory may serve the same zone.
+        """
+        name = self.timeFormat.zoneName(self.ticker.boundaryTime())
+        return f"{name} ({self.turns.mode})" if self.turns.sequential else name

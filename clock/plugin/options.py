@@ -31,7 +31,8 @@ class Options(CommandOptions):
     The options of C{twistd clock}.
 
     @ivar interface: the address or host name that ports are opened on.
-    @ivar zones: the time zones to serve; that of C{--tz}, or local time, comes first.
+    @ivar zones: the time zones to serve, and the mode of each; that of C{--tz}, or
+        local time, comes first.
     @ivar web: the addresses where the same zones are served over HTTP.
     """
 
@@ -46,6 +47,7 @@ class Options(CommandOptions):
         ("--sequential --tz Asia/Tokyo", "one client at a time"),
         ("-l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
         ("--zone Asia/Tokyo=8020", "local time on 8080, Tokyo's time on 8020"),
+        ("--sequential-port 8081", "all clients on 8080, one at a time on 8081"),
         ("--web 8000", "then open http://localhost:8000/ in a browser"),
     )
 
@@ -56,7 +58,7 @@ class Options(CommandOptions):
             "Let several processes of the same user listen on the same TCP ports, "
             "including those of endpoints. Each process needs this option; Linux "
             "spreads the clients over the processes. Cannot be combined with "
-            "--sequential.",
+            "--sequential or --sequential-port.",
         ],
         ["sequential", "s", "Serve one client at a time; the others wait."],
         ["verbose", "v", "Log each client that connects or disconnects."],
@@ -121,11 +123,11 @@ class Options(CommandOptions):
         ],
     ]
     compData = usage.Completions(
-        multiUse=["allow-origin", "listen", "web", "zone"],
+        multiUse=["allow-origin", "listen", "sequential-port", "web", "zone"],
         mutuallyExclusive=[
             ("listen", "port"),
             ("listen", "interface"),
-            ("reuse-port", "sequential"),
+            ("reuse-port", "sequential", "sequential-port"),
         ],
         optActions={
             "allow-origin": usage.Completer(descr="origin of a site, or *"),
@@ -135,6 +137,7 @@ class Options(CommandOptions):
                 ["localhost", "0.0.0.0", r"\:\:", r"\:\:1"]
             ),
             "listen": usage.Completer(descr="Twisted endpoint string"),
+            "sequential-port": usage.Completer(descr="port or Twisted endpoint string"),
             "web": usage.Completer(descr="port or Twisted endpoint string"),
             "zone": lambda: usage.CompleteList([f"{name}=" for name in zoneNames()]),
             "interval": usage.Completer(descr="seconds"),
@@ -150,7 +153,7 @@ class Options(CommandOptions):
         Begin without endpoints and zones.
         """
         super().__init__()
-        for option in ("allow-origin", "listen", "web", "zone"):
+        for option in ("allow-origin", "listen", "sequential-port", "web", "zone"):
             self[option] = []
             self.docs[option] = oneLine(self.docs[option])
 
@@ -177,6 +180,14 @@ class Options(CommandOptions):
         self["listen"].append(endpoint)
 
     opt_l = opt_listen
+
+    def opt_sequential_port(self, address: str) -> None:
+        """
+        Also serve the time zone of --tz to one client at a time, while --port or
+        --listen serves all clients at once. Takes a port (on --interface) or a Twisted
+        endpoint. May be repeated; all these addresses share one queue.
+        """
+        self["sequential-port"].append(address)
 
     def opt_web(self, address: str) -> None:
         """
@@ -222,6 +233,11 @@ class Options(CommandOptions):
         @raise usage.UsageError: if a value is wrong. The message names the value, and
             what to use instead.
         """
+        if self["sequential"] and self["sequential-port"]:
+            raise usage.UsageError(
+                "--sequential and --sequential-port cannot be combined: with "
+                "--sequential, all addresses are sequential; use --port or --listen"
+            )
         if self["reuse-port"]:
             self._checkReusePort()
         if self["allow-origin"] and not self["web"]:
@@ -231,10 +247,11 @@ class Options(CommandOptions):
         self.zones, self.web = served.zones, served.web
 
     def _checkReusePort(self) -> None:
-        if self["sequential"]:
-            raise usage.UsageError(
-                "--reuse-port and --sequential cannot be combined: each process would "
-                "serve one client"
-            )
+        for option in ("sequential", "sequential-port"):
+            if self[option]:
+                raise usage.UsageError(
+                    f"--reuse-port and --{option} cannot be combined: each process "
+                    "would serve one client"
+                )
         if not hasattr(socket, "SO_REUSEPORT"):
             raise usage.UsageError("--reuse-port: this system has no SO_REUSEPORT")

@@ -21,7 +21,7 @@ class ClockService(MultiService):
     The clocks of one process, on all their endpoints.
 
     @ivar listeners: the listening services, one for each endpoint.
-    @ivar factories: their factories, one for each time zone.
+    @ivar factories: their factories, one for each time zone and mode.
     """
 
     _log = Logger()

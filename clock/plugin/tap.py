@@ -77,7 +77,7 @@ def makeService(options: Options, reactor: Any = None) -> ClockService:
             zone.timeFormat,
             ticker=ticker,
             limit=limit,
-            sequential=bool(options["sequential"]),
+            sequential=zone.sequential,
             verbose=bool(options["verbose"]),
         )
         clocks.append((getattr(zone.timeFormat.zone, "key", ""), factory))

@@ -1,5 +1,6 @@
 """
-What a command line serves: the time zones, their formats, and the addresses of each.
+What a command line serves: the time zones, their formats and modes, and the addresses
+of each.
 """
 
 from __future__ import annotations
@@ -34,13 +35,15 @@ class ListenAddress(NamedTuple):
 
 class ZoneListener(NamedTuple):
     """
-    A time zone, and the addresses where its time is served.
+    A time zone and a mode, and the addresses where they are served.
 
-    @ivar timeFormat: the format of its lines.
+    @ivar timeFormat: the format of the lines, and the time zone.
+    @ivar sequential: whether one client is served at a time.
     @ivar addresses: the addresses to listen on.
     """
 
     timeFormat: TimeFormat
+    sequential: bool
     addresses: list[ListenAddress]
 
 
@@ -49,7 +52,8 @@ class ServedZones:
     The time zones that a command line serves, and the addresses of each. No address is
     used twice.
 
-    @ivar zones: the time zones; that of C{--tz}, or local time, comes first.
+    @ivar zones: the time zones; that of C{--tz}, or local time, comes first. With
+        C{--sequential-port} it also comes second, in sequential mode.
     @ivar web: the addresses where the same zones are served over HTTP.
     """
 
@@ -67,12 +71,19 @@ class ServedZones:
             if options["tz"] is None
             else _zone(f"--tz {options['tz']!r}", options["tz"])
         )
-        zones = {
-            zone: ZoneListener(
-                _timeFormat(options["format"], zone), _listenAddresses(options)
-            )
-        }
-        self._taken = {self._name(address) for address in zones[zone].addresses}
+        sequential = bool(options["sequential"])
+        first = ZoneListener(
+            _timeFormat(options["format"], zone), sequential, _listenAddresses(options)
+        )
+        zones = {zone: first}
+        self._taken = {self._name(address) for address in first.addresses}
+        second = first._replace(
+            sequential=True,
+            addresses=[
+                self._takenAddress(f"--sequential-port {text!r}", text)
+                for text in options["sequential-port"]
+            ],
+        )
         self.web = [
             self._takenAddress(f"--web {text!r}", text) for text in options["web"]
         ]
@@ -86,9 +97,12 @@ class ServedZones:
             zone = _zone(option, name)
             address = self._takenAddress(option, where)
             if zone not in zones:
-                zones[zone] = ZoneListener(_timeFormat(options["format"], zone), [])
+                timeFormat = _timeFormat(options["format"], zone)
+                zones[zone] = ZoneListener(timeFormat, sequential, [])
             zones[zone].addresses.append(address)
         self.zones = [*zones.values()]
+        if second.addresses:
+            self.zones.insert(1, second)
 
     def _takenAddress(self, option: str, text: str) -> ListenAddress:
         """
@@ -152,5 +166,6 @@ def _listenAddresses(options: Mapping[str, Any]) -> list[ListenAddress]:
 
 
 def _needsInterface(options: Mapping[str, Any]) -> bool:
-    texts = [*options["web"], *(text.partition("=")[2] for text in options["zone"])]
+    texts = [*options["web"], *options["sequential-port"]]
+    texts += (text.partition("=")[2] for text in options["zone"])
     return any(text.isdecimal() for text in texts)

@@ -251,6 +251,17 @@ class LogTests(SynchronousTestCase):
             ],
         )
 
+    def test_mode(self) -> None:
+        """
+        In sequential mode the name of the zone is followed by the mode.
+        """
+        events = capturedEvents(self)
+        for sequential in (False, True):
+            fixture = ClockFixture.new(sequential=sequential, verbose=True)
+            fixture.connect().disconnect()
+        zones = [event["zone"] for event in events]
+        self.assertEqual(zones, ["UTC"] * 2 + ["UTC (sequential)"] * 2)
+
     def test_handshake(self) -> None:
         """
         A client is logged as connected after its handshake. A client that disconnects

@@ -52,7 +52,7 @@ VALUES = one_of(
 NAMES = sampled_from(
     [
         *("--port", "--interface", "--listen", "--interval", "--tz", "--format"),
-        *("--max-clients", "--stall-timeout"),
+        *("--max-clients", "--stall-timeout", "--sequential-port"),
     ]
 )
 

@@ -4,6 +4,8 @@ Both modes, on real sockets, with C{clock-netcat}.
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 
 from tests.harness.processes import Program, Server, command
 from tests.harness.times import DEADLINE, LINE, UNIT, second_of_day
+from tests.harness.web import get, line, request
 
 
 def netcat(server: Server) -> Program:
@@ -22,7 +25,7 @@ def netcat(server: Server) -> Program:
     return Program([command("clock-netcat"), f"127.0.0.1:{server.port}"])
 
 
-def test_concurrent_clients_are_served_side_by_side() -> None:
+def test_clients_are_served_side_by_side() -> None:
     """
     Two clients of a concurrent server both get the time, second by second.
     """
@@ -163,3 +166,65 @@ def test_much_input_of_a_waiting_client(size: int) -> None:
         waiting.socket.sendall(b"x" * size)
         waiting.close()
         server.find(" disconnected from .* 0 lines: ", 4 * UNIT)
+
+
+def test_both_modes() -> None:
+    """
+    One process serves all clients of one port at once, and those of another one after
+    the other, in the same queue as the readers of C{/lines?mode=sequential}.
+    """
+    options = ["--sequential-port=0", "--web=0", "--tz=UTC", "--interval=0.1"]
+    with Server(*options, "--verbose") as server:
+        sequential, web_port = server.port_of("UTC"), server.web_port
+        clients = [server.connect(), server.connect()]
+        for client in clients:
+            client.lines(3)
+        first, second = server.connect(sequential), server.connect(sequential)
+        server.find(r"connected to UTC \(sequential\): 1 active, 1 waiting")
+        first.lines(2)
+        with (
+            request(web_port, "/lines?mode=sequential") as third,
+            request(web_port, "/lines") as other,
+        ):
+            line(other)
+            clocks = json.loads(get(web_port, "/status"))["clocks"]
+            assert [
+                (each["mode"], each["served"]["count"], each["waiting"]["count"])
+                for each in clocks
+            ] == [("concurrent", 3, 0), ("sequential", 1, 2)]
+            assert second.silent(0.3 * UNIT)
+            first.close()
+            second.lines(2)
+            second.close()
+            line(third)
+            for client in clients:
+                client.lines(2)
+            fourth = server.connect(sequential)
+            server.find(r"connected to UTC \(sequential\): 1 active, 1 waiting")
+            server.interrupt()
+            rests = [other.read(), third.read(), *(each.rest() for each in clients)]
+            for rest in rests:
+                assert re.fullmatch(rb"([\d:]{8}\n)*", rest)
+            # The client that waits gets no line.
+            assert fourth.rest() == b""
+        assert server.end() == -signal.SIGTERM
+        assert "Traceback" not in b"".join(server.rest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--sequential-port=1", "--sequential"], "--sequential and --sequential-port"),
+        (["--sequential-port=1", "--reuse-port"], "--reuse-port and --sequential-port"),
+        (["--sequential-port=8020", "--zone=UTC=8020"], "--zone 'UTC=8020': .* twice"),
+        (["--sequential-port=x"], "--sequential-port 'x': 'x' is not an endpoint"),
+        (["--sequential-port="], "--sequential-port '': '' is not an endpoint"),
+    ],
+)
+def test_wrong_sequential_port(options: list[str], error: str) -> None:
+    """
+    A mistake with C{--sequential-port} is one line, and exit status 1.
+    """
+    with Server(*options, logs=False) as server:
+        assert re.fullmatch(f"twistd clock: {error}.*\n", server.errors())
+        assert server.end() == 1

@@ -90,7 +90,7 @@ def shape(options: Options) -> list[tuple[str | None, list[str]]]:
             str(timeFormat.zone) if timeFormat.zone else None,
             [listenName(text, options.interface) for _, text in addresses],
         )
-        for timeFormat, addresses in options.zones
+        for timeFormat, _, addresses in options.zones
     ]
 
 

@@ -19,6 +19,7 @@ DEFAULTS: dict[str, object] = {
     "port": None,
     "interface": None,
     "listen": [],
+    "sequential-port": [],
     "web": [],
     "zone": [],
     "interval": 1.0,
@@ -59,6 +60,7 @@ class OptionsTests(CommandLineTests):
             "port": 0,
             "interface": "::1",
             "listen": [],
+            "sequential-port": [],
             "web": ["0"],
             "zone": ["Asia/Tokyo=0"],
             "interval": 0.1,
@@ -114,14 +116,26 @@ class OptionsTests(CommandLineTests):
         on a system without C{SO_REUSEPORT}.
         """
         self.assertEqual(self.parse("--reuse-port"), {**DEFAULTS, "reuse-port": 1})
-        self.assertRefused(
-            ["--reuse-port", "-s"],
-            "--reuse-port and --sequential cannot be combined: each process would "
-            "serve one client",
-        )
+        for argument in ("--sequential", "--sequential-port=1"):
+            option = argument.partition("=")[0]
+            self.assertRefused(
+                ["--reuse-port", argument],
+                f"--reuse-port and {option} cannot be combined: each process would "
+                "serve one client",
+            )
         message = "--reuse-port: this system has no SO_REUSEPORT"
         with mock.patch("clock.plugin.options.socket", SimpleNamespace()):
             self.assertRefused(["--reuse-port"], message)
+
+    def test_sequential(self) -> None:
+        """
+        C{--sequential-port} is for a server whose other ports are concurrent.
+        """
+        self.assertRefused(
+            ["--sequential", "--sequential-port", "8081"],
+            "--sequential and --sequential-port cannot be combined: with --sequential, "
+            "all addresses are sequential; use --port or --listen",
+        )
 
     def test_listenIsNotShared(self) -> None:
         """
@@ -207,7 +221,7 @@ class OptionsTests(CommandLineTests):
         for name in DEFAULTS:
             self.assertIn(f"--{name}", text)
         examples = text.partition("\nExamples:\n")[2].splitlines()
-        self.assertEqual(len(examples), 5)
+        self.assertEqual(len(examples), 6)
         for example in examples:
             command = example.partition("#")[0].split()
             self.assertEqual(command[:3], ["twistd", "-n", "clock"])

@@ -127,6 +127,28 @@ class MakeServiceTests(SynchronousTestCase):
         self.assertIs(local.ticker, tokyo.ticker)
         self.assertIs(local.limit, tokyo.limit)
 
+    def test_modes(self) -> None:
+        """
+        The addresses of C{--sequential-port} share one sequential factory, whose
+        settings are those of the concurrent one.
+        """
+        arguments = ["--tz=UTC", "--sequential-port=1", "--sequential-port=tcp:2"]
+        service = self.make(*arguments, "--zone=Asia/Tokyo=3", "--verbose")
+        service.startService()
+        all_, one, tokyo = clockFactories(service)
+        listening = [(port, factory) for port, factory, *_ in self.reactor.tcpServers]
+        self.assertEqual(listening, [(8080, all_), (1, one), (2, one), (3, tokyo)])
+        modes = [each.turns.mode for each in (all_, one, tokyo)]
+        self.assertEqual(modes, ["concurrent", "sequential", "concurrent"])
+        for name in ("timeFormat", "ticker", "limit", "verbose"):
+            self.assertIs(getattr(all_, name), getattr(one, name))
+        self.assertRefused(
+            ["--sequential-port", "x:"],
+            "--sequential-port 'x:': 'x:' is not an endpoint (ValueError: Unknown "
+            "endpoint type: 'x'); try tcp:8080, tcp6:8080:interface=\\:\\:1 or "
+            "unix:/tmp/clock",
+        )
+
     def test_web(self) -> None:
         """
         The clocks are served over HTTP, with the same limit, on the addresses of the

@@ -70,14 +70,44 @@ class ServedZonesTests(CommandLineTests):
         ]:
             self.assertRefused(["--web", value], f"--web {value!r}: {why}")
 
+    def test_sequentialPort(self) -> None:
+        """
+        C{--sequential-port} takes a port or an endpoint, may be repeated, and serves
+        the first zone in sequential mode, with the same format.
+        """
+        options = self.parse(
+            *("--sequential-port", "8081", "--sequential-port", "unix:/tmp/one"),
+            *("--zone", "Asia/Tokyo=8020", "--format", "unix"),
+        )
+        zones: list[tuple[str | None, list[str]]] = [
+            (None, ["localhost:8080"]),
+            (None, ["localhost:8081", "unix:/tmp/one"]),
+            ("Asia/Tokyo", ["localhost:8020"]),
+        ]
+        self.assertEqual(shape(options), zones)
+        modes = [zone.sequential for zone in options.zones]
+        self.assertEqual(modes, [False, True, False])
+        self.assertIs(options.zones[0].timeFormat, options.zones[1].timeFormat)
+        for arguments, value, why in [
+            ([], "8080", "localhost:8080 is used twice"),
+            (["--sequential-port=1"], "1", "localhost:1 is used twice"),
+            ([], "65536", "port '65536' is not a whole number from 0 to 65535"),
+        ]:
+            self.assertRefused(
+                [*arguments, "--sequential-port", value],
+                f"--sequential-port {value!r}: {why}",
+            )
+
     def test_zonesBesideEndpoints(self) -> None:
         """
-        With C{--listen}, C{--interface} applies to the ports of the zones. Without such
-        a port, it is an error.
+        With C{--listen}, C{--interface} applies to the ports of the zones and to
+        C{--sequential-port}. Without such a port, it is an error.
         """
         arguments = ["--listen=tcp:1", "--interface=::1"]
         options = self.parse(*arguments, "--zone=UTC=2")
         self.assertEqual(shape(options), [(None, ["tcp:1"]), ("UTC", ["[::1]:2"])])
+        options = self.parse(*arguments, "--sequential-port=2")
+        self.assertEqual(shape(options), [(None, ["tcp:1"]), (None, ["[::1]:2"])])
         message = "--listen 'tcp:1' replaces --interface ::1: use one or the other"
         self.assertRefused([*arguments, "--zone=UTC=tcp:2"], message)
 
