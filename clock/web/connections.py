@@ -110,8 +110,11 @@ class Connections:
         self._channels[channel] = None
         self._requesting[channel] = None
         counts = len(self._requesting) > FREE_CONNECTIONS
-        isAbove = counts and not self.limit.add()
-        if isAbove or not self._shutdown.isOpen:
+        if counts and not self.limit.add():
+            # It has no place that a stream could take.
+            self._leave(channel)
+            channel.close()
+        elif not self._shutdown.isOpen:
             channel.close()
 
     def _leave(self, channel: Connection) -> None:
@@ -138,7 +141,7 @@ class Connections:
             self.limit.move()
         elif not self.limit.admit():
             return False
-        del self._requesting[channel]
+        self._requesting.pop(channel, None)
         return True
 
     def mayPersist(self) -> bool:

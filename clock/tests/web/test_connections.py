@@ -70,6 +70,21 @@ class LimitTests(SynchronousTestCase):
         self.assertEqual(web.factory.limit.count, 1)
         self.assertEqual(web.factory.limit.totalRefused, 3)
 
+    def test_refusedAndOpen(self) -> None:
+        """
+        A refused connection that is not closed yet has no place for a stream to take.
+        """
+        web = fixture()
+        web.factory.limit.maxClients = 1
+        web.connect()
+        first, *_ = [web.open() for _ in range(FREE_CONNECTIONS)]
+        refused = web.open()
+        self.assertTrue(refused.closed)
+        first.channel.dataReceived(b"GET /lines HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.assertEqual(first.status, 503)
+        refused.disconnect()
+        self.assertEqual(web.factory.limit.count, 1)
+
     def test_evictsHalfClosed(self) -> None:
         """
         At the limit, a half-closed client is evicted for a stream.
