@@ -268,6 +268,7 @@ class StreamResource(TextResource):
         if opening:
             head += frames.chunk(opening)
         transport = ResponseTransport(channel, frames)
+        transport.limitBuffer(shape.size)
         if shape.isHeadLate:
             head = transport.holdBack(head)
         channel.handOver(protocol, head)

@@ -6,11 +6,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IAddress, IPushProducer, ITransport
 from twisted.python.failure import Failure
 from zope.interface import implementer
+
+#: The least size of the kernel's buffer for a padded stream, in bytes. Linux doubles
+#: it.
+MIN_BUFFER = 16_384
 
 
 class Stream(Protocol):
@@ -48,6 +53,19 @@ class ChannelTransport:
         """
         self._transport = channel.transport
         self._write = channel.transport.write
+
+    def limitBuffer(self, size: int) -> None:
+        """
+        Let the kernel keep only some lines for a client that does not read. By default,
+        it keeps up to 2.5 MB.
+
+        @param size: the bytes of a padded line; 0 for a line that is not padded.
+        """
+        # A TLS transport wraps the transport of the connection.
+        connection = getattr(self._transport, "transport", self._transport)
+        if size and hasattr(connection, "socket"):
+            size = max(size, MIN_BUFFER)
+            connection.socket.setsockopt(SOL_SOCKET, SO_SNDBUF, size)
 
     def holdBack(self, head: bytes) -> bytes:
         """

@@ -7,6 +7,8 @@ from __future__ import annotations
 import gc
 import json
 import zlib
+from socket import SO_SNDBUF, SOL_SOCKET
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -15,6 +17,9 @@ from clock.tests.web.fixture import WebClient, WebFixture, fixture
 from clock.web import shapes
 from clock.web.resources import RETRY_AFTER
 from clock.web.shapes import END_TIMEOUT, MAX_SIZE, padding
+from clock.web.site import ClockRequest
+from clock.web.strict import MAX_CHUNKS
+from clock.web.transport import MIN_BUFFER
 
 
 class ShapeTests(SynchronousTestCase):
@@ -307,6 +312,24 @@ class PaddingTests(SynchronousTestCase):
         clients[0].disconnect()
         self.assertEqual(web.get("/lines?bytes=2000").status, 200)
 
+    def test_kernelBuffer(self) -> None:
+        """
+        The kernel keeps few padded lines for a client that does not read. Its buffer
+        for other streams is not changed.
+        """
+        for path, sizes in (
+            ("/lines", []),
+            ("/lines?bytes=9", [MIN_BUFFER]),
+            ("/events?bytes=60000", [60000]),
+        ):
+            client = fixture().open()
+            client.transport.socket = mock.Mock()  # type: ignore[attr-defined]
+            request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"
+            client.channel.dataReceived(request.encode())
+            calls = client.transport.socket.mock_calls  # type: ignore[attr-defined]
+            expected = [(SOL_SOCKET, SO_SNDBUF, size) for size in sizes]
+            self.assertEqual(calls, [mock.call.setsockopt(*each) for each in expected])
+
     def test_framesAreFreed(self) -> None:
         """
         The frames of a size are freed with the last stream of this size.
@@ -387,12 +410,10 @@ class PostTests(SynchronousTestCase):
         A body that is too large is refused as soon as that is known.
         """
         error = b"the body has more than 65536 bytes\n"
-        chunks = b"1\r\nx\r\n" * 10_000
         for headers, body in (
             ("Content-Length: 65537\r\n", b""),
             ("Content-Length: 65537\r\nExpect: 100-continue\r\n", b""),
             ("Transfer-Encoding: chunked\r\n", b"10001\r\n" + bytes(65537)),
-            ("Transfer-Encoding: chunked\r\n", chunks + chunks),
         ):
             web = fixture()
             client = web.get("/lines", method="POST", headers=headers)
@@ -403,6 +424,27 @@ class PostTests(SynchronousTestCase):
             client.channel.dataReceived(b"more")
             client.disconnect()
             self.assertEqual(web.delayedCalls(), 0)
+
+    def test_manyChunks(self) -> None:
+        """
+        A body of very many chunks is refused, before all of them are decoded.
+        """
+        headers = "Transfer-Encoding: chunked\r\n"
+        chunk = b"1\r\nx\r\n"
+        _, client = self.post(chunk * MAX_CHUNKS, headers=headers)
+        client.channel.dataReceived(b"0\r\n\r\n")
+        self.assertServed(client)
+        parts: list[bytes] = []
+        handle = ClockRequest.handleContentChunk
+
+        def handleContentChunk(request: ClockRequest, data: bytes) -> None:
+            parts.append(data)
+            handle(request, data)
+
+        self.patch(ClockRequest, "handleContentChunk", handleContentChunk)
+        _, client = self.post(chunk * 10 * MAX_CHUNKS, headers=headers)
+        self.assertEqual(client.body, b"the body has more than 1000 chunks\n")
+        self.assertEqual(len(parts), MAX_CHUNKS + 1)
 
     def test_continue(self) -> None:
         """

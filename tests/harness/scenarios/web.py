@@ -180,6 +180,48 @@ def huge_body(clients: int = 5) -> str:
     return oversized(clients, head("/lines", "POST", extra=length), b"y" * 65536)
 
 
+@scenario(clients=50)
+def small_chunks(clients: int = 5) -> str:
+    """
+    {clients} HTTP clients post chunks of one byte, as fast as they can
+    """
+    chunked = "Transfer-Encoding: chunked\r\n"
+    return oversized(
+        clients, head("/lines", "POST", extra=chunked), b"1\r\nx\r\n" * 10_000
+    )
+
+
+@scenario(clients=2_000)
+def slow_bodies(clients: int = 50) -> str:
+    """
+    {clients:,} HTTP clients post a body byte by byte, and never end it
+    """
+    with web_attack(clients) as attack:
+        for client in attack.clients:
+            length = "Content-Length: 60000\r\n"
+            client.socket.sendall(head("/lines", "POST", extra=length))
+        took = attack.send(b"y", pause=0.2)
+        # Ten seconds for the request, and half a second to read the refusal.
+        assert 10 < took < 11 + 1 * UNIT, took
+    assert attack.growth < SLACK + clients * 20_000
+    return f"ended after {took:.1f} s; {attack.seen}"
+
+
+@scenario(clients=1_100, seconds=10)
+def padded(clients: int = 20, seconds: int = 3) -> str:
+    """
+    {clients:,} HTTP clients ask for lines of 64 KB, and read nothing
+    """
+    with web_attack(clients) as attack:
+        for client in attack.clients:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.socket.sendall(head("/lines?bytes=65536"))
+        time.sleep(seconds)
+    assert attack.growth < SLACK + min(clients, 1024) * 70_000
+    cpu = f"{100 * attack.cpu / seconds:.0f} % CPU"
+    return f"{cpu}; {attack.seen}"
+
+
 @scenario(clients=10_000)
 def idle(clients: int = 300) -> str:
     """
