@@ -27,6 +27,7 @@ from benchmarks.report import Run
 from benchmarks.servers import (
     KINDS,
     PAGE_KINDS,
+    SHAPE_KINDS,
     WEB_KINDS,
     Kind,
     available,
@@ -196,6 +197,11 @@ def parse() -> argparse.Namespace:
         help="compare the clock without pages, and with N open pages",
     )
     what.add_argument(
+        "--shapes",
+        action="store_true",
+        help="compare the clock's own event streams of several shapes",
+    )
+    what.add_argument(
         "--processes",
         type=int,
         default=1,
@@ -224,10 +230,13 @@ def parse() -> argparse.Namespace:
         "--json", type=Path, help="write every run to this file, for benchmarks.plots"
     )
     arguments = parser.parse_args()
-    arguments.clients = arguments.clients or [5_000 if arguments.http else 10_000]
+    http = arguments.http or arguments.shapes
+    arguments.clients = arguments.clients or [5_000 if http else 10_000]
     arguments.kinds = KINDS
     if arguments.http:
         arguments.kinds = WEB_KINDS
+    elif arguments.shapes:
+        arguments.kinds = SHAPE_KINDS
     elif arguments.pages:
         arguments.kinds = PAGE_KINDS
     elif arguments.processes > 1:

@@ -253,6 +253,15 @@ PAGE_KINDS = [
 ]
 
 
+#: Event streams of several shapes.
+SHAPE_KINDS = [
+    Kind("ours", "clock, /events", web, WEB_PORT, "/events"),
+    Kind("every", "every=1&lines=1000", web, WEB_PORT, "/events?every=1&lines=1000"),
+    Kind("bytes", "bytes=1000", web, WEB_PORT, "/events?bytes=1000"),
+    Kind("long", "bytes=10000", web, WEB_PORT, "/events?bytes=10000"),
+]
+
+
 def process_kinds(processes: int) -> list[Kind]:
     """
     Lines over TCP, from several processes on one port.
