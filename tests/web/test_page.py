@@ -99,6 +99,39 @@ def test_sequential_clients_are_served_one_after_the_other(browser: Browser) -> 
         assert len(sight.panes[0].times) == ended
 
 
+def test_both_modes(browser: Browser) -> None:
+    """
+    The page of a server in both modes shows both clocks of the zone, and names the mode
+    of each. All clients of one are served, and those of the other one after the other.
+    """
+    options = ["--sequential-port=0", "--zone=Asia/Tokyo=0"]
+    with page(browser, "--tz", "UTC", *options):
+        for index in (0, 0, 1, 1):
+            browser.click("Connect a client", index)
+        sight = browser.wait(
+            lambda sight: (
+                all(len(pane.times) > 2 for pane in sight.panes[:3])
+                and sight.panes[3].turn == "waiting, place 1"
+            )
+        )
+        concurrent, sequential, _ = sight.clocks
+        assert [(clock.zone, clock.mode) for clock in sight.clocks] == [
+            ("UTC in concurrent mode", "all clients at once"),
+            ("UTC in sequential mode", "one client at a time"),
+            ("Asia/Tokyo", "concurrent: all clients at once"),
+        ]
+        assert concurrent.served.names == ["1 (here)", "2 (here)"]
+        assert sequential.served.names == ["1 (here)"]
+        assert sequential.waiting.names == ["2 (here)"]
+        assert sequential.panes[1].times == []
+        assert {clock.hint for clock in sight.clocks} == {FULL}
+        typed = [pane.typed[0].partition("/")[2] for pane in sight.panes]
+        assert typed == ["lines", "lines"] + ["lines?mode=sequential'"] * 2
+        browser.click("Disconnect", 2)
+        told = "Client 2 of UTC in sequential mode is served."
+        browser.wait(lambda sight: told in sight.news)
+
+
 def test_zones(browser: Browser) -> None:
     """
     Each clock of the server is on the page, with its own clients and its own time.

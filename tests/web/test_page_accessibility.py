@@ -35,6 +35,14 @@ new MutationObserver(() => window.told++)
   .observe(document.getElementById("news"), {childList: true, subtree: true});
 """
 
+#: Returns the left and the upper edge of each clock.
+CORNERS = """
+return [...document.querySelectorAll("article")].map((clock) => {
+  const { left, top } = clock.getBoundingClientRect();
+  return [left, top];
+});
+"""
+
 #: Returns the elements that are wider than the window.
 OUTSIDE = """
 return [...document.body.querySelectorAll(":not(.spoken, .spoken *)")]
@@ -125,6 +133,28 @@ def test_screen_readers_get_names_and_reasons(browser: Browser) -> None:
         assert described == []
 
 
+def test_screen_readers_are_told_the_mode(browser: Browser) -> None:
+    """
+    If a zone has a clock of each mode, the name of each element says of which clock it
+    is.
+    """
+    with page(browser, "--tz", "UTC", "--sequential-port=0"):
+        for index in (0, 1):
+            browser.click("Connect a client", index)
+        browser.wait(lambda sight: all(pane.times for pane in sight.panes))
+        elements = browser.accessible()
+        for mode in ("concurrent", "sequential"):
+            for role, name in {
+                "heading": "{}",
+                "group": "Terminal of Client 1 of {}",
+                "button": "Disconnect Client 1 of {}",
+            }.items():
+                named = (role, name.format(f"UTC in {mode} mode"))
+                assert named in [(each.role, each.name) for each in elements]
+        names = [each.name for each in elements if "focusable" in each.states]
+        assert len(names) == len({*names})
+
+
 @pytest.mark.parametrize("width", [360, 768, 1200])
 def test_nothing_is_wider_than_the_window(browser: Browser, width: int) -> None:
     """
@@ -139,6 +169,23 @@ def test_nothing_is_wider_than_the_window(browser: Browser, width: int) -> None:
             lambda sight: sum("waiting" in pane.turn for pane in sight.panes) == 2
         )
         assert "Four at most" in sight.clocks[0].hint
+        assert browser.run(OUTSIDE) == []
+        assert browser.run("return document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize(("width", "beside"), [(360, False), (1200, True)])
+def test_both_modes(browser: Browser, width: int, beside: bool) -> None:
+    """
+    The clocks of both modes are side by side, the concurrent one on the left. On a
+    small phone they are one below the other.
+    """
+    with page(browser, "--sequential-port=0", width=width):
+        for index in (0, 0, 1, 1):
+            browser.click("Connect a client", index)
+        browser.wait(lambda sight: "waiting" in sight.panes[3].turn)
+        [left, top], [other_left, other_top] = browser.run(CORNERS)
+        assert (left < other_left, top == other_top) == (beside, beside)
+        assert (left == other_left, top < other_top) == (not beside, not beside)
         assert browser.run(OUTSIDE) == []
         assert browser.run("return document.documentElement.scrollWidth") <= width
 

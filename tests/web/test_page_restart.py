@@ -135,6 +135,28 @@ def test_a_restart_with_another_default(browser: Browser) -> None:
         assert sight.clocks[0].panes[1].typed[0].endswith("/lines?zone=UTC'")
 
 
+def test_a_restart_with_both_modes(browser: Browser) -> None:
+    """
+    A clock that the server has after a restart comes where the server lists it. The
+    panes of the other clocks go on.
+    """
+    options = ["--tz", "UTC", "--zone", "Asia/Tokyo=0"]
+    with page(browser, *options):
+        port = browser.run("return Number(location.port)")
+        browser.click("Connect a client")
+        browser.wait(lambda sight: sight.panes[0].times)
+    browser.wait(lambda sight: sight.panes[0].turn == "reconnecting")
+    with Server("--web", str(port), "--sequential-port=0", *options):
+        sight = browser.wait(lambda sight: len(sight.clocks) == 3)
+        assert [clock.zone for clock in sight.clocks] == [
+            "UTC in concurrent mode",
+            "UTC in sequential mode",
+            "Asia/Tokyo",
+        ]
+        sight = browser.wait(lambda sight: sight.panes[0].turn == "served")
+        assert len(sight.clocks[0].panes) == 1
+
+
 def test_a_server_that_hangs(browser: Browser) -> None:
     """
     The page says that no more lines arrive, although the connections are still open.

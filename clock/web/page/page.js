@@ -15,6 +15,7 @@ const RETRY_DELAY = 3000;
 // Milliseconds between two announcements of how many clients there are.
 const COUNTS_PAUSE = 5000;
 
+// By zone and mode.
 const clocks = new Map();
 
 function copyOf(template) {
@@ -91,7 +92,8 @@ class Pane {
     this.type();
     this.draw();
     clock.element.querySelector(".panes").append(this.element);
-    this.stream = follow("events", { zone: clock.key, number: 1 }, {
+    const { key: zone, mode } = clock;
+    this.stream = follow("events", { zone, mode, number: 1 }, {
       opened: () => this.opened(),
       lost: () => this.lost(),
       events: {
@@ -111,7 +113,7 @@ class Pane {
 
   // Each clock numbers its clients.
   get fullName() {
-    return clocks.size > 1 ? `${this.name} of ${this.clock.zone}` : this.name;
+    return clocks.size > 1 ? `${this.name} of ${this.clock.name}` : this.name;
   }
 
   opened() {
@@ -178,12 +180,7 @@ class Pane {
   }
 
   type() {
-    const url = new URL("lines", document.baseURI);
-    const shown = url.href.replace("http://", "");
-    const { key, isDefault } = this.clock;
-    // A plus sign means a space in a query.
-    const query = `?zone=${key.replaceAll("+", "%2B")}`;
-    this.write(`$ curl -N ${isDefault ? shown : `'${shown}${query}'`}`, "typed");
+    this.write(`$ ${this.clock.command}`, "typed");
   }
 
   write(text, kind = "") {
@@ -252,22 +249,31 @@ class ClientList {
   }
 }
 
-// One of the server's clocks.
+// One of the server's clocks: a zone in a mode.
 class Clock {
-  constructor(status) {
-    this.key = status.key;
-    this.isDefault = false;
+  constructor({ key, mode }) {
+    this.key = key;
+    this.mode = mode;
     this.panes = new Set();
     this.element = copyOf("clock");
     this.button = this.element.querySelector(".connect");
     this.button.addEventListener("click", () => this.connect());
     this.hint = this.element.querySelector(".full");
-    this.hint.id = `full-${this.key}`;
+    this.hint.id = `full-${key}-${mode}`;
     this.served = new ClientList(this, "Served");
     this.waiting = new ClientList(this, "Waiting");
     this.counts = "";
     this.countsAnnounced = -COUNTS_PAUSE;
-    document.querySelector("main").append(this.element);
+  }
+
+  // The command that reads the same stream. The query has what is not the default.
+  get command() {
+    const address = new URL("lines", document.baseURI).href.replace("http://", "");
+    const query = Object.entries(this.selection)
+      // A plus sign means a space in a query.
+      .map(([name, value]) => `${name}=${value.replaceAll("+", "%2B")}`)
+      .join("&");
+    return `curl -N ${query ? `'${address}?${query}'` : address}`;
   }
 
   // What a line shows, to compare. In JSON the first line has a fraction of its second.
@@ -291,16 +297,23 @@ class Clock {
     drawOffers();
   }
 
-  draw(status) {
+  // The first clock is the default, and the first one of each zone is that zone's.
+  draw(status, statuses) {
     const { zone, mode, line, served, waiting } = status;
-    this.zone = zone;
+    const modes = statuses.filter(({ key }) => key === this.key);
+    this.selection = {
+      ...(this.key !== statuses[0].key && { zone: this.key }),
+      ...(status !== modes[0] && { mode }),
+    };
+    this.name = modes.length > 1 ? `${zone} in ${mode} mode` : zone;
     this.format = status.format.toLowerCase();
     this.interval = status.interval;
-    setText(this.element.querySelector(".zone"), zone);
-    setText(this.button.firstElementChild, ` to ${zone}`);
+    setText(this.element.querySelector(".zone"), this.name);
+    setText(this.button.firstElementChild, ` to ${this.name}`);
+    const meaning = mode === "sequential" ? "one client at a time" : "all clients at once";
     setText(
       this.element.querySelector(".mode"),
-      mode === "sequential" ? "sequential: one client at a time" : "concurrent: all clients at once",
+      modes.length > 1 ? meaning : `${mode}: ${meaning}`,
     );
     const time = this.element.querySelector(".time");
     const text = line ?? "--:--:--";
@@ -321,7 +334,7 @@ class Clock {
     if (counts === this.counts || now - this.countsAnnounced < COUNTS_PAUSE) return;
     this.counts = counts;
     this.countsAnnounced = now;
-    news.say(`${this.zone}: ${counts}.`);
+    news.say(`${this.name}: ${counts}.`);
   }
 
   remove() {
@@ -347,18 +360,23 @@ function drawOffers() {
 function drawStatus({ host, clocks: statuses }) {
   document.title = `clock on ${host}`;
   setText(document.querySelector("h1"), `clock on ${host}`);
-  const keys = statuses.map((status) => status.key);
-  for (const [key, clock] of clocks) {
-    if (keys.includes(key)) continue;
+  const idOf = ({ key, mode }) => `${key} ${mode}`;
+  const ids = statuses.map(idOf);
+  for (const [id, clock] of clocks) {
+    if (ids.includes(id)) continue;
     clock.remove();
-    clocks.delete(key);
+    clocks.delete(id);
   }
-  for (const status of statuses) {
-    if (!clocks.has(status.key)) clocks.set(status.key, new Clock(status));
-    const clock = clocks.get(status.key);
-    clock.isDefault = status === statuses[0];
-    clock.draw(status);
-  }
+  const main = document.querySelector("main");
+  statuses.forEach((status, index) => {
+    const id = idOf(status);
+    if (!clocks.has(id)) {
+      const clock = new Clock(status);
+      clocks.set(id, clock);
+      main.insertBefore(clock.element, main.children[index] ?? null);
+    }
+    clocks.get(id).draw(status, statuses);
+  });
   drawOffers();
 }
 
