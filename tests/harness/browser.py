@@ -66,6 +66,7 @@ return {
     mode: text(clock, ".mode"),
     time: text(clock, ".time"),
     hint: text(clock, ".full"),
+    command: text(clock, ".same code"),
     panes: [...clock.querySelectorAll(".pane")].map((pane) => ({
       name: text(pane, "h3"),
       turn: text(pane, ".turn"),
@@ -120,12 +121,16 @@ class ClientList:
 class Clock:
     """
     One clock of the page.
+
+    @ivar zone: the heading: the zone, and the mode if the zone has a clock of each.
+    @ivar command: the command that does the same as the form.
     """
 
     zone: str
     mode: str
     time: str
     hint: str
+    command: str
     panes: list[Pane]
     lists: list[ClientList]
 
@@ -256,6 +261,15 @@ class Browser:
         """
         buttons = self.driver.find_elements(By.TAG_NAME, "button")
         [each for each in buttons if each.text.startswith(button)][index].click()
+
+    def fill(self, index: int = 0, /, **values: object) -> None:
+        """
+        Type values into the fields of one of the forms.
+        """
+        for name, value in values.items():
+            field = self.driver.find_elements(By.NAME, name)[index]
+            field.clear()
+            field.send_keys(str(value))
 
     def press(self, *keys: str) -> None:
         """

@@ -114,7 +114,7 @@ def test_both_modes(browser: Browser) -> None:
                 and sight.panes[3].turn == "waiting, place 1"
             )
         )
-        concurrent, sequential, _ = sight.clocks
+        concurrent, sequential, tokyo = sight.clocks
         assert [(clock.zone, clock.mode) for clock in sight.clocks] == [
             ("UTC in concurrent mode", "all clients at once"),
             ("UTC in sequential mode", "one client at a time"),
@@ -127,6 +127,7 @@ def test_both_modes(browser: Browser) -> None:
         assert {clock.hint for clock in sight.clocks} == {FULL}
         typed = [pane.typed[0].partition("/")[2] for pane in sight.panes]
         assert typed == ["lines", "lines"] + ["lines?mode=sequential'"] * 2
+        assert tokyo.command.endswith("/lines?zone=Asia/Tokyo'")
         browser.click("Disconnect", 2)
         told = "Client 2 of UTC in sequential mode is served."
         browser.wait(lambda sight: told in sight.news)

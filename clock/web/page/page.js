@@ -78,8 +78,9 @@ const news = {
 
 // One client of the page, in a small terminal.
 class Pane {
-  constructor(clock) {
+  constructor(clock, shape) {
     this.clock = clock;
+    this.shape = shape;
     this.element = copyOf("pane");
     this.screen = this.element.querySelector("pre");
     this.button = this.element.querySelector("button");
@@ -87,13 +88,14 @@ class Pane {
     this.number = null;
     this.place = 0;
     this.turn = "connecting";
+    this.count = 0;
     this.lastShown = null;
     this.reconnected = false;
     this.type();
     this.draw();
     clock.element.querySelector(".panes").append(this.element);
     const { key: zone, mode } = clock;
-    this.stream = follow("events", { zone, mode, number: 1 }, {
+    this.stream = follow("events", { zone, mode, number: 1, ...shape }, {
       opened: () => this.opened(),
       lost: () => this.lost(),
       events: {
@@ -104,7 +106,7 @@ class Pane {
   }
 
   get ended() {
-    return this.turn === "ended";
+    return this.turn === "ended" || this.turn === "complete";
   }
 
   get name() {
@@ -123,6 +125,7 @@ class Pane {
     }
     this.turn = "connected";
     this.place = 0;
+    this.count = 0;
     this.draw();
   }
 
@@ -142,6 +145,18 @@ class Pane {
       news.say(`${this.fullName} is served.`);
       this.draw();
     }
+    this.count += 1;
+    if (this.count === this.shape.lines) this.complete();
+  }
+
+  // An EventSource would ask for the same stream again.
+  complete() {
+    this.stream.close();
+    this.turn = "complete";
+    this.write("(the stream is complete)", "note");
+    news.say(`The stream of ${this.fullName} is complete.`);
+    this.draw();
+    drawOffers();
   }
 
   // The place in the queue, from the status; 0 for one beyond those that it lists.
@@ -180,7 +195,7 @@ class Pane {
   }
 
   type() {
-    this.write(`$ ${this.clock.command}`, "typed");
+    this.write(`$ ${this.clock.command(this.shape)}`, "typed");
   }
 
   write(text, kind = "") {
@@ -203,9 +218,11 @@ class Pane {
       waiting: this.place ? `waiting, place ${this.place}` : "waiting",
       served: "served",
       lost: "reconnecting",
+      complete: "complete",
       ended: "disconnected",
     };
     this.element.className = `pane ${this.turn}`;
+    this.element.classList.toggle("ended", this.ended);
     this.element.setAttribute("aria-label", this.fullName);
     setText(this.element.querySelector("h3"), this.name);
     setText(this.element.querySelector(".turn"), turn[this.turn]);
@@ -256,8 +273,14 @@ class Clock {
     this.mode = mode;
     this.panes = new Set();
     this.element = copyOf("clock");
+    this.form = this.element.querySelector("form");
+    this.form.addEventListener("input", () => this.drawCommand());
+    // The browser submits a form only if its values are right.
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.connect();
+    });
     this.button = this.element.querySelector(".connect");
-    this.button.addEventListener("click", () => this.connect());
     this.hint = this.element.querySelector(".full");
     this.hint.id = `full-${key}-${mode}`;
     this.served = new ClientList(this, "Served");
@@ -266,12 +289,18 @@ class Clock {
     this.countsAnnounced = -COUNTS_PAUSE;
   }
 
-  // The command that reads the same stream. The query has what is not the default.
-  get command() {
+  // The arguments of a stream that the form asks for.
+  get shape() {
+    const given = [...this.form.querySelectorAll("input")].filter(({ value }) => value);
+    return Object.fromEntries(given.map(({ name, valueAsNumber }) => [name, valueAsNumber]));
+  }
+
+  // The command that reads a stream of this shape. The query has what is not the default.
+  command(shape) {
     const address = new URL("lines", document.baseURI).href.replace("http://", "");
-    const query = Object.entries(this.selection)
+    const query = Object.entries({ ...this.selection, ...shape })
       // A plus sign means a space in a query.
-      .map(([name, value]) => `${name}=${value.replaceAll("+", "%2B")}`)
+      .map(([name, value]) => `${name}=${String(value).replaceAll("+", "%2B")}`)
       .join("&");
     return `curl -N ${query ? `'${address}?${query}'` : address}`;
   }
@@ -293,7 +322,7 @@ class Clock {
       ended.element.remove();
       this.panes.delete(ended);
     }
-    this.panes.add(new Pane(this));
+    this.panes.add(new Pane(this, this.shape));
     drawOffers();
   }
 
@@ -315,6 +344,7 @@ class Clock {
       this.element.querySelector(".mode"),
       modes.length > 1 ? meaning : `${mode}: ${meaning}`,
     );
+    this.drawCommand();
     const time = this.element.querySelector(".time");
     const text = line ?? "--:--:--";
     setText(time, text);
@@ -326,6 +356,12 @@ class Clock {
       for (const pane of this.panes) if (!pane.place) pane.waits(0);
     }
     this.announce(served.count, waiting.count);
+  }
+
+  // While a value is wrong, there is no command.
+  drawCommand() {
+    const text = this.form.checkValidity() ? this.command(this.shape) : "";
+    setText(this.element.querySelector("code"), text);
   }
 
   announce(served, waiting) {
