@@ -8,7 +8,6 @@ import argparse
 import json
 import re
 import signal
-from contextlib import ExitStack
 from io import BytesIO, StringIO
 from pathlib import Path
 from statistics import median
@@ -31,8 +30,11 @@ from tests.harness.terminal import CTRL_C, Terminal
 #: The size of the terminal in which the wall is drawn.
 ROWS, COLUMNS = 6, 70
 
-#: The ports of the servers in the page's picture. The page shows them.
-WEB_PORTS = 8000, 8001
+#: The port of the server in the page's picture. The page shows it.
+WEB_PORT = 8000
+
+#: The size of the window in which the page is drawn: all of it, without a scroll bar.
+WINDOW = {"width": 1180, "height": 1200}
 
 #: The number of colors in that picture, which needs only a few and shades between them.
 COLORS = 128
@@ -155,34 +157,29 @@ def draw_wall() -> str:
 
 def draw_page() -> bytes:
     """
-    Draw the real page of a server in each mode, at one time, each with two clients.
+    Draw the real page of a server in both modes, with two clients of each.
     """
-    halves = []
-    modes = zip(WEB_PORTS, ([], ["--sequential"]), strict=True)
-    with ExitStack() as undo:
-        for port, mode in modes:
-            undo.enter_context(Server("--web", str(port), "--tz=Europe/London", *mode))
-            browser = undo.enter_context(Browser())
-            browser.open(f"http://localhost:{port}/", width=590)
-            browser.wait(lambda sight: sight.state == "live")
-            halves.append(browser)
+    options = [f"--web={WEB_PORT}", "--sequential-port=0", "--tz=Europe/London"]
+    with Server(*options), Browser() as browser:
+        browser.open(f"http://localhost:{WEB_PORT}/", **WINDOW)
+        browser.wait(lambda sight: len(sight.clocks) == 2)
         # A mouse pointer would change the look of the button under it.
-        connect = "document.querySelector('.connect').click()"
-        for browser in halves:
-            browser.run(connect)
-        for browser in halves:
-            browser.wait(lambda sight: len(sight.panes[0].times) > 1)
-            browser.run(connect)
-        for browser in halves:
-            browser.wait(lambda sight: len(sight.panes[0].times) > 4)
-        for browser in halves:
-            browser.wait(lambda sight: sight.clocks[0].served.rows[0][2] == "5")
-        drawn = [Image.open(BytesIO(half.picture("main"))) for half in halves]
-    width, height = drawn[0].width, max(half.height for half in drawn)
-    paper = drawn[0].getpixel((0, height // 2))
-    whole = Image.new("RGB", (2 * width, height + 2 * MARGIN), paper)
-    for index, half in enumerate(drawn):
-        whole.paste(half, (index * width, MARGIN))
+        connect = (
+            "for (const each of document.querySelectorAll('.connect')) each.click()"
+        )
+        browser.run(connect)
+        browser.wait(lambda sight: all(len(pane.times) > 1 for pane in sight.panes))
+        browser.run(connect)
+        browser.wait(
+            lambda sight: (
+                [clock.served.rows[0][2] for clock in sight.clocks] == ["5", "5"]
+                and sight.panes[3].turn == "waiting, place 1"
+            )
+        )
+        drawn = Image.open(BytesIO(browser.picture("main")))
+    paper = drawn.getpixel((0, drawn.height // 2))
+    whole = Image.new("RGB", (drawn.width, drawn.height + 2 * MARGIN), paper)
+    whole.paste(drawn, (0, MARGIN))
     png = BytesIO()
     whole.quantize(COLORS, dither=Image.Dither.NONE).save(png, "png", optimize=True)
     return png.getvalue()
