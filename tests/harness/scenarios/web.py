@@ -112,19 +112,26 @@ def web_attack(clients: int, *options: str) -> Iterator[WebAttack]:
         attack.late = lateness(crowd)
 
 
-@scenario(clients=2_000)
-def slow_requests(clients: int = 50) -> str:
+def byte_by_byte(clients: int, begun: bytes) -> str:
     """
-    {clients:,} HTTP clients send a header byte by byte, and never end it
+    Let HTTP clients begin a request, and send the rest of it byte by byte.
     """
     with web_attack(clients) as attack:
         for client in attack.clients:
-            client.socket.sendall(b"GET / HTTP/1.1\r\nX: ")
+            client.socket.sendall(begun)
         took = attack.send(b"y", pause=0.2)
         # Ten seconds for the request, and half a second to read the refusal.
         assert 10 < took < 11 + 1 * UNIT, took
     assert attack.growth < SLACK + clients * 20_000
     return f"ended after {took:.1f} s; {attack.seen}"
+
+
+@scenario(clients=2_000)
+def slow_requests(clients: int = 50) -> str:
+    """
+    {clients:,} HTTP clients send a header byte by byte, and never end it
+    """
+    return byte_by_byte(clients, b"GET / HTTP/1.1\r\nX: ")
 
 
 @scenario(clients=50, seconds=10)
@@ -196,15 +203,8 @@ def slow_bodies(clients: int = 50) -> str:
     """
     {clients:,} HTTP clients post a body byte by byte, and never end it
     """
-    with web_attack(clients) as attack:
-        for client in attack.clients:
-            length = "Content-Length: 60000\r\n"
-            client.socket.sendall(head("/lines", "POST", extra=length))
-        took = attack.send(b"y", pause=0.2)
-        # Ten seconds for the request, and half a second to read the refusal.
-        assert 10 < took < 11 + 1 * UNIT, took
-    assert attack.growth < SLACK + clients * 20_000
-    return f"ended after {took:.1f} s; {attack.seen}"
+    length = "Content-Length: 60000\r\n"
+    return byte_by_byte(clients, head("/lines", "POST", extra=length))
 
 
 @scenario(clients=1_100, seconds=10)
