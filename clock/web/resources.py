@@ -153,7 +153,7 @@ class TextResource(Resource):
         except UsageError as error:
             self.respond(request, 400, str(error))
             return None
-        if streams.hasRoom(shape):
+        if not shape.size or streams.hasRoom(shape.size):
             return shape
         request.setHeader("Retry-After", str(RETRY_AFTER))
         self.respond(request, 503, "too many padded streams: ask for fewer bytes")

@@ -106,6 +106,8 @@ def requestedShape(request: Any) -> Shape:
     @raise usage.UsageError: if a value is wrong, or is given twice. The message says
         what is allowed.
     """
+    if not request.args:
+        return PLAIN
     values: dict[str, Any] = {}
     for argument, (name, read) in _ARGUMENTS.items():
         given = request.args.get(argument.encode(), [])
@@ -138,13 +140,13 @@ class PaddedStreams:
         """
         self.size = 0
 
-    def hasRoom(self, shape: Shape) -> bool:
+    def hasRoom(self, size: int) -> bool:
         """
         Return whether one more stream may begin.
 
-        @param shape: its shape.
+        @param size: the bytes of one of its lines.
         """
-        return not shape.size or self.size + shape.size <= MAX_PADDED
+        return self.size + size <= MAX_PADDED
 
 
 class ShapedProtocol(ClockProtocol):

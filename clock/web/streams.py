@@ -268,7 +268,8 @@ class StreamResource(TextResource):
         if opening:
             head += frames.chunk(opening)
         transport = ResponseTransport(channel, frames)
-        transport.limitBuffer(shape.size)
+        if shape.size:
+            transport.limitBuffer(shape.size)
         if shape.isHeadLate:
             head = transport.holdBack(head)
         channel.handOver(protocol, head)

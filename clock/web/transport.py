@@ -59,11 +59,11 @@ class ChannelTransport:
         Let the kernel keep only some lines for a client that does not read. By default,
         it keeps up to 2.5 MB.
 
-        @param size: the bytes of a padded line; 0 for a line that is not padded.
+        @param size: the bytes of a padded line.
         """
         # A TLS transport wraps the transport of the connection.
         connection = getattr(self._transport, "transport", self._transport)
-        if size and hasattr(connection, "socket"):
+        if hasattr(connection, "socket"):
             size = max(size, MIN_BUFFER)
             connection.socket.setsockopt(SOL_SOCKET, SO_SNDBUF, size)
 

@@ -246,7 +246,8 @@ class SocketResource(TextResource):
         )
         frames: Any = self._frames.of(factory, False, shape.size)
         transport = SocketTransport(channel, frames, protocol)
-        transport.limitBuffer(shape.size)
+        if shape.size:
+            transport.limitBuffer(shape.size)
         if shape.isHeadLate:
             head = transport.holdBack(head)
         channel.handOver(transport, head)
