@@ -5,6 +5,7 @@ Parts of HTTP messages that Twisted leaves to the caller.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -59,6 +60,16 @@ def streamHead(request: Any) -> bytes:
         headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
     lines = [b"%s: %s" % (k, v) for k, vs in headers.getAllRawHeaders() for v in vs]
     return b"\r\n".join([request.clientproto + b" 200 OK", *lines, b"", b""])
+
+
+def alternatives(methods: Sequence[bytes]) -> str:
+    """
+    Return a list of methods as text, such as C{GET, HEAD or POST}.
+
+    @param methods: the methods, at least two.
+    """
+    *others, last = [method.decode() for method in methods]
+    return f"{', '.join(others)} or {last}"
 
 
 def elements(request: Any, name: bytes) -> list[str]:

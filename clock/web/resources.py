@@ -14,7 +14,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from clock.factory import ClockFactory
-from clock.web.messages import streamHead
+from clock.web.messages import alternatives, streamHead
 from clock.web.origins import SAME_ORIGIN, OriginAccess
 from clock.web.shapes import PaddedStreams, Shape, requestedShape
 
@@ -54,7 +54,7 @@ class TextResource(Resource):
     """
 
     isLeaf = True
-    methods = "GET, HEAD"
+    methods: tuple[bytes, ...] = (b"GET", b"HEAD")
 
     def __init__(self, access: OriginAccess = SAME_ORIGIN) -> None:
         """
@@ -72,10 +72,9 @@ class TextResource(Resource):
         isAllowedPage = self._access.setHeaders(request)
         if isAllowedPage and request.method == b"OPTIONS":
             return self._allowRequest(request)
-        if request.method.decode("latin-1") not in self.methods.split(", "):
-            request.setHeader("Allow", self.methods)
-            *others, last = self.methods.split(", ")
-            return self.respond(request, 405, f"use {', '.join(others)} or {last}")
+        if request.method not in self.methods:
+            request.setHeader(b"Allow", b", ".join(self.methods))
+            return self.respond(request, 405, f"use {alternatives(self.methods)}")
         if request.postpath:
             return self.respond(request, 404, "no such path")
         return self.render_GET(request)
@@ -103,7 +102,8 @@ class TextResource(Resource):
         headers that the page has set.
         """
         request.setResponseCode(204, b"No Content")
-        request.setHeader("Access-Control-Allow-Methods", self.methods)
+        methods = b", ".join(self.methods)
+        request.setHeader(b"Access-Control-Allow-Methods", methods)
         request.setHeader("Access-Control-Allow-Headers", "*")
         request.setHeader("Access-Control-Max-Age", "3600")
         request.finish()

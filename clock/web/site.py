@@ -135,13 +135,14 @@ class ClockSite(Site):
         """
         return [b"http/1.1"] if (version.major, version.minor) >= (26, 4) else []
 
-    def takesPost(self, path: bytes) -> bool:
+    def methods(self, target: bytes) -> tuple[bytes, ...]:
         """
-        Return whether a POST, with a body, gets the same response as a GET.
+        Return the methods of a path. To POST, a stream responds as to GET.
 
-        @param path: the path of the request, with its arguments.
+        @param target: the path, and the arguments after it.
         """
-        return path.partition(b"?")[0] in (b"/lines", b"/events")
+        isStream = target.partition(b"?")[0] in (b"/lines", b"/events")
+        return StreamResource.methods if isStream else TextResource.methods
 
     def log(self, request: Any) -> None:
         """

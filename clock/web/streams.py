@@ -21,7 +21,7 @@ from clock.web.channel import ClockChannel
 from clock.web.messages import chunk
 from clock.web.origins import OriginAccess
 from clock.web.resources import UNBUFFERED, Clocks, TextResource, argument
-from clock.web.shapes import PaddedStreams, Shape, padding, shapedClient
+from clock.web.shapes import PaddedStreams, Padding, Shape, shapedClient
 from clock.web.transport import ChannelTransport
 
 
@@ -33,15 +33,19 @@ class LineFrames:
     contentType = "text/plain; charset=utf-8"
     opening = b""
 
-    def __init__(self, ticker: Ticker, chunked: bool, size: int = 0) -> None:
+    def __init__(
+        self, ticker: Ticker, chunked: bool, size: int, padding: Padding
+    ) -> None:
         """
         @param ticker: the ticker of the lines.
         @param chunked: whether the response has the chunked transfer encoding.
         @param size: the number of bytes to which a shorter line is padded.
+        @param padding: what it is padded with.
         """
         self._ticker = ticker
         self._chunked = chunked
         self._size = size
+        self._padding = padding
         self._line = self._frame = b""
 
     def frame(self, line: bytes) -> bytes:
@@ -67,17 +71,29 @@ class LineFrames:
 
     def pad(self, body: bytes, missing: int) -> bytes:
         """
-        Pad a line after its text; in JSON, with one more member.
+        Pad a line after its text; in JSON, with one more member, or with blanks if
+        there is no room for one.
 
         @param body: the line, in the format of the stream.
         @param missing: the number of bytes to add.
         """
-        end = len(b', "padding": ""')
-        if body.startswith(b"{") and missing >= end:
-            text = b', "padding": "%s"' % padding(missing - end)
-            return body.replace(b"}", text + b"}")
-        text = b" " + padding(missing - 1)
-        return body.rstrip(b"\n") + text + body[len(body.rstrip(b"\n")) :]
+        line = body.rstrip(b"\n")
+        end = body[len(line) :]
+        if not (line.startswith(b"{") and line.endswith(b"}")):
+            return line + b" " + self.padding(missing - 1) + end
+        member = len(b', "padding": ""')
+        if missing < member:
+            return line + b" " * missing + end
+        text = self.padding(missing - member)
+        return b'%s, "padding": "%s"}%s' % (line[:-1], text, end)
+
+    def padding(self, size: int) -> bytes:
+        """
+        Return padding for the current tick.
+
+        @param size: the number of bytes.
+        """
+        return self._padding.text(size, self._ticker.tick)
 
     def greeting(self, number: int) -> bytes:
         """
@@ -113,7 +129,7 @@ class EventFrames(LineFrames):
         """
         if missing == 1:
             return body + b"\n"
-        return b":%s\n%s" % (padding(missing - 2), body)
+        return b":%s\n%s" % (self.padding(missing - 2), body)
 
     def greeting(self, number: int) -> bytes:
         """
@@ -133,6 +149,7 @@ class SharedFrames:
         @param frames: the class of the frames.
         """
         self._frames = frames
+        self._padding = Padding()
         self._shared: WeakValueDictionary[object, LineFrames] = WeakValueDictionary()
 
     def of(self, factory: ClockFactory, chunked: bool, size: int) -> LineFrames:
@@ -146,7 +163,7 @@ class SharedFrames:
         key = factory, chunked, size
         frames = self._shared.get(key)
         if frames is None:
-            frames = self._frames(factory.ticker, chunked, size)
+            frames = self._frames(factory.ticker, chunked, size, self._padding)
             self._shared[key] = frames
         return frames
 
@@ -218,7 +235,7 @@ class StreamResource(TextResource):
     C{/lines} or C{/events}: a stream of lines until the client disconnects.
     """
 
-    methods = "GET, HEAD, POST"
+    methods = (b"GET", b"HEAD", b"POST")
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import ISSLTransport
 from twisted.web.http import HTTPChannel
 
 from clock.protocol import CLOSE_TIMEOUT
-from clock.web.messages import isHost, responseHead
+from clock.web.messages import alternatives, isHost, responseHead
 
 #: The part of a target in absolute form (RFC 9112, 3.2.2) that precedes its path.
 _ORIGIN = re.compile(rb"\Ahttps?://[^/?]*", re.IGNORECASE)
@@ -26,8 +26,9 @@ _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ [!-~]+ HTTP/1\.[01]")
 #: The most bytes in the body of a POST.
 MAX_BODY = 65_536
 
-#: The most chunks of a body in the chunked transfer coding. Each takes 2 microseconds
-#: of CPU time, even if it has one byte.
+#: The most parts in which a body in the chunked transfer coding may arrive: its chunks,
+#: and the pieces of a chunk that does not arrive at once. Each takes 2 microseconds of
+#: CPU time, even if it has one byte.
 MAX_CHUNKS = 1000
 
 _TOO_LARGE = f"the body has more than {MAX_BODY} bytes"
@@ -61,18 +62,17 @@ class StrictChannel(HTTPChannel):
         it. Refuse the target C{*}, because C{Request} would respond to it by itself.
         """
         self._path = _ORIGIN.sub(b"", self._path)
-        takesBody = self._command == b"POST" and self.site.takesPost(self._path)
+        allowed = self.site.methods(self._path)
         hasBody = self.length != 0
         hosts = self.requests[-1].requestHeaders.getRawHeaders(b"Host", [])
         if len(hosts) != 1 and (hosts or self._version != b"HTTP/1.0"):
             self.refuse(400, "a request needs one Host")
         elif hosts and not isHost(hosts[0]):
             self.refuse(400, "the Host is not valid")
-        elif self._path == b"*" or (
-            hasBody and not takesBody and self._command not in (b"GET", b"HEAD")
-        ):
-            self.refuse(405, "use GET or HEAD", b"Allow: GET, HEAD")
-        elif hasBody and not takesBody:
+        elif self._path == b"*" or (hasBody and self._command not in allowed):
+            allow = b"Allow: " + b", ".join(allowed)
+            self.refuse(405, f"use {alternatives(allowed)}", allow)
+        elif hasBody and self._command != b"POST":
             self.refuse(413, "only a POST of a stream may have a body")
         elif (self.length or 0) > MAX_BODY:
             self.refuse(413, _TOO_LARGE)
@@ -93,7 +93,7 @@ class StrictChannel(HTTPChannel):
 
     def bodyReceived(self, size: int) -> None:
         """
-        Refuse a request whose body is too large, or has too many chunks.
+        Refuse a request whose body is too large, or arrives in too many parts.
 
         @param size: the number of bytes of a part of the body.
 
@@ -104,7 +104,7 @@ class StrictChannel(HTTPChannel):
         if self._bodyLeft < 0:
             self.refuse(413, _TOO_LARGE)
         elif self._chunksLeft < 0:
-            self.refuse(413, f"the body has more than {MAX_CHUNKS} chunks")
+            self.refuse(413, f"the body came in more than {MAX_CHUNKS} parts")
         if self._refused:
             raise BodyRefusedError
 

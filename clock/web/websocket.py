@@ -26,7 +26,7 @@ from clock.web.messages import elements, responseHead
 from clock.web.origins import OriginAccess
 from clock.web.pacing import PacedInput, PauseBoth
 from clock.web.resources import Clocks, TextResource
-from clock.web.shapes import PaddedStreams, Shape, shapedClient
+from clock.web.shapes import PaddedStreams, Padding, Shape, shapedClient
 from clock.web.streams import LineFrames, SharedFrames, chosenFactory
 from clock.web.transport import ChannelTransport
 
@@ -53,13 +53,16 @@ class MessageFrames(LineFrames):
     The frames of C{/socket}: a text message for each line.
     """
 
-    def __init__(self, ticker: Ticker, chunked: bool, size: int = 0) -> None:
+    def __init__(
+        self, ticker: Ticker, chunked: bool, size: int, padding: Padding
+    ) -> None:
         """
         @param ticker: the ticker of the lines.
         @param chunked: C{False}: messages have frames of their own.
         @param size: the number of bytes to which the text of a message is padded.
+        @param padding: what it is padded with.
         """
-        super().__init__(ticker, chunked, size)
+        super().__init__(ticker, chunked, size, padding)
         # A server does not mask its frames, so all clients get the same bytes.
         self._encoder = Connection(ConnectionType.SERVER)
 

@@ -116,13 +116,14 @@ class ReadingProtocol(StreamProtocol):
         """
         Report the lines. Pause a server that sends too much.
         """
-        lines = [*self._lines.split(data)]
-        for line in lines:
+        for line in self._lines.split(data):
             self._stream.lineReceived(line)
         now = self._stream.reactor.seconds()
         if now - self._countedFrom >= READ_PAUSE:
             self._countedFrom, self._cost = now, 0
-        self._cost += max(len(data) / BYTES, len(lines) * LINE_COST, MIN_READ)
+        # An event stream may have many lines that are no events.
+        lines = max(data.count(b"\n"), data.count(b"\r"))
+        self._cost += max(len(data) / BYTES, lines * LINE_COST, MIN_READ)
         # After a pause, TLS still delivers what it has read before.
         if self._cost >= READ_LIMIT and self._resumeCall is None:
             cast(IPushProducer, self.transport).pauseProducing()

@@ -16,7 +16,7 @@ from clock.protocol import CLOSE_TIMEOUT
 from clock.tests.web.fixture import WebClient, WebFixture, fixture
 from clock.web import shapes
 from clock.web.resources import RETRY_AFTER
-from clock.web.shapes import END_TIMEOUT, MAX_SIZE, padding
+from clock.web.shapes import END_TIMEOUT, MAX_SIZE, Padding
 from clock.web.site import ClockRequest
 from clock.web.strict import MAX_CHUNKS
 from clock.web.transport import MIN_BUFFER
@@ -97,12 +97,13 @@ class ShapeTests(SynchronousTestCase):
 
     def test_slowReader(self) -> None:
         """
-        A line that a client could not take is skipped; the next one is on time.
+        A client that could not take a line gets the current time when it reads again.
+        The next line is on time.
         """
         web = fixture()
-        client = web.get("/lines?every=2")
+        client = web.get("/lines?every=3")
         client.producer.pauseProducing()
-        web.clock.pump([1, 1, 1])
+        web.clock.pump([1, 1, 1, 1])
         client.producer.resumeProducing()
         web.clock.pump([1, 1, 1])
         expected = [b"22:13:20\n", b"22:13:24\n", b"22:13:26\n"]
@@ -147,6 +148,18 @@ class ShapeTests(SynchronousTestCase):
         self.assertEqual(client.chunks(), [b""])
         client.disconnect()
         self.assertEqual(web.delayedCalls(), 0)
+
+    def test_inputDuringTheDelay(self) -> None:
+        """
+        During its delay, a client is read once a second, as one that is served.
+        """
+        web = fixture()
+        client = web.get("/lines?delay=10")
+        for _ in range(3):
+            client.channel.dataReceived(b"x" * 65536)
+            self.assertEqual(client.transport.producerState, "paused")
+            web.clock.advance(1)
+            self.assertEqual(client.transport.producerState, "producing")
 
     def test_lateHead(self) -> None:
         """
@@ -270,12 +283,25 @@ class PaddingTests(SynchronousTestCase):
         """
         web = fixture(format="json")
         (plain,) = web.get("/lines").chunks()
-        for more in (16, 17, 300):
+        for more in (1, 14, 15, 16, 300):
             (line,) = web.get(f"/lines?bytes={len(plain) + more}").chunks()
             self.assertEqual(len(line), len(plain) + more)
             value = json.loads(line)
-            self.assertEqual(len(value.pop("padding")), more - 15)
+            self.assertEqual(len(value.pop("padding", "")), max(0, more - 15))
             self.assertEqual(value, json.loads(plain))
+
+    def test_braces(self) -> None:
+        """
+        Braces within a line, or at one end of it, do not matter.
+        """
+        for format, end in (
+            ('{"a": {"t": "%H:%M:%S"}}', "}\n"),
+            ("{%H:%M:%S", "\n"),
+            ("%H:%M:%S}", "\n"),
+        ):
+            (line,) = fixture(format=format).get("/lines?bytes=100").chunks()
+            self.assertEqual(len(line), 100)
+            self.assertTrue(line.decode().endswith(end))
 
     def test_tick(self) -> None:
         """
@@ -290,10 +316,10 @@ class PaddingTests(SynchronousTestCase):
 
     def test_doesNotCompress(self) -> None:
         """
-        Compression finds nothing to repeat: it gains what is left of a byte by an
-        alphabet of 64 characters.
+        Compression finds nothing to repeat. It saves a quarter, because there are 64
+        letters and signs.
         """
-        text = padding(MAX_SIZE)
+        text = Padding().text(MAX_SIZE, 1)
         self.assertGreater(len(zlib.compress(text, 9)), 0.74 * MAX_SIZE)
         self.assertNotRegex(text, rb"[^!-~]|[\d:\"\\<>&]")
 
@@ -443,7 +469,7 @@ class PostTests(SynchronousTestCase):
 
         self.patch(ClockRequest, "handleContentChunk", handleContentChunk)
         _, client = self.post(chunk * 10 * MAX_CHUNKS, headers=headers)
-        self.assertEqual(client.body, b"the body has more than 1000 chunks\n")
+        self.assertEqual(client.body, b"the body came in more than 1000 parts\n")
         self.assertEqual(len(parts), MAX_CHUNKS + 1)
 
     def test_continue(self) -> None:

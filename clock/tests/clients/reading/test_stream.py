@@ -175,6 +175,20 @@ class StreamTests(SynchronousTestCase):
         self.reactor.advance(0.2 * READ_PAUSE)
         self.assertEqual(self.transport.producerState, "producing")
 
+    def test_floodOfComments(self) -> None:
+        """
+        Lines of an event stream that are no events are counted too.
+        """
+        for line in (b"\n", b":\r", b"id:\r\n"):
+            protocol = self.connect()
+            protocol.dataReceived(line * READ_LIMIT)
+            self.assertEqual(self.transport.producerState, "paused")
+            self.reactor.advance(8 * READ_PAUSE)
+            self.assertEqual(self.transport.producerState, "paused")
+            self.reactor.advance(2 * READ_PAUSE)
+            protocol.connectionLost(Failure(ConnectionDone()))
+            self.reactor.advance(60)
+
     def test_longLines(self) -> None:
         """
         A long line is read without a pause. Many of them are not.
