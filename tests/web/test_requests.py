@@ -121,7 +121,7 @@ def test_curl_upload(server: Server, tmp_path: Path) -> None:
     asked = time.monotonic()
     with curl("-w", "%{http_code} %{size_upload}\\n", "-T", str(path), url) as client:
         assert client.end() == 0, client.errors()
-        assert [*client.rest()] == [b"use GET or HEAD\n", b"405 0\n"]
+        assert [*client.rest()] == [b"use GET, HEAD or POST\n", b"405 0\n"]
     assert time.monotonic() - asked < 1 * UNIT
 
 
