@@ -128,7 +128,7 @@ class StreamTests(SynchronousTestCase):
             b"this zone is served in sequential mode only; with --sequential-port, the "
             b"default zone has both modes\n",
         )
-        for path in ("/lines", "/events", "/socket"):
+        for path in ("/lines", "/events"):
             wrong = web.get(f"{path}?mode=Sequential")
             self.assertEqual(wrong.status, 400)
             self.assertEqual(wrong.body, b"mode is concurrent or sequential\n")

@@ -227,6 +227,7 @@ class SocketTests(SynchronousTestCase):
         for query, error in (
             ("every=0", b"every '0' is not a whole number from 1 to 999999999\n"),
             ("type=text/plain", b"a WebSocket has no type\n"),
+            ("mode=both", b"mode is concurrent or sequential\n"),
         ):
             client = web.open()
             head = HANDSHAKE.replace("/socket", f"/socket?{query}")
