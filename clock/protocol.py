@@ -175,7 +175,8 @@ class ClockProtocol(Protocol):
             # TLS delivers what it has read before, record by record.
             return
         self._reads += 1
-        if self._loop is not None or self._reads >= WAITING_READS:
+        isServed = self in self.factory.turns.active
+        if isServed or self._reads >= WAITING_READS:
             self.pauseReading()
         else:
             self._resumeReadingLater()

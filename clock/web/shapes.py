@@ -172,7 +172,7 @@ class ShapedProtocol(ClockProtocol):
     """
 
     transport: Any
-    _firstTick: int | None = None
+    _firstTick = 0
     _delayCall: IDelayedCall | None = None
 
     def __init__(self, shape: Shape, streams: PaddedStreams) -> None:
@@ -195,15 +195,6 @@ class ShapedProtocol(ClockProtocol):
         else:
             super().serve()
 
-    def dataReceived(self, data: bytes) -> None:
-        """
-        Ignore what the client sends. During the delay, the client is served already,
-        so it is read once a second.
-        """
-        super().dataReceived(data)
-        if self._delayCall is not None:
-            self.pauseReading()
-
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Stop sending, and end the turn or the wait for it.
@@ -223,15 +214,11 @@ class ShapedProtocol(ClockProtocol):
         """
         first, last, every = self._firstTick, self._lastTick, self._shape.every
         tick = self.factory.ticker.tick
-        if (
-            first is not None
-            and last is not None
-            and (tick - first) // every == (last - first) // every
-        ):
+        if last is not None and (tick - first) // every == (last - first) // every:
             return
         super()._sendTime()
-        if first is None:
-            self._firstTick = self._lastTick
+        if last is None:
+            self._firstTick = self._lastTick or 0
         if self.lines == self._shape.lines:
             self._end(END_TIMEOUT, self.transport.complete)
 
