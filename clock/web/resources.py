@@ -155,8 +155,7 @@ class TextResource(Resource):
             return None
         if not shape.size or streams.hasRoom(shape.size):
             return shape
-        request.setHeader("Retry-After", str(RETRY_AFTER))
-        self.respond(request, 503, "too many padded streams: ask for fewer bytes")
+        self._respondBusy(request, "too many padded streams: ask for fewer bytes")
         return None
 
     def hasRoom(self, request: Any) -> bool:
@@ -169,9 +168,12 @@ class TextResource(Resource):
         """
         if request.channel.site.connections.beginStream(request.channel):
             return True
-        request.setHeader("Retry-After", str(RETRY_AFTER))
-        self.respond(request, 503, "the client limit is reached")
+        self._respondBusy(request, "the client limit is reached")
         return False
+
+    def _respondBusy(self, request: Any, text: str) -> None:
+        request.setHeader("Retry-After", str(RETRY_AFTER))
+        self.respond(request, 503, text)
 
     def respond(
         self,

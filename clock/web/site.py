@@ -137,12 +137,14 @@ class ClockSite(Site):
 
     def methods(self, target: bytes) -> tuple[bytes, ...]:
         """
-        Return the methods of a path. To POST, a stream responds as to GET.
+        Return the methods of a path, also of one that does not exist.
 
         @param target: the path, and the arguments after it.
         """
-        isStream = target.partition(b"?")[0] in (b"/lines", b"/events")
-        return StreamResource.methods if isStream else TextResource.methods
+        slash, name = target[:1], target[1:].partition(b"?")[0]
+        resource: Any = self.resource.children.get(name) if slash == b"/" else None
+        methods: tuple[bytes, ...] = (resource or TextResource).methods
+        return methods
 
     def log(self, request: Any) -> None:
         """

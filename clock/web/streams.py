@@ -22,7 +22,7 @@ from clock.web.messages import chunk
 from clock.web.origins import OriginAccess
 from clock.web.resources import UNBUFFERED, Clocks, TextResource, argument
 from clock.web.shapes import PaddedStreams, Padding, Shape, shapedClient
-from clock.web.transport import ChannelTransport
+from clock.web.transport import ChannelTransport, Stream
 
 
 class LineFrames:
@@ -58,12 +58,12 @@ class LineFrames:
         """
         if line is not self._line:
             self._line = line
-            body = self.body(line, self._ticker.tick)
+            body = self.body(line)
             missing = self._size - len(body)
             self._frame = self.chunk(self.pad(body, missing) if missing > 0 else body)
         return self._frame
 
-    def body(self, line: bytes, tick: int) -> bytes:
+    def body(self, line: bytes) -> bytes:
         """
         Return a line in the format of the stream.
         """
@@ -117,11 +117,11 @@ class EventFrames(LineFrames):
     contentType = "text/event-stream"
     opening = b": connected\n\n"
 
-    def body(self, line: bytes, tick: int) -> bytes:
+    def body(self, line: bytes) -> bytes:
         """
         Return a line as an event.
         """
-        return b"id: %d\ndata: %s\n" % (tick, line)
+        return b"id: %d\ndata: %s\n" % (self._ticker.tick, line)
 
     def pad(self, body: bytes, missing: int) -> bytes:
         """
@@ -230,6 +230,27 @@ class ResponseTransport(ChannelTransport):
         self._transport.loseConnection()
 
 
+def handOver(
+    channel: ClockChannel,
+    stream: Stream,
+    transport: ChannelTransport,
+    shape: Shape,
+    head: bytes,
+) -> None:
+    """
+    Hand a connection over to a stream.
+
+    @param channel: the channel of the connection.
+    @param stream: what receives the data of the client.
+    @param transport: the transport of the C{ClockProtocol}.
+    @param shape: the shape of the stream.
+    @param head: the head of the response, and what is to be sent with it.
+    """
+    if shape.size:
+        transport.limitBuffer(shape.size)
+    channel.handOver(stream, transport.holdBack(head) if shape.isHeadLate else head)
+
+
 class StreamResource(TextResource):
     """
     C{/lines} or C{/events}: a stream of lines until the client disconnects.
@@ -285,9 +306,5 @@ class StreamResource(TextResource):
         if opening:
             head += frames.chunk(opening)
         transport = ResponseTransport(channel, frames)
-        if shape.size:
-            transport.limitBuffer(shape.size)
-        if shape.isHeadLate:
-            head = transport.holdBack(head)
-        channel.handOver(protocol, head)
+        handOver(channel, protocol, transport, shape, head)
         protocol.makeConnection(transport)

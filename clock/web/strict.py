@@ -22,7 +22,6 @@ _CONTROL = re.compile(rb"[\0\r\n]")
 #: The first line of a request (RFC 9112, 3).
 _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~\w-]+ [!-~]+ HTTP/1\.[01]")
 
-
 #: The most bytes in the body of a POST.
 MAX_BODY = 65_536
 

@@ -20,14 +20,13 @@ from wsproto.utilities import generate_accept_token
 
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
-from clock.ticker import Ticker
 from clock.web.channel import ClockChannel
 from clock.web.messages import elements, responseHead
 from clock.web.origins import OriginAccess
 from clock.web.pacing import PacedInput, PauseBoth
 from clock.web.resources import Clocks, TextResource
-from clock.web.shapes import PaddedStreams, Padding, Shape, shapedClient
-from clock.web.streams import LineFrames, SharedFrames, chosenFactory
+from clock.web.shapes import PaddedStreams, Shape, shapedClient
+from clock.web.streams import LineFrames, SharedFrames, chosenFactory, handOver
 from clock.web.transport import ChannelTransport
 
 #: Status code with which the server closes a WebSocket whose stream is complete (RFC
@@ -53,20 +52,10 @@ class MessageFrames(LineFrames):
     The frames of C{/socket}: a text message for each line.
     """
 
-    def __init__(
-        self, ticker: Ticker, chunked: bool, size: int, padding: Padding
-    ) -> None:
-        """
-        @param ticker: the ticker of the lines.
-        @param chunked: C{False}: messages have frames of their own.
-        @param size: the number of bytes to which the text of a message is padded.
-        @param padding: what it is padded with.
-        """
-        super().__init__(ticker, chunked, size, padding)
-        # A server does not mask its frames, so all clients get the same bytes.
-        self._encoder = Connection(ConnectionType.SERVER)
+    # A server does not mask its frames, so all clients get the same bytes.
+    _encoder = Connection(ConnectionType.SERVER)
 
-    def body(self, line: bytes, tick: int) -> bytes:
+    def body(self, line: bytes) -> bytes:
         """
         Return the text of a message: a line without its newline.
         """
@@ -249,11 +238,7 @@ class SocketResource(TextResource):
         )
         frames: Any = self._frames.of(factory, False, shape.size)
         transport = SocketTransport(channel, frames, protocol)
-        if shape.size:
-            transport.limitBuffer(shape.size)
-        if shape.isHeadLate:
-            head = transport.holdBack(head)
-        channel.handOver(transport, head)
+        handOver(channel, transport, transport, shape, head)
         protocol.makeConnection(transport)
 
 
