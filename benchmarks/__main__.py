@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from benchmarks.servers import (
     SHAPE_KINDS,
     WEB_KINDS,
     Kind,
+    add_common_options,
     available,
     process_kinds,
     start,
@@ -214,18 +214,7 @@ def parse() -> argparse.Namespace:
         default=10,
         help="seconds to measure each server (default: 10)",
     )
-    parser.add_argument(
-        "--rounds",
-        type=int,
-        default=3,
-        help="number of rounds; the medians are reported (default: 3)",
-    )
-    parser.add_argument(
-        "--only",
-        action="append",
-        metavar="NAME",
-        help="measure only this server; may be repeated",
-    )
+    add_common_options(parser)
     parser.add_argument(
         "--json", type=Path, help="write every run to this file, for benchmarks.plots"
     )
@@ -278,9 +267,8 @@ def main() -> None:
                         )
                         progress.advance(task)
     console.print(
-        f"{time.strftime('%Y-%m-%d')}, {platform.platform()}, {psutil.cpu_count()} "
-        f"CPUs, Python {platform.python_version()}; {arguments.rounds} rounds of "
-        f"{arguments.seconds} s, medians"
+        f"{report.machine()}; {arguments.rounds} rounds of {arguments.seconds} s, "
+        "medians"
     )
     if arguments.json:
         arguments.json.write_text(json.dumps([asdict(run) for run in runs]))

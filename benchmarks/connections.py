@@ -6,7 +6,6 @@ C{python -m benchmarks.connections --help}.
 from __future__ import annotations
 
 import argparse
-import platform
 import re
 import socket
 import tempfile
@@ -14,12 +13,18 @@ import time
 from pathlib import Path
 from statistics import median
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import report
-from benchmarks.servers import KINDS, WEB_KINDS, Kind, available, start
+from benchmarks.servers import (
+    KINDS,
+    WEB_KINDS,
+    Kind,
+    add_common_options,
+    available,
+    start,
+)
 
 #: The number of loopback addresses from which the clients connect, one after the other.
 #: The port of each client stays in use for a minute.
@@ -81,18 +86,7 @@ def parse() -> argparse.Namespace:
         default=10_000,
         help="number of clients, one after the other (default: 10000)",
     )
-    parser.add_argument(
-        "--rounds",
-        type=int,
-        default=3,
-        help="number of rounds; the medians are reported (default: 3)",
-    )
-    parser.add_argument(
-        "--only",
-        action="append",
-        metavar="NAME",
-        help="measure only this server; may be repeated",
-    )
+    add_common_options(parser)
     return parser.parse_args()
 
 
@@ -111,9 +105,8 @@ def main() -> None:
             for kind in kinds:
                 costs[kind.name].append(measure(kind, arguments.clients, folder))
     console.print(
-        f"{time.strftime('%Y-%m-%d')}, {platform.platform()}, {psutil.cpu_count()} "
-        f"CPUs, Python {platform.python_version()}; {arguments.rounds} rounds of "
-        f"{arguments.clients:,} clients"
+        f"{report.machine()}; {arguments.rounds} rounds of {arguments.clients:,} "
+        "clients"
     )
     console.print("; ".join(report.versions(kinds)))
     table = Table(title="CPU time of a connection, in microseconds")

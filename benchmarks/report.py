@@ -4,13 +4,16 @@ Report the runs in a table.
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from statistics import median
 
+import psutil
 from rich.table import Table
 
 from benchmarks.load import PER_MILLE
@@ -49,6 +52,16 @@ class Run:
     events: float = 0
     noise: float = 0
     cores: float = 0
+
+
+def machine() -> str:
+    """
+    Return the date, the system, the number of CPUs and the version of Python.
+    """
+    return (
+        f"{time.strftime('%Y-%m-%d')}, {platform.platform()}, {psutil.cpu_count()} "
+        f"CPUs, Python {platform.python_version()}"
+    )
 
 
 def versions(kinds: list[Kind]) -> Iterator[str]:

@@ -4,6 +4,7 @@ Build and start the servers that are compared.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,24 @@ class Kind:
     path: str = ""
     web: str = ""
     processes: int = 1
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """
+    Add the options that say which servers to measure, and how often.
+    """
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=3,
+        help="number of rounds; the medians are reported (default: 3)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="NAME",
+        help="measure only this server; may be repeated",
+    )
 
 
 def available(
