@@ -15,18 +15,20 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import connectProtocol
-from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import ITCPTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python import usage
 from twisted.python.failure import Failure
 
 from clock.clients.process import exitOnSignals, runMain
+from clock.clients.reading.connection import lossOf, noteLoss
+from clock.clients.reading.ends import EndError, How, endOf
+from clock.clients.reading.observer import Observer
 from clock.clients.reading.options import ReadingOptions
 from clock.clients.reading.urls.endpoint import addressEndpoint
 from clock.console.options import whole
 from clock.console.output import warn, writeBytes
-from clock.console.text import connectionError, oneLine, printable
+from clock.console.text import oneLine, printable
 
 #: The name of the command in errors.
 NAME = "clock-netcat"
@@ -45,7 +47,7 @@ class Options(ReadingOptions):
     longdesc = (
         "Connects, and copies what arrives to standard output until the server closes "
         "the connection. The exit status is 1 if the connection fails or if nothing "
-        "arrives. For an http or https URL it copies the body, and decodes gzip. For a "
+        "arrives. For an http or https URL it copies the body, and decodes it. For a "
         "ws or wss URL it copies each message as a line."
     )
     examples = (
@@ -88,8 +90,9 @@ class CopyProtocol(Protocol):
     Copy everything that arrives.
 
     @ivar done: fires when the copy has ended: with C{None} if the server closed the
-        connection, or if the reader of the output closed it; otherwise with the error.
-        The error is C{EOFError} if the server closed before it sent anything.
+        connection in good order, or if the reader of the output closed it; otherwise
+        with the error. The error is C{EOFError} if the server closed before it sent
+        anything.
     """
 
     transport: ITCPTransport
@@ -101,6 +104,13 @@ class CopyProtocol(Protocol):
         """
         self.done: Deferred[None] = Deferred()
         self._write = write
+
+    def connectionMade(self) -> None:
+        """
+        Note how the connection is lost. The layers below do so over HTTP.
+        """
+        if not hasattr(self.transport, "isEventStream"):
+            noteLoss(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         """
@@ -118,9 +128,10 @@ class CopyProtocol(Protocol):
         """
         Fire L{done}.
         """
-        if not reason.check(ConnectionDone):
-            self._finish(reason)
-        elif self._received:
+        end = endOf(lossOf(self.transport, reason))
+        if not end.isInOrder():
+            self._finish(Failure(EndError(*end)))
+        elif self._received or end.how is How.COMPLETE:
             self._finish(None)
         else:
             self._finish(Failure(EOFError(NO_DATA)))
@@ -131,15 +142,10 @@ class CopyProtocol(Protocol):
             self.transport.abortConnection()
 
 
-class RedirectPrinter:
+class RedirectPrinter(Observer):
     """
     Print redirects on standard error.
     """
-
-    def waitingForHeaders(self) -> None:
-        """
-        Do nothing.
-        """
 
     def redirected(self, url: str) -> None:
         """
@@ -169,7 +175,7 @@ async def copy(
         connection = await connectProtocol(endpoint, CopyProtocol(write))
         await connection.done
     except Exception as error:
-        reason = connectionError(error)
+        reason = endOf(Failure(error)).text
         raise SystemExit(f"{NAME}: {oneLine(address)}: {reason}") from None
     return 0
 

@@ -6,17 +6,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from twisted.internet.task import deferLater
 
-from clock.clients.check.judge import Judge
+from clock.clients.check.compare import compareAll
+from clock.clients.check.evidence import Evidence
+from clock.clients.check.judge import isBroken, judge
 from clock.clients.check.options import Options
 from clock.clients.check.report.junit import junitReport
+from clock.clients.check.report.log import LoggedEvidence
 from clock.clients.check.report.plot import canPlot, plot
-from clock.clients.check.report.progress import ProgressObserver, showProgress
+from clock.clients.check.report.progress import showProgress
 from clock.clients.check.report.text import exitStatus, jsonReport, textReport
+from clock.clients.check.verdict import Verdict
 from clock.clients.process import exitOnSignals, runMain
 from clock.clients.reading.targets import startStreams
 from clock.console.output import warn, write
@@ -25,7 +31,7 @@ from clock.console.text import oneLine
 #: The name of the command in its output and errors.
 NAME = "clock-check"
 
-#: Seconds between two checks whether a stream is broken.
+#: Seconds between two checks whether a stream is broken, or all have ended.
 LOOK_INTERVAL = 0.1
 
 
@@ -42,64 +48,101 @@ async def check(reactor: Any, options: Options) -> int:
     @raise SystemExit: with one line, if an address is not valid, or a file cannot be
         written.
     """
-    judges = [
-        Judge(
+    streams = [
+        LoggedEvidence(
             target.name,
             options["interval"],
-            options["max-gap"],
             reactor.seconds,
             time.time_ns,
             options["field"],
         )
         for target in options.targets
     ]
-    watches = [
-        ProgressObserver(judge.name, judge, options["field"]) for judge in judges
-    ]
     if options["plot"] and not canPlot():
         raise SystemExit(
             f"{NAME}: --plot needs matplotlib: pip install 'txclock[plot]'"
         )
-    try:
-        web = options.webOptions(NAME)
-        startStreams(reactor, options.targets, watches, web)
-    except ValueError as error:
-        raise SystemExit(f"{NAME}: {error}") from None
-    for name in ("junit", "plot"):
-        if options[name]:
-            _checkFile(options[name])
-    start = reactor.seconds()
+    _start(reactor, options, streams)
+    start, limits = reactor.seconds(), options.limits()
     removeProgress = _nothing
     if not options["quiet"]:
-        removeProgress = showProgress(reactor, options["for"], watches)
+        removeProgress = showProgress(reactor, options["for"], streams)
 
     def report() -> int:
         # A plot takes a second. A signal in that time must not start a second report.
         exitOnSignals(_nothing)
         removeProgress()
-        verdicts = [judge.verdict() for judge in judges]
-        seconds = reactor.seconds() - start
-        status = exitStatus(verdicts)
-        isWritten = True
-        if options["junit"]:
-            isWritten &= _write(options["junit"], junitReport(verdicts, seconds))
-        if options["plot"]:
-            streams = [(judge.name, judge.history) for judge in judges]
-            isWritten &= _write(options["plot"], plot(streams, start, seconds))
-        if not options["quiet"]:
-            isJSON = options["json"]
-            text = jsonReport(verdicts, seconds) if isJSON else textReport(verdicts)
-            write(f"{text}\n", NAME, closedStatus=status)
-        return status if isWritten else 1
+        now = reactor.seconds()
+        verdicts = [judge(each, limits, now) for each in streams]
+        return _report(options, compareAll(verdicts, streams), streams, start, now)
 
     exitOnSignals(report)
     end = start + options["for"]
-    if options["until-broken"]:
-        while reactor.seconds() < end and not any(each.isBroken() for each in judges):
+
+    def isOver() -> bool:
+        now = reactor.seconds()
+        if options["once"] and all(map(_hasEnded, streams)):
+            return True
+        isBad = any(isBroken(each, limits, now) for each in streams)
+        return now >= end or (options["until-broken"] and isBad)
+
+    if options["once"] or options["until-broken"]:
+        while not isOver():
             await deferLater(reactor, LOOK_INTERVAL)
     else:
         await deferLater(reactor, options["for"])
     return report()
+
+
+def _start(reactor: Any, options: Options, streams: Sequence[LoggedEvidence]) -> None:
+    """
+    Check the files, and start to read.
+    """
+    for name in ("junit", "plot", "log"):
+        if options[name]:
+            _checkFile(options[name])
+    try:
+        if options["log"]:
+            # It is open until the process ends, and written line by line.
+            log = open(  # noqa: SIM115
+                options["log"], "w", encoding="utf-8", buffering=1
+            )
+            for each in streams:
+                each.logTo(log.write, reactor.seconds())
+        web = partial(options.webOptions, NAME)
+        once = bool(options["once"])
+        startStreams(reactor, options.targets, streams, web, once, options["event"])
+    except ValueError as error:
+        raise SystemExit(f"{NAME}: {error}") from None
+
+
+def _report(
+    options: Options,
+    verdicts: Sequence[Verdict],
+    streams: Sequence[Evidence],
+    start: float,
+    now: float,
+) -> int:
+    """
+    Write all reports. Return the exit status.
+    """
+    seconds, status = now - start, exitStatus(verdicts)
+    isWritten = True
+    if options["junit"]:
+        isWritten &= _write(options["junit"], junitReport(verdicts, seconds))
+    if options["plot"]:
+        isWritten &= _write(options["plot"], plot(streams, start, seconds))
+    if not options["quiet"]:
+        if options["json"]:
+            text = jsonReport(verdicts, streams, start, seconds)
+        else:
+            text = textReport(verdicts, streams)
+        write(f"{text}\n", NAME, closedStatus=status)
+    return status if isWritten else 1
+
+
+def _hasEnded(evidence: Evidence) -> bool:
+    return bool(evidence.connections) and evidence.connections[-1].end is not None
 
 
 def _checkFile(name: str) -> None:

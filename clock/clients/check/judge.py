@@ -1,16 +1,14 @@
 """
-Judge whether a stream is whole.
+Judge whether a stream is whole, by the evidence.
 
-The time that a line shows says which interval the line is for
-(L{SequenceChecker<clock.clients.check.sequence.SequenceChecker>}). A second line for
-the same interval is a repeat. An interval without a line is skipped. Lines in JSON also
-have the number of their tick. If a number is missing, its line was lost, or the server
-did not send it because this client was not reading. If intervals are skipped and no
-number is missing, the server did not run.
+The time that a line shows says which interval the line is for. A second line for the
+same interval is a repeat. An interval without a line is skipped. If a number is
+missing, its line was lost, or the server did not send it because this client was not
+reading. If intervals are skipped and no number is missing, the server did not run.
 
-Lines that have a number and no time are judged by their numbers. If no line has either,
-the stream is judged by arrivals alone: by the time without a line, and by lines that
-arrive together.
+If lines show neither a time nor a number, the stream is judged by arrivals alone: by
+the time to the first line, by the longest time without a line, and by lines that arrive
+together.
 
 Each connection is judged independently: the first line of a new connection shows the
 current time, which the previous connection may have shown already. The time without a
@@ -19,233 +17,190 @@ line is measured across connections.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator
+from typing import NamedTuple
 
-from clock.clients.check.diagnosis.cuts import countText
+from clock.clients.check.connection import Connection
+from clock.clients.check.diagnosis.bursts import countTogether
 from clock.clients.check.diagnosis.diagnose import diagnose
-from clock.clients.check.history import History
-from clock.clients.check.report.histogram import Histogram
-from clock.clients.check.sequence import SequenceChecker
+from clock.clients.check.diagnosis.words import countText
+from clock.clients.check.evidence import Evidence
 from clock.clients.check.verdict import Verdict
-from clock.clients.reading.lines import Line
-from clock.clients.reading.timestamps import SECOND
+from clock.clients.reading.observer import Other
 
-#: The shortest gap, in intervals, between two lines that were not held back.
-BURST_GAP = 0.1
+#: The longest time without a line that is allowed by default, in intervals, and in
+#: seconds if there is no interval.
+MAX_GAP = 2.5
+
+#: The least that this default is, in seconds. With short intervals, a busy machine
+#: delays several lines.
+LEAST_GAP = 1.0
 
 
-class Judge:
+class Limits(NamedTuple):
     """
-    An L{Observer<clock.clients.reading.observer.Observer>} that counts the faults of a
-    stream.
+    What is allowed.
 
-    @ivar history: what happened, and when.
+    @ivar maxGap: the longest time without a line, in seconds; C{None} for the default.
+    @ivar maxLate: the longest time from the instant that a line shows to its arrival,
+        in seconds; C{None} for any.
+    @ivar once: whether the stream is read once, to its end.
     """
 
-    def __init__(
-        self,
-        name: str,
-        interval: float,
-        maxGap: float,
-        seconds: Callable[[], float],
-        wallClock: Callable[[], int],
-        field: str | None = None,
-    ) -> None:
-        """
-        @param name: the clock's name.
-        @param interval: seconds between two lines.
-        @param maxGap: the longest time without a line that is allowed, in seconds.
-        @param seconds: returns a steady time, in seconds.
-        @param wallClock: returns the time, in nanoseconds since 1970.
-        @param field: the field of lines in JSON that has the time or the number.
-        """
-        self.name = name
-        self.history = History()
-        self._interval = interval
-        self._maxGap = maxGap
-        self._seconds = seconds
-        self._wallClock = wallClock
-        self._field = field
-        self._redirectedTo: str | None = None
-        self._isConnected = self._reached = False
-        self._lines = self._repeats = self._skips = self._bursts = 0
-        # Lines that are truncated, and others that show neither time nor number.
-        self._truncated = self._plain = 0
-        # Events with a name that show neither.
-        self._plainNamed = 0
-        # Lines of this connection.
-        self._linesHere = 0
-        self._lost: int | None = None
-        self._disconnects = 0
-        self._disconnectReason = ""
-        self._sequence = SequenceChecker(interval, field)
-        # The arrival of the last line, or the first connection, or the first attempt.
-        self._lastLine = self._silence = 0.0
-        # When the last connection was lost, until there is another.
-        self._lostAt: float | None = None
-        self._outage = 0.0
-        self._hasBegun = False
-        self._gaps = Histogram()
-        self._lateness = Histogram()
+    maxGap: float | None = None
+    maxLate: float | None = None
+    once: bool = False
 
-    def connecting(self) -> None:
+    def gap(self, interval: float | None) -> float:
         """
-        Measure the time without a line from the first attempt, until one succeeds.
-        """
-        if not self._hasBegun:
-            self._lastLine = self._seconds()
-        self._hasBegun = True
+        Return the longest time without a line that is allowed, in seconds.
 
-    def waitingForHeaders(self) -> None:
+        @param interval: seconds between two lines; C{None} if that is not known.
         """
-        Start to measure the wait for the headers of a response.
-        """
-        self.history.waitingForHeaders(self._seconds())
+        if self.maxGap is not None:
+            return self.maxGap
+        return max(LEAST_GAP, MAX_GAP * (interval or 1))
 
-    def redirected(self, url: str) -> None:
-        """
-        Note the address that has answered.
-        """
-        self._redirectedTo = url
 
-    def connected(self) -> None:
-        """
-        Start a new sequence. Measure the time without a line from the first connection.
-        """
-        now = self._seconds()
-        self.history.connected(now)
-        if not self._reached:
-            self._lastLine = now
-        self._outage, self._lostAt = self._longestOutage(now), None
-        self._isConnected = self._reached = True
-        self._sequence = SequenceChecker(self._interval, self._field)
-        self._linesHere = 0
+def judge(evidence: Evidence, limits: Limits, now: float) -> Verdict:
+    """
+    Judge a stream.
 
-    def lineReceived(self, line: Line) -> None:
-        """
-        Compare a line with the one before.
-        """
-        now, arrived = self._seconds(), self._wallClock()
-        self._silence = self._longestSilence(now)
-        if self._lines:
-            self._gaps.add(now - self._lastLine)
-        # The second line may follow the first at once, which is sent on connecting.
-        if self._linesHere > 1 and now - self._lastLine < BURST_GAP * self._interval:
-            self._bursts += 1
-        self._lastLine = now
-        self._lines += 1
-        self._linesHere += 1
-        transition = None
-        if not line.truncated:
-            transition = self._sequence.check(
-                line.text, arrived, round(now * SECOND), line.id
-            )
-        self.history.lineReceived(now, transition, line.truncated)
-        if line.truncated:
-            self._truncated += 1
-            return
-        if transition is None:
-            self._plain += not line.isNamed
-            self._plainNamed += line.isNamed
-            return
-        self._repeats += transition.intervals < 1
-        self._skips += max(0, transition.intervals - 1)
-        if transition.lost is not None:
-            self._lost = (self._lost or 0) + transition.lost
-        if transition.lateness is not None:
-            self._lateness.add(transition.lateness / SECOND)
+    @param evidence: what was seen. No more may be added to it.
+    @param limits: what is allowed.
+    @param now: the steady time, in seconds.
 
-    def disconnected(self, reason: str, retryIn: float) -> None:
-        """
-        Count a lost connection, or a failed attempt to connect.
-        """
-        now = self._seconds()
-        self.history.disconnected(now, reason, self._isConnected)
-        if self._isConnected:
-            self._lostAt = now
-            self._disconnects += 1
-            self._disconnectReason = reason
-        self._isConnected = False
+    @return: the verdict.
+    """
+    sequence = evidence.sequence
+    sequence.settle(evidence.arrivals)
+    interval = sequence.interval
+    end = _end(evidence, limits, now)
+    silence = evidence.longestSilence(end)
+    awaited = evidence.awaitingHeaders()
+    if awaited is not None:
+        silence = max(silence, now - awaited)
+    bursts = countTogether(evidence) if _showsNothing(evidence) else None
+    reached = evidence.reached or awaited is not None
+    trouble = [*_trouble(evidence, limits, reached, silence, bursts or 0)]
+    maxGap = limits.gap(interval)
+    begun = evidence.connections[0].begun if evidence.connections else 0.0
+    firsts = [c.firstLine for c in evidence.connections if c.firstLine is not None]
+    redirects = [each.redirectedTo for each in evidence.connections]
+    return Verdict(
+        name=evidence.name,
+        reached=reached,
+        lines=evidence.lines + evidence.truncated,
+        repeats=sequence.countRepeats(),
+        skips=sequence.skips,
+        lost=sequence.countLost(),
+        unreadable=evidence.truncated + sequence.countUnreadable(),
+        bursts=bursts,
+        interval=interval,
+        firstLine=firsts[0] - begun if firsts else None,
+        gaps=evidence.gaps.percentiles(),
+        lateness=sequence.lateness.percentiles(),
+        silence=silence,
+        disconnects=evidence.disconnects,
+        outage=evidence.longestOutage(end),
+        failures=evidence.failures,
+        redirectedTo=next((each for each in reversed(redirects) if each), None),
+        trouble=trouble,
+        diagnosis=diagnose(evidence, maxGap, end, trouble, limits.once),
+    )
 
-    def verdict(self) -> Verdict:
-        """
-        Judge the stream up to now.
 
-        @return: the verdict.
-        """
-        now = self._seconds()
-        silence = self._longestSilence(now)
-        trouble = [*self._trouble(silence)]
-        return Verdict(
-            name=self.name,
-            reached=self._reached,
-            lines=self._lines,
-            repeats=self._repeats,
-            skips=self._skips,
-            lost=self._lost,
-            unreadable=self._countUnreadable(),
-            bursts=self._bursts if self._showsNothing() else None,
-            gaps=self._gaps.percentiles(),
-            lateness=self._lateness.percentiles(),
-            silence=silence,
-            disconnects=self._disconnects,
-            outage=self._longestOutage(now),
-            failures=self.history.failures,
-            redirectedTo=self._redirectedTo,
-            trouble=trouble,
-            diagnosis=diagnose(
-                self.history, self._interval, self._maxGap, now, trouble
-            ),
-        )
+def isBroken(evidence: Evidence, limits: Limits, now: float) -> bool:
+    """
+    Tell whether a stream can no longer become whole. A stream is not broken while the
+    server still has time to answer or to send the first line.
 
-    def isBroken(self) -> bool:
-        """
-        Tell whether the stream can no longer become whole. A stream is not broken while
-        the server still has time to answer or to send the first line.
-        """
-        bursts = self._bursts if self._showsNothing() else 0
-        counts = self._countUnreadable(), bursts, self._repeats, self._skips, self._lost
-        return (
-            any((*counts, self._disconnects, self.history.failures))
-            or self._silence > self._maxGap
-            or self._seconds() - self._lastLine > self._maxGap
-        )
+    @param evidence: what was seen so far.
+    @param limits: what is allowed.
+    @param now: the steady time, in seconds.
+    """
+    sequence, connections = evidence.sequence, evidence.connections
+    since = evidence.waitingSince
+    if since is None:
+        # An attempt may never end, as a TLS handshake.
+        since = connections[0].begun if connections else now
+    maxGap = limits.gap(sequence.interval)
+    return (
+        any((sequence.countRepeats(), sequence.skips, sequence.countLost()))
+        or any((evidence.truncated, evidence.failures))
+        or any(_isBadEnd(each, limits) for each in connections)
+        or sequence.countUnreadable() > 0
+        or max(evidence.silence, _end(evidence, limits, now) - since) > maxGap
+        or (limits.maxLate is not None and sequence.lateBy > limits.maxLate)
+    )
 
-    def _showsNothing(self) -> bool:
-        """
-        Return whether no whole line shows a time or a number.
-        """
-        return self._plain + self._plainNamed + self._truncated == self._lines
 
-    def _countUnreadable(self) -> int:
-        return self._truncated + (0 if self._showsNothing() else self._plain)
+def _end(evidence: Evidence, limits: Limits, now: float) -> float:
+    """
+    Return the end of a stream that is read once, or else the end of the check.
+    """
+    last = evidence.connections[-1].end if evidence.connections else None
+    return last if limits.once and last is not None else now
 
-    def _longestSilence(self, now: float) -> float:
-        return max(self._silence, now - self._lastLine) if self._reached else 0.0
 
-    def _longestOutage(self, now: float) -> float:
-        return max(self._outage, 0.0 if self._lostAt is None else now - self._lostAt)
+def _isBadEnd(connection: Connection, limits: Limits) -> bool:
+    """
+    Return whether a stream has ended as it should not.
+    """
+    isEnded = connection.how is not None and connection.isMade
+    return isEnded and not (limits.once and connection.endedInOrder())
 
-    def _trouble(self, silence: float) -> Iterable[str]:
-        if not self._reached:
-            yield f"not reached: {self.history.failureReason or 'no answer'}"
-            return
-        if not self._lines:
-            yield "no lines"
-        for count, what in (
-            (self._countUnreadable(), "unreadable"),
-            (self._repeats, "repeated"),
-            (self._skips, "skipped"),
-            (self._lost, "lost"),
-            (self._bursts if self._showsNothing() else 0, "in bursts"),
-        ):
-            if count:
-                yield f"{count} {what}"
-        if silence > self._maxGap:
-            yield f"no line for {silence:.3g} s"
-        if self._disconnects:
-            often = countText(self._disconnects)
-            yield f"disconnected {often} ({self._disconnectReason})"
-        if self.history.failures:
-            often = countText(self.history.failures)
-            yield f"failed to connect {often} ({self.history.failureReason})"
+
+def _showsNothing(evidence: Evidence) -> bool:
+    sequence = evidence.sequence
+    return not sequence.isCounter() and 2 * sequence.times < evidence.lines
+
+
+def _trouble(
+    evidence: Evidence, limits: Limits, reached: bool, silence: float, bursts: int
+) -> Iterator[str]:
+    sequence, connections = evidence.sequence, evidence.connections
+    failures = [each.how for each in connections if each.how and not each.isMade]
+    if not reached:
+        yield f"not reached: {failures[-1].text if failures else 'no answer'}"
+        return
+    if not evidence.reached:
+        yield f"no headers for {silence:.3g} s"
+    elif any(each.isDocument() for each in connections):
+        yield "not a stream"
+    elif not evidence.lines:
+        yield "no lines"
+    if evidence.hasWrongType():
+        yield "not sent as text/event-stream"
+    else:
+        yield from _lineTrouble(evidence, bursts)
+    maxGap = limits.gap(sequence.interval)
+    if evidence.reached and silence > maxGap:
+        isFirst = silence == evidence.firstWait
+        what = "first line after" if isFirst else "no line for"
+        yield f"{what} {silence:.3g} s"
+    if limits.maxLate is not None and sequence.lateBy > limits.maxLate:
+        yield f"late by {sequence.lateBy:.3g} s"
+    bad = [each for each in connections if _isBadEnd(each, limits)]
+    if bad:
+        often = countText(evidence.disconnects)
+        assert bad[-1].how is not None
+        yield f"disconnected {often} ({bad[-1].how.text})"
+    if failures:
+        often = countText(evidence.failures)
+        yield f"failed to connect {often} ({failures[-1].text})"
+
+
+def _lineTrouble(evidence: Evidence, bursts: int) -> Iterator[str]:
+    sequence, connections = evidence.sequence, evidence.connections
+    unfinished = sum(each.others[Other.UNFINISHED] for each in connections)
+    for count, what in (
+        (evidence.truncated + sequence.countUnreadable(), "unreadable"),
+        (unfinished, "unfinished"),
+        (sequence.countRepeats(), "repeated"),
+        (sequence.skips, "skipped"),
+        (sequence.countLost(), "lost"),
+        (bursts, "in bursts"),
+    ):
+        if count:
+            yield f"{count} {what}"

@@ -6,29 +6,27 @@ from __future__ import annotations
 
 from twisted.python import usage
 
-from clock.clients.reading.options import ADDRESS_HELP, FIELD, ReadingOptions
-from clock.clients.reading.targets import parseTargets
+from clock.clients.check.judge import LEAST_GAP, MAX_GAP, Limits
+from clock.clients.reading.options import ADDRESS_HELP, StreamsOptions
 from clock.console.options import seconds
 
-#: The default of C{--max-gap}, in intervals.
-MAX_GAP = 2.5
-
-#: The default of C{--for}, in seconds, without and with C{--until-broken}.
-FOR, FOR_UNTIL_BROKEN = 10, 86_400
+#: The default of C{--for}, in seconds: without another option, with C{--once}, and with
+#: C{--until-broken}.
+FOR, FOR_ONCE, FOR_UNTIL_BROKEN = 10, 300, 86_400
 
 
-class Options(ReadingOptions):
+class Options(StreamsOptions):
     """
     The options of C{clock-check}.
-
-    @ivar targets: the clocks to read, in order.
     """
 
     synopsis = "Usage: clock-check [options] [NAME=]ADDRESS ..."
     longdesc = (
-        "Reads clock servers for a while, and reports what is wrong with their "
-        "streams: lines that are repeated, skipped, lost or late, and connections that "
-        "are lost. It also says what usually causes each of these. "
+        "Reads streams for a while, and reports what is wrong with them: lines that "
+        "are held back, repeated, skipped, lost or late, and connections that are "
+        "lost. It also says what usually causes each of these, and compares each "
+        "stream with the first one. A stream is that of a clock server, or any other: "
+        "lines, server-sent events, or the messages of a WebSocket. "
         f"{ADDRESS_HELP} The exit status is 0 if every stream is whole, 1 if "
         "a stream is not, and 2 if a server cannot be reached. Ctrl-C ends the check "
         "early and prints the report; the exit status is then 130."
@@ -36,30 +34,37 @@ class Options(ReadingOptions):
     examples = (
         ("localhost:8080", "read for 10 seconds"),
         ("--for 60 Direct=:8080 Proxy=:8081", "compare two paths"),
-        ("Proxy=https://example.org/events", "server-sent events"),
+        ("https://example.org/events", "server-sent events"),
+        ("-d '{\"n\":1}' https://example.org/chat", "a POST, read to its end"),
         ("--json Here=unix:/tmp/clock", "any Twisted client endpoint"),
         ("--quiet --junit check.xml Proxy=:8081", "as a test in a pipeline"),
     )
     optFlags = [
         ["json", None, "Print the report as JSON."],
         ["quiet", None, "Print nothing, and show no progress."],
+        [
+            "once",
+            None,
+            "Read each stream once, to its end, such as the answer of a language "
+            "model. A complete end is whole.",
+        ],
         ["until-broken", None, "End as soon as a stream is not whole."],
     ]
     optParameters = [
-        FIELD,
         [
             "for",
             None,
             None,
             "Seconds to read, 0.1 to 86400. "
-            f"[default: {FOR}, or {FOR_UNTIL_BROKEN} with --until-broken]",
+            f"[default: {FOR}; {FOR_ONCE} with --once, {FOR_UNTIL_BROKEN} with "
+            "--until-broken]",
             seconds("--for", 0.1),
         ],
         [
             "interval",
             None,
-            1,
-            "Seconds between two lines, 0.01 to 86400, as set on the servers.",
+            None,
+            "Seconds between two lines, 0.01 to 86400. [default: what the lines show]",
             seconds("--interval", 0.01),
         ],
         [
@@ -67,9 +72,19 @@ class Options(ReadingOptions):
             None,
             None,
             "Longest time allowed without a line, in seconds. "
-            f"[default: {MAX_GAP} intervals]",
+            f"[default: {MAX_GAP} intervals, but {LEAST_GAP:g} s at least; {MAX_GAP} s "
+            "without an interval]",
             seconds("--max-gap", 0.01),
         ],
+        [
+            "max-late",
+            None,
+            None,
+            "Longest time allowed from the time that a line shows to its arrival, in "
+            "seconds. [default: any]",
+            seconds("--max-late", 0.001),
+        ],
+        ["log", None, None, "File for a log of all arrivals, as lines of JSON."],
         ["junit", None, None, "File for a report in JUnit XML."],
         ["plot", None, None, "File for a plot of the arrivals, in SVG."],
     ]
@@ -77,34 +92,36 @@ class Options(ReadingOptions):
         optActions={
             **{
                 option: usage.Completer(descr="seconds")
-                for option in ("for", "interval", "max-gap")
+                for option in ("for", "interval", "max-gap", "max-late")
             },
+            "log": usage.CompleteFiles("*.jsonl"),
             "junit": usage.CompleteFiles("*.xml"),
             "plot": usage.CompleteFiles("*.svg"),
-        },
-        extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)],
+        }
     )
-
-    def parseArgs(self, *texts: str) -> None:
-        """
-        Parse the clocks to read.
-        """
-        self.targets = parseTargets(texts)
 
     def postOptions(self) -> None:
         """
         Set the defaults that depend on other options, and refuse options that
         contradict each other.
         """
+        super().postOptions()
         if self["quiet"] and self["json"]:
             raise usage.UsageError(
                 "--quiet and --json contradict each other: leave one out"
             )
-        if self["junit"] and self["junit"] == self["plot"]:
-            raise usage.UsageError(
-                f"--junit and --plot name the same file: {self['junit']!r}"
-            )
+        files = [self[name] for name in ("junit", "plot", "log") if self[name]]
+        if len({*files}) < len(files):
+            raise usage.UsageError("--junit, --plot and --log name the same file")
+        # A request with data is not sent twice.
+        self["once"] = self["once"] or self.data is not None
         if self["for"] is None:
-            self["for"] = FOR_UNTIL_BROKEN if self["until-broken"] else FOR
-        if self["max-gap"] is None:
-            self["max-gap"] = MAX_GAP * self["interval"]
+            self["for"] = FOR_ONCE if self["once"] else FOR
+            if self["until-broken"] and not self["once"]:
+                self["for"] = FOR_UNTIL_BROKEN
+
+    def limits(self) -> Limits:
+        """
+        Return what is allowed.
+        """
+        return Limits(self["max-gap"], self["max-late"], bool(self["once"]))

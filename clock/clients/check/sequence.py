@@ -1,138 +1,229 @@
 """
-Check that each line of a connection is for the interval after that of the last line.
+The times and the numbers that the lines of a stream show.
 
-Intervals are numbered as on the server: their boundaries are whole multiples of the
-interval since 1970. The server sends a line at each boundary, but the format of the
-line may be too coarse to show which boundary that is. With an interval of 0.5 s, the
-line C{1} in whole seconds is for the boundary at 1.0 s or the one at 1.5 s.
+Lines that show a time are for intervals. The interval is given by the user, or found
+from the first lines. L{Boundaries<clock.clients.check.boundaries.Boundaries>} says
+which intervals were skipped or repeated.
 
-The checker therefore keeps the range of boundaries that the last line may be for. The
-next line should be for the boundary after it. So the checker moves the old range by
-one, and intersects it with the range of boundaries that the new line may be for. If the
-intersection is empty, intervals were skipped or repeated.
-
-The first line of a connection is sent between two boundaries. It counts as the line for
-the boundary before it.
-
-Lines that have a number and no time are for the intervals that they count.
+Numbers, and ids of events, count lines only if they rise by one from the start. A
+number that the user asked for, or in the field C{tick}, always does.
 """
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Iterable
 
-from clock.clients.reading.timestamps import COUNTER_DIGITS, SECOND, Reading, findTime
+from clock.clients.check.boundaries import Arrival, Boundaries, shownTime
+from clock.clients.check.interval import Point, findInterval
+from clock.clients.check.report.histogram import Histogram
+from clock.clients.reading.lines import Line
+from clock.clients.reading.timestamps import (
+    COUNTER_DIGITS,
+    SECOND,
+    Reading,
+    findTime,
+)
+
+#: How many lines that show a time are enough to find the interval, and after how many
+#: of them the lines have none.
+ENOUGH, TOO_MANY = 6, 30
+
+#: The most names of events that are told apart.
+MAX_NAMES = 100
 
 # Longer ids are times, or hashes, and need not be consecutive.
 _ID = re.compile(f"[0-9]{{1,{COUNTER_DIGITS}}}")
 
 
-class Transition(NamedTuple):
+class Sequence:
     """
-    The step from one line to the next.
+    The times and the numbers of a stream, over all its connections.
 
-    @ivar intervals: number of intervals from one line to the next: 1 if no interval was
-        skipped or repeated, more if intervals were skipped, and 0 or less if an
-        interval or a number was repeated.
-    @ivar lost: number of ticks whose numbers are missing between the two lines; C{None}
-        if they have no numbers.
-    @ivar lateness: nanoseconds from the instant that the line is for to its arrival;
-        C{None} if that instant is not known.
-    """
-
-    intervals: int
-    lost: int | None
-    lateness: int | None
-
-
-class SequenceChecker:
-    """
-    Check the lines of one connection.
+    @ivar interval: seconds between two lines, as given or as the lines show; C{None}
+        if they do not show it.
+    @ivar times: number of lines that show a time.
+    @ivar repeats: number of lines for the same interval as the line before, or for an
+        earlier one.
+    @ivar skips: number of intervals without a line, between two lines.
+    @ivar lateness: the times from the instant that a line shows to its arrival.
+    @ivar lateBy: the latest line that is late for certain, in seconds.
     """
 
-    def __init__(self, interval: float, field: str | None = None) -> None:
+    def __init__(self, interval: float | None, field: str | None = None) -> None:
         """
-        @param interval: seconds between two lines.
+        @param interval: seconds between two lines; C{None} to find it.
         @param field: the field of a JSON object that has the time or the number.
         """
+        self.interval = interval
+        self.times = self.repeats = self.skips = 0
+        self.lateness = Histogram()
+        self.lateBy = 0.0
         self._field = field
-        self._interval = round(interval * SECOND)
-        self._tick: int | None = None
+        # By the name of the event: lines that show something, and others.
+        self._shown: Counter[str] = Counter()
+        self._plain: Counter[str] = Counter()
+        self._isSearching = interval is None
+        # Lines that show a time, until the interval is known.
+        self._pending: list[Arrival] = []
+        self._connection = 0
+        # The connection that the boundaries are of.
+        self._boundaries: tuple[int, Boundaries] | None = None
         # The server's wall clock minus the steady time, as of the last line.
         self._offset: int | None = None
-        # The boundaries that the last line may be for.
-        self._first = self._last = 0
+        self._number: int | None = None
+        self._isNamedTick = False
+        self._steps: list[int] = []
+        self._ones = self._others = self._missing = self._backward = 0
 
-    def check(
-        self, text: str, arrived: int, now: int, id: str | None = None
-    ) -> Transition | None:
+    def connected(self) -> None:
         """
-        Check the next line.
-
-        @param text: the line.
-        @param arrived: the wall clock at its arrival, in nanoseconds since 1970.
-        @param now: the steady time at its arrival, in nanoseconds.
-        @param id: the last id of the event stream. If it is a number, and the line has
-            none, it is used as the line's, unless a field was asked for.
-
-        @return: the step from the line before, or C{None} if the line shows neither the
-            second nor a number.
+        Begin a connection. Its first line shows the current time, which the connection
+        before may have shown already.
         """
-        isFirstLine = self._offset is None
+        self._offset = self._number = None
+        self._connection += 1
+
+    def lineReceived(self, arrival: Arrival, line: Line, arrived: int) -> None:
+        """
+        Compare a line with the one before.
+
+        @param arrival: the arrival of the line. What the line shows is added to it.
+        @param line: the line.
+        @param arrived: the wall clock, in nanoseconds since 1970.
+        """
         # A time of day is compared with the expected time of the server's clock: the
         # local wall clock may have been set since the last line.
+        now = round(arrival.at * SECOND)
         near = arrived if self._offset is None else now + self._offset
-        reading = findTime(text, near, self._field) or Reading(None)
-        tick = reading.tick
-        if tick is None and self._field is None and id and _ID.fullmatch(id):
-            tick = int(id)
-        if reading.instant is None:
-            return None if tick is None else self._count(tick)
+        reading = findTime(line.text, near, self._field)
+        arrival.connection = self._connection
+        arrival.arrived, arrival.digest = arrived, hash(line.text)
+        arrival.reading = reading
+        number = arrival.number = self._numberOf(line, reading)
+        if reading is None and number is None:
+            name = line.name if len(self._plain) < MAX_NAMES else ""
+            isOther = arrival.isFirst or line.text.startswith("{")
+            self._plain[name] += not isOther
+            return
+        self._shown[line.name if len(self._shown) < MAX_NAMES else ""] += 1
+        self._count(arrival, number)
+        if reading is None or reading.instant is None:
+            return
+        self.times += 1
         self._offset = reading.instant - now
-        lost = self._missingTicks(tick)
-        last = (reading.instant + reading.resolution - 1) // self._interval
-        if isFirstLine:
-            self._first, self._last = reading.instant // self._interval, last
-            lateness = arrived - reading.instant
-            return Transition(
-                1, lost, lateness if reading.resolution < SECOND else None
-            )
-        first = -(-reading.instant // self._interval)
-        intervals = self._advance(min(first, last), last)
-        isKnown = intervals > 0 and first <= last and self._first == self._last
-        lateness = arrived - self._first * self._interval
-        return Transition(intervals, lost, lateness if isKnown else None)
+        if self._isSearching:
+            self._pending.append(arrival)
+            self._search()
+        else:
+            self._add(arrival)
 
-    def _count(self, tick: int) -> Transition:
+    def settle(self, arrivals: Iterable[Arrival]) -> None:
         """
-        Return the step to a line that has only a number.
+        Find the interval as far as the lines show it, and say which lines are lost.
+        No line may follow.
+
+        @param arrivals: the lines.
         """
-        previous = self._tick
-        lost = self._missingTicks(tick)
-        return Transition(
-            1 if previous is None else min(tick - previous, 1), lost, None
+        if self._isSearching:
+            self._addPending(self._found())
+        for each in arrivals:
+            if each.step is not None and self.isCounter():
+                each.lost = max(0, each.step - 1)
+                if each.intervals is None:
+                    each.intervals = min(each.step, 1)
+
+    def isCounter(self) -> bool:
+        """
+        Return whether the numbers count lines.
+        """
+        if self._isNamedTick:
+            return True
+        isFromStart = len(self._steps) > 1 and all(each == 1 for each in self._steps)
+        return isFromStart and self._ones > 3 * self._others
+
+    def countRepeats(self) -> int:
+        """
+        Return the number of lines that repeat an interval or, without a time, a number.
+        """
+        isCounted = self.isCounter() and not self.times
+        return self.repeats + (self._backward if isCounted else 0)
+
+    def countLost(self) -> int | None:
+        """
+        Return the number of lines whose numbers are missing; C{None} if the numbers do
+        not count lines.
+        """
+        known = self.isCounter() and (self._ones or self._others)
+        return self._missing if known else None
+
+    def countUnreadable(self) -> int:
+        """
+        Return the number of lines that show neither a time nor a number, although most
+        others of the same name do. A first line, and a JSON object, may be of another
+        kind.
+        """
+        return sum(
+            count for name, count in self._plain.items() if self._shown[name] > count
         )
 
-    def _missingTicks(self, tick: int | None) -> int | None:
-        previous, self._tick = self._tick, tick
-        if previous is None or tick is None:
-            return None
-        return max(0, tick - previous - 1)
+    def _numberOf(self, line: Line, reading: Reading | None) -> int | None:
+        if reading is not None and reading.tick is not None:
+            isBare = self._field is None and not line.text.startswith("{")
+            self._isNamedTick |= not isBare
+            return reading.tick
+        if self._field is None and line.id and _ID.fullmatch(line.id):
+            return int(line.id)
+        return None
 
-    def _advance(self, first: int, last: int) -> int:
-        """
-        Advance by one interval if possible, to a line that may be for any boundary from
-        C{first} to C{last}. Return the number of intervals.
-        """
-        if first > self._last + 1:
-            intervals = first - self._last
-            last = first
-        elif last < self._first + 1:
-            intervals = last - self._first
-            first = last
+    def _count(self, arrival: Arrival, number: int | None) -> None:
+        previous, self._number = self._number, number
+        if number is None or previous is None:
+            return
+        step = arrival.step = number - previous
+        if len(self._steps) < 2:
+            self._steps.append(step)
+        self._ones += step == 1
+        self._others += step != 1
+        self._missing += max(0, step - 1)
+        self._backward += step < 1
+
+    def _search(self) -> None:
+        if len(self._pending) < ENOUGH:
+            return
+        interval = self._found()
+        if interval is not None or len(self._pending) >= TOO_MANY:
+            self._addPending(interval)
+
+    def _found(self) -> float | None:
+        points = []
+        for each in self._pending:
+            instant, resolution = shownTime(each)
+            points.append(Point(each.at, each.isFirst, instant, resolution))
+        return findInterval(points)
+
+    def _addPending(self, interval: float | None) -> None:
+        self.interval, self._isSearching = interval, False
+        for each in self._pending:
+            self._add(each)
+        self._pending = []
+
+    def _add(self, arrival: Arrival) -> None:
+        instant, resolution = shownTime(arrival)
+        if self.interval is None:
+            arrival.lateness = arrival.arrived - instant
+            arrival.uncertainty = 0 if resolution < SECOND else resolution
         else:
-            intervals = 1
-            first, last = max(first, self._first + 1), min(last, self._last + 1)
-        self._first, self._last = first, last
-        return intervals
+            number, boundaries = self._boundaries or (None, None)
+            if boundaries is None or number != arrival.connection:
+                boundaries = Boundaries(round(self.interval * SECOND))
+                self._boundaries = arrival.connection, boundaries
+            boundaries.add(arrival, instant, resolution)
+            assert arrival.intervals is not None
+            self.repeats += arrival.intervals < 1
+            self.skips += max(0, arrival.intervals - 1)
+        if arrival.lateness is not None:
+            self.lateness.add(arrival.lateness / SECOND)
+            late = (arrival.lateness - arrival.uncertainty) / SECOND
+            self.lateBy = max(self.lateBy, late)

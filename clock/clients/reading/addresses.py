@@ -21,6 +21,9 @@ _ADDRESS = re.compile(
     r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\[\]]*)):(?P<port>[0-9]{1,9})"
 )
 
+#: A host name with letters, digits and hyphens, or underscores.
+_UNDERSCORES = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?", re.ASCII)
+
 #: The longest path of a UNIX socket, in bytes (unix(7)).
 MAX_PATH = 107
 
@@ -38,17 +41,37 @@ def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
 
     @raise ValueError: if the text is none of these.
     """
-    address = _ADDRESS.fullmatch(text)
+    address = hostAndPort(text)
     if address is None:
         return _endpointFromString(reactor, text)
+    host, port = address
+    if "%" in host:
+        # HostnameEndpoint drops the interface of a link-local address.
+        return TCP6ClientEndpoint(reactor, host, port)
+    endpoint = HostnameEndpoint(reactor, host, port)
+    if _UNDERSCORES.fullmatch(host):
+        # Networks of containers have such names. Twisted expects names as in IDNA.
+        endpoint._badHostname = False
+    return endpoint
+
+
+def hostAndPort(text: str) -> tuple[str, int] | None:
+    """
+    Parse an address.
+
+    @param text: C{host:port}, C{:port} or C{[address]:port}.
+
+    @return: the host and the port; C{None} if the text is none of these.
+
+    @raise ValueError: if the port is not valid.
+    """
+    address = _ADDRESS.fullmatch(text)
+    if address is None:
+        return None
     port = int(address["port"])
     if not 1 <= port <= 65535:
         raise ValueError("a port is a whole number from 1 to 65535")
-    ipv6, host = address["ipv6"], address["host"]
-    if ipv6 and "%" in ipv6:
-        # HostnameEndpoint drops the interface of a link-local address.
-        return TCP6ClientEndpoint(reactor, ipv6, port)
-    return HostnameEndpoint(reactor, ipv6 or host or "localhost", port)
+    return address["ipv6"] or address["host"] or "localhost", port
 
 
 def _endpointFromString(reactor: Any, text: str) -> IStreamClientEndpoint:

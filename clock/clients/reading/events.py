@@ -14,44 +14,45 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 from clock.clients.reading.lines import MAX_LENGTH, Line, decode
+from clock.clients.reading.observer import Other
 
 #: The name of the event in which this package's server numbers its clients.
 CLIENT = "client"
+
+#: The name of events without a name.
+MESSAGE = "message"
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class EventSplitter:
     """
-    Split what arrives on one connection into lines: the data of each event. Comments
-    are not lines.
-
-    Some servers name all their events, such as C{ping}. Others name only events outside
-    the series, such as a greeting. So named events are lines until an event arrives
-    that has no name, or is named C{message}. Events named L{CLIENT} are never lines.
+    Split what arrives on one connection into lines: the data of each event. What is not
+    a line is reported as such, because it may be why no line comes.
     """
 
-    _truncated = False
-
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
         """
         Begin without an event.
+
+        @param name: the name of the events that are lines; C{message} for those without
+            a name. C{None} for all events but those named L{CLIENT}.
         """
-        self._buffer = b""
+        self._wanted = name
         self._endsInCR = False
         self._isFirstLine = True
-        self._isUnnamed = False
-        self._id: str | None = None
+        self._startLine()
         self._startEvent()
 
-    def split(self, data: bytes) -> Iterator[Line]:
+    def split(self, data: bytes) -> Iterator[Line | Other]:
         """
         Split the next chunk.
 
         @param data: the bytes that have arrived.
 
-        @return: a line for each event that ends in this chunk. If it has several lines
-            of data, they are joined with newlines. Data that is too long is truncated.
+        @return: a line for each event that ends in this chunk, and everything else. If
+            an event has several lines of data, they are joined with newlines. Data that
+            is too long is truncated.
         """
         if data:
             endedInCR, self._endsInCR = self._endsInCR, data.endswith(b"\r")
@@ -64,53 +65,69 @@ class EventSplitter:
             yield from self._lineEnded()
         self._append(rest)
 
-    def finish(self) -> Iterator[Line]:
+    def finish(self) -> Iterator[Line | Other]:
         """
         Drop the unfinished event, because the connection is lost.
 
-        @return: nothing.
+        @return: whether it has data.
         """
-        return iter(())
+        if self._dataSize or self._buffer.startswith(b"data:"):
+            yield Other.UNFINISHED
+
+    def _startLine(self) -> None:
+        self._buffer, self._size = bytearray(), 0
 
     def _startEvent(self) -> None:
-        self._data = bytearray()
-        self._isDataTruncated = False
+        # Each line of data adds a newline.
+        self._data, self._dataSize = bytearray(), 0
         self._name = ""
+        self._id: str | None = None
+        self._isEvent = False
 
     def _append(self, part: bytes) -> None:
-        self._buffer += part
         length = MAX_LENGTH + len(b"data: ")
-        if len(self._buffer) > length:
-            self._buffer, self._truncated = self._buffer[:length], True
+        self._buffer += part[: max(0, length - self._size)]
+        self._size += len(part)
 
-    def _lineEnded(self) -> Iterator[Line]:
-        line, truncated = self._buffer, self._truncated
-        self._buffer, self._truncated = b"", False
+    def _lineEnded(self) -> Iterator[Line | Other]:
+        line, missing = bytes(self._buffer), self._size - len(self._buffer)
+        self._startLine()
         if self._isFirstLine:
             line = line.removeprefix(BOM_UTF8)
         self._isFirstLine = False
         if line:
-            self._fieldReceived(line, truncated)
+            yield from self._fieldReceived(line, missing)
             return
-        isNamed = self._name not in ("", "message")
-        self._isUnnamed |= bool(self._data) and not isNamed
-        isLine = not isNamed or not (self._isUnnamed or self._name == CLIENT)
-        if self._data and isLine:
-            # Each line of data has added a newline.
-            text, most = self._data[:-1], MAX_LENGTH
-            truncated = self._isDataTruncated or len(text) > most
-            yield Line(decode(bytes(text[:most])), truncated, self._id, isNamed)
+        if self._dataSize:
+            yield self._event()
+        elif self._isEvent:
+            yield Other.NO_DATA
         self._startEvent()
 
-    def _fieldReceived(self, line: bytes, truncated: bool) -> None:
+    def _event(self) -> Line | Other:
+        name = self._name or MESSAGE
+        isLine = name != CLIENT if self._wanted is None else name == self._wanted
+        if not isLine:
+            return Other.OTHER_EVENT
+        size = self._dataSize - 1
+        text = decode(bytes(self._data[: min(size, MAX_LENGTH)]))
+        name = "" if name == MESSAGE else name
+        return Line(text, size > MAX_LENGTH, self._id, name, size)
+
+    def _fieldReceived(self, line: bytes, missing: int) -> Iterator[Other]:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if field == b"data":
             # An event that never ends must not fill the memory.
-            if len(self._data) < MAX_LENGTH + 2:
-                self._data += (value + b"\n")[: MAX_LENGTH + 2 - len(self._data)]
-            self._isDataTruncated |= truncated
+            room = max(0, MAX_LENGTH - self._dataSize)
+            self._data += (value + b"\n")[:room]
+            self._dataSize += len(value) + missing + 1
+            yield Other.DATA
         elif field == b"event":
-            self._name = decode(value)
+            self._name, self._isEvent = decode(value), True
         elif field == b"id":
-            self._id = decode(value)
+            self._id, self._isEvent = decode(value), True
+        elif not field:
+            yield Other.COMMENT
+        elif field != b"retry":
+            yield Other.NO_FIELD

@@ -22,27 +22,38 @@ class Line(NamedTuple):
         data of an event may have newlines within.
     @ivar truncated: whether the end of the line is missing, because the line was too
         long or the connection was lost.
-    @ivar id: the last id of the event stream, or C{None}.
-    @ivar isNamed: whether the line is an event with a name.
+    @ivar id: the id of the event that is the line; C{None} if the event has none of its
+        own.
+    @ivar name: the name of the event, if it has one other than C{message}.
+    @ivar size: the whole length of the line in bytes, also if its text is truncated.
     """
 
     text: str
     truncated: bool = False
     id: str | None = None
-    isNamed: bool = False
+    name: str = ""
+    size: int = 0
 
 
 class LineSplitter:
     """
     Split the bytes of one connection into lines.
+
+    @ivar isWithin: whether the newline of the last line is missing.
     """
 
     def __init__(self) -> None:
         """
         Begin with an empty buffer.
         """
-        self._buffer = b""
-        self._truncated = False
+        self._startLine()
+
+    @property
+    def isWithin(self) -> bool:
+        """
+        Return whether the newline of the last line is missing.
+        """
+        return self._size > 0
 
     def split(self, data: bytes) -> Iterator[Line]:
         """
@@ -50,16 +61,18 @@ class LineSplitter:
 
         @param data: the bytes that have arrived.
 
-        @return: the lines that end in this chunk. A line that is too long is
-            returned at once, truncated, and the rest of it is dropped.
+        @return: the lines that end in this chunk. A line that is too long is truncated:
+            the rest of it is counted, and dropped.
         """
         *ends, rest = data.split(b"\n")
         for end in ends:
-            yield from self._append(end)
-            if not self._truncated:
-                yield Line(decode(self._buffer.removesuffix(b"\r")))
-            self._buffer, self._truncated = b"", False
-        yield from self._append(rest)
+            self._append(end)
+            if self._last == b"\r":
+                self._size -= 1
+                del self._buffer[self._size :]
+            yield self._line(truncated=self._size > MAX_LENGTH)
+            self._startLine()
+        self._append(rest)
 
     def finish(self) -> Iterator[Line]:
         """
@@ -67,16 +80,40 @@ class LineSplitter:
 
         @return: the unfinished last line, truncated; nothing if there is none.
         """
-        if self._buffer and not self._truncated:
-            yield Line(decode(self._buffer), truncated=True)
+        if self.isWithin:
+            yield self._line(truncated=True)
 
-    def _append(self, part: bytes) -> Iterator[Line]:
-        if self._truncated:
-            return
-        self._buffer += part
-        if len(self._buffer) > MAX_LENGTH:
-            self._truncated = True
-            yield Line(decode(self._buffer[:MAX_LENGTH]), truncated=True)
+    def _startLine(self) -> None:
+        self._buffer = bytearray()
+        self._size = 0
+        self._last = b""
+
+    def _append(self, part: bytes) -> None:
+        if part:
+            # One more byte, because a carriage return at the end does not count.
+            self._buffer += part[: max(0, MAX_LENGTH + 1 - self._size)]
+            self._size += len(part)
+            self._last = part[-1:]
+
+    def _line(self, truncated: bool) -> Line:
+        text = decode(bytes(self._buffer[:MAX_LENGTH]))
+        return Line(text, truncated, size=self._size)
+
+
+def messageLine(message: bytes, size: int) -> Line:
+    """
+    Return a message as one line, whatever it contains.
+
+    @param message: the message, or the beginning of one that is longer than a line. One
+        newline at its end is removed.
+    @param size: the whole length of the message in bytes.
+
+    @return: the line, truncated if it is too long.
+    """
+    data = message.removesuffix(b"\n")
+    isTooLong = len(data) > MAX_LENGTH
+    size -= len(message) - len(data)
+    return Line(decode(data[:MAX_LENGTH]), isTooLong, size=size)
 
 
 def decode(line: bytes) -> str:

@@ -4,8 +4,15 @@ The options that all client commands share.
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 from twisted.python import usage
 
+from clock.clients.reading.addresses import hostAndPort
+from clock.clients.reading.targets import parseTargets
 from clock.clients.reading.urls.endpoint import WebOptions, parseHeader
 from clock.console.options import CommandOptions
 from clock.console.output import warn
@@ -14,7 +21,8 @@ from clock.console.text import oneLine
 #: The help on addresses, for the commands that read lines.
 ADDRESS_HELP = (
     "An ADDRESS is HOST:PORT, an http, https, ws or wss URL, or a Twisted client "
-    "endpoint."
+    "endpoint. The values of --header, --proxy and --connect-to may begin with NAME=: "
+    "then they are for the stream of this name only."
 )
 
 #: The option of the commands that read lines.
@@ -22,54 +30,210 @@ FIELD = [
     "field",
     None,
     None,
-    "Field of JSON lines that has the time or a counter. [default: time and tick]",
+    "Field of JSON lines that has the time or a counter. [default: time, timestamp "
+    "or ts, and tick]",
 ]
+
+#: A method is a token (RFC 9110).
+_METHOD = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
 
 
 class ReadingOptions(CommandOptions):
     """
-    Options for addresses that are URLs.
+    Options for addresses that are URLs. They have the letters of curl's options.
 
-    @ivar headers: the names and values of the headers to send.
+    @ivar headers: for each header to send, the name of its stream, or C{None} for all
+        streams, and its own name and value.
+    @ivar data: the body of requests, or the first message of a WebSocket; C{None} for
+        none.
     """
 
     optFlags = [
         [
             "insecure",
-            None,
+            "k",
             "Accept any certificate of an https or wss server, such as a test server.",
-        ]
+        ],
+        ["http1.1", None, "Do not use HTTP/2."],
     ]
     compData = usage.Completions(
-        optActions={"header": usage.Completer(descr="Name: value")}
+        optActions={
+            "header": usage.Completer(descr="Name: value"),
+            "data": usage.Completer(descr="text or @FILE"),
+            "request": usage.Completer(descr="method"),
+            "proxy": usage.Completer(descr="URL"),
+            "connect-to": usage.Completer(descr=r"HOST\:PORT"),
+        }
     )
+    _isWarned = False
 
     def __init__(self) -> None:
         """
         Start without headers.
         """
         super().__init__()
-        self.headers: list[tuple[str, str]] = []
-        # Twisted would keep the indentation.
-        self.docs["header"] = oneLine(self.docs["header"])
+        self.headers: list[tuple[str | None, tuple[str, str]]] = []
+        self.data: bytes | None = None
+        self._method: str | None = None
+        self._proxies: dict[str | None, str] = {}
+        self._connectTo: dict[str | None, str] = {}
+        for option in ("header", "data", "request", "proxy", "connect-to"):
+            # Twisted would keep the indentation.
+            self.docs[option] = oneLine(self.docs[option])
 
     def opt_header(self, text: str) -> None:
         """
         Send this header to http and ws servers: 'Name: value'. It replaces a default of
         the same name. May be repeated.
         """
+        name, header = _split("--header", text)
         try:
-            self.headers.append(parseHeader(text))
+            self.headers.append((name, parseHeader(header)))
         except ValueError as error:
             raise usage.UsageError(f"--header {text!r} {error}") from None
 
-    def webOptions(self, command: str) -> WebOptions:
+    def opt_data(self, text: str) -> None:
         """
-        Return the user's settings for requests. Warn on standard error if certificates
-        are not verified.
+        Send this text to http servers, in a POST request, and to ws servers, as the
+        first message. @FILE sends a file, and @- standard input.
+        """
+        if self.data is not None:
+            raise usage.UsageError("--data is given twice: leave one out")
+        try:
+            self.data = _readData(text)
+        except OSError as error:
+            raise usage.UsageError(f"--data {text!r}: {error.strerror}") from None
+
+    def opt_request(self, method: str) -> None:
+        """
+        Method of http requests. [default: GET, or POST with --data]
+        """
+        if not _METHOD.fullmatch(method):
+            raise usage.UsageError(f"--request {method!r} is not a method: try POST")
+        self._method = method
+
+    def opt_proxy(self, text: str) -> None:
+        """
+        URL of the proxy for http and ws servers; empty for none. [default: http_proxy,
+        https_proxy and no_proxy in the environment]
+        """
+        name, self._proxies[name] = _split("--proxy", text)
+
+    def opt_connect_to(self, text: str) -> None:
+        """
+        Connect to this HOST:PORT instead of the host and the port of the URL.
+        """
+        name, address = _split("--connect-to", text)
+        try:
+            isAddress = hostAndPort(address) is not None
+        except ValueError as error:
+            raise usage.UsageError(f"--connect-to {text!r}: {error}") from None
+        if not isAddress:
+            raise usage.UsageError(f"--connect-to {text!r} is not HOST:PORT")
+        self._connectTo[name] = address
+
+    opt_H = opt_header
+    opt_d = opt_data
+    opt_X = opt_request
+    opt_x = opt_proxy
+
+    def postOptions(self) -> None:
+        """
+        Refuse values for streams that do not exist.
+        """
+        self.checkNames(())
+
+    def checkNames(self, names: Iterable[str]) -> None:
+        """
+        Refuse values for other streams than these.
+
+        @param names: the names of the streams.
+
+        @raise usage.UsageError: if a value has another name.
+        """
+        known = {None, *names}
+        for option, used in (
+            ("--header", [name for name, _ in self.headers]),
+            ("--proxy", self._proxies),
+            ("--connect-to", self._connectTo),
+            ("--http1.1-for", [self.get("http1.1-for")]),
+        ):
+            for name in used:
+                if name not in known:
+                    raise usage.UsageError(f"{option}: no stream is named {name!r}")
+
+    def webOptions(self, command: str, name: str = "") -> WebOptions:
+        """
+        Return the user's settings for the requests of a stream. Warn on standard error
+        once if certificates are not verified.
 
         @param command: the name of the command.
+        @param name: the name of the stream.
         """
-        if self["insecure"]:
+        if self["insecure"] and not self._isWarned:
+            self._isWarned = True
             warn(command, "certificates are not verified (--insecure)")
-        return WebOptions(self.headers, verify=not self["insecure"])
+        return WebOptions(
+            [header for each, header in self.headers if each in (None, name)],
+            verify=not self["insecure"],
+            method=self._method,
+            data=self.data,
+            proxy=self._proxies.get(name, self._proxies.get(None)),
+            connectTo=self._connectTo.get(name, self._connectTo.get(None)),
+            http1=bool(self["http1.1"]) or self.get("http1.1-for") == name,
+        )
+
+
+class StreamsOptions(ReadingOptions):
+    """
+    The options of a command that reads several streams.
+
+    @ivar targets: the streams to read, in order.
+    """
+
+    optParameters: Sequence[Sequence[Any]] = [
+        FIELD,
+        [
+            "event",
+            None,
+            None,
+            "Name of the server-sent events that are lines; message for those without "
+            "a name. [default: any]",
+        ],
+        ["http1.1-for", None, None, "Name of a stream that does not use HTTP/2."],
+    ]
+    compData = usage.Completions(
+        extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)]
+    )
+
+    def parseArgs(self, *texts: str) -> None:
+        """
+        Parse the streams to read.
+        """
+        self.targets = parseTargets(texts)
+
+    def postOptions(self) -> None:
+        """
+        Refuse values for streams that do not exist.
+        """
+        self.checkNames(target.name for target in self.targets)
+
+
+def _split(option: str, text: str) -> tuple[str | None, str]:
+    """
+    Split C{NAME=VALUE}, as in the arguments of the command. Without a name, it is
+    C{None}.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or ":" in name:
+        return None, text
+    if not name:
+        raise usage.UsageError(f"{option} {text!r} has an empty name")
+    return name, value
+
+
+def _readData(text: str) -> bytes:
+    if not text.startswith("@"):
+        return os.fsencode(text)
+    with open(0 if text == "@-" else text[1:], "rb") as file:
+        return file.read()

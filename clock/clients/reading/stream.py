@@ -3,25 +3,23 @@ The stream of lines of one clock, over one connection after another.
 
 If a connection is lost or refused, the stream connects again, after a delay that grows
 with each failure. After a connection that has worked for a while, the first delay is
-half a second at most, so that the stream misses no second. Keepalive detects a server
-that has vanished. A server that sends more than any real clock is read slowly, so that
-it does not delay the others.
+half a second at most, so that the stream misses no second.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterator
 from random import random
 from typing import Any, cast
 
 from twisted.application.internet import ClientService, backoffPolicy
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
-    IDelayedCall,
     IHandshakeListener,
     IProtocol,
     IProtocolFactory,
-    IPushProducer,
     IReactorTime,
     ISSLTransport,
     IStreamClientEndpoint,
@@ -31,11 +29,18 @@ from twisted.internet.protocol import Protocol as StreamProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from clock.clients.reading.connection import (
+    READ_SIZE,
+    ReadingPace,
+    lossOf,
+    paceOf,
+    prepareConnection,
+)
+from clock.clients.reading.ends import End, How, endOf
 from clock.clients.reading.events import EventSplitter
-from clock.clients.reading.lines import Line, LineSplitter
-from clock.clients.reading.observer import Observer
-from clock.console.text import connectionError
-from clock.transport.stall import setSocketOptions, stallOptions
+from clock.clients.reading.lines import Line, LineSplitter, messageLine
+from clock.clients.reading.observer import Observer, Other, Step
+from clock.console.text import addressText
 
 #: The shortest and the longest delay before the next attempt to connect, in seconds. A
 #: random part of up to one second is added.
@@ -46,37 +51,11 @@ MIN_RETRY, MAX_RETRY = 0.5, 15.0
 #: clients of a server that stops do not all connect at once.
 STEADY_AFTER, RETURN_WITHIN = 1.0, 0.5
 
-#: The most bytes to read at once.
-READ_SIZE = 4096
+#: The end of a connection that brought more at its end than is worth reading.
+TOO_MUCH = "too many lines at the end: the rest is not read"
 
-#: What all reads within one L{READ_PAUSE} may cost, before nothing is read for such a
-#: time. A read costs L{LINE_COST} for each line, or one for each L{BYTES} bytes, and at
-#: least L{MIN_READ}. So a line of 64 KB is read at once, but not 64 KB of short lines.
-READ_LIMIT = 4096
-LINE_COST = 9
-BYTES = 16
-MIN_READ = 64
-
-#: Seconds to read nothing after reads of L{READ_LIMIT}.
-READ_PAUSE = 0.1
-
-#: Seconds after which a server that acknowledges nothing, not even keepalive, is
-#: disconnected.
-STALL_TIMEOUT = 30.0
-
-
-def prepareConnection(transport: Any) -> None:
-    """
-    Read little at once, and set the socket options that detect a server that has
-    vanished.
-
-    @param transport: the transport of a connection.
-    """
-    # A TLS transport wraps the transport of the connection.
-    connection = getattr(transport, "transport", transport)
-    connection.bufferSize = READ_SIZE
-    if hasattr(connection, "socket"):
-        setSocketOptions(connection.socket, stallOptions(STALL_TIMEOUT))
+#: The longest delay that a server can ask for in C{Retry-After}, in seconds.
+MAX_RETRY_AFTER = 86_400.0
 
 
 @implementer(IHandshakeListener)
@@ -85,64 +64,89 @@ class ReadingProtocol(StreamProtocol):
     One connection of a stream.
     """
 
-    _resumeCall: IDelayedCall | None = None
-    _cost = 0.0
-    _countedFrom = -math.inf
+    # Over HTTP, the layer below counts the bytes and reports the steps.
+    _isPlain = False
+    _pace: ReadingPace | None = None
 
     def __init__(self, stream: Stream) -> None:
         """
         @param stream: the stream that this connection belongs to.
         """
         self._stream = stream
+        self._observer = stream.observer
         self._lines: LineSplitter | EventSplitter = LineSplitter()
 
     def connectionMade(self) -> None:
         """
         Prepare the connection.
         """
-        prepareConnection(self.transport)
-        if getattr(self.transport, "isEventStream", False):
-            self._lines = EventSplitter()
-        if not ISSLTransport.providedBy(self.transport):
-            self._stream.observer.connected()
+        transport = cast(Any, self.transport)
+        self._isPlain = not hasattr(transport, "isEventStream")
+        if self._isPlain:
+            prepareConnection(transport, self._observer)
+            address = addressText(transport.getPeer())
+            self._observer.stepReached(Step.CONNECTED, address)
+        elif transport.isEventStream:
+            self._lines = EventSplitter(self._stream.event)
+        self._pace = paceOf(transport)
+        if not ISSLTransport.providedBy(transport):
+            self._observer.connected()
 
     def handshakeCompleted(self) -> None:
         """
         Report the connection after the TLS handshake.
         """
-        self._stream.observer.connected()
+        version = cast(Any, self.transport).getHandle().get_protocol_version_name()
+        self._observer.stepReached(Step.SECURED, version)
+        self._observer.connected()
 
     def dataReceived(self, data: bytes) -> None:
         """
-        Report the lines. Pause a server that sends too much.
+        Report the lines.
         """
-        for line in self._lines.split(data):
-            self._stream.lineReceived(line)
-        now = self._stream.reactor.seconds()
-        if now - self._countedFrom >= READ_PAUSE:
-            self._countedFrom, self._cost = now, 0
-        # An event stream may have many lines that are no events.
-        lines = max(data.count(b"\n"), data.count(b"\r"))
-        self._cost += max(len(data) / BYTES, lines * LINE_COST, MIN_READ)
-        # After a pause, TLS still delivers what it has read before.
-        if self._cost >= READ_LIMIT and self._resumeCall is None:
-            cast(IPushProducer, self.transport).pauseProducing()
-            delay = READ_PAUSE * self._cost / READ_LIMIT
-            self._resumeCall = self._stream.reactor.callLater(delay, self._resume)
+        if self._isPlain:
+            self._observer.bytesReceived(len(data))
+        work = self._read(data)
+        if self._pace is None:
+            deque(work, maxlen=0)
+        else:
+            self._pace.take(work)
+
+    def messageReceived(self, data: bytes, size: int) -> None:
+        """
+        Report a message of a WebSocket. It is a line, whatever it contains.
+
+        @param data: the message, or the beginning of a long one.
+        @param size: its whole length in bytes.
+        """
+        self._stream.lineReceived(messageLine(data, size))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Report the unfinished last line, if there is one, and note the reason.
         """
-        if self._resumeCall is not None:
-            self._resumeCall.cancel()
-        for line in self._lines.finish():
-            self._stream.lineReceived(line)
-        self._stream.connectionFailed(reason)
+        end = endOf(lossOf(self.transport, reason))
+        if self._pace is not None and not self._pace.takeRest():
+            end = End(How.OTHER, TOO_MUCH)
+        isWithin = isinstance(self._lines, LineSplitter) and self._lines.isWithin
+        if isWithin and end.how is How.CLOSED:
+            end = End(How.CLOSED_WITHIN_LINE, "closed in the middle of a line")
+        for each in self._lines.finish():
+            self._report(each)
+        self._stream.connectionFailed(end)
 
-    def _resume(self) -> None:
-        self._resumeCall = None
-        cast(IPushProducer, self.transport).resumeProducing()
+    def _read(self, data: bytes) -> Iterator[None]:
+        for start in range(0, len(data), READ_SIZE):
+            for each in self._lines.split(data[start : start + READ_SIZE]):
+                self._report(each)
+                yield
+            yield
+
+    def _report(self, arrival: Line | Other) -> None:
+        if isinstance(arrival, Line):
+            self._stream.lineReceived(arrival)
+        else:
+            self._observer.otherReceived(arrival)
 
 
 @implementer(IStreamClientEndpoint)
@@ -161,7 +165,7 @@ class _ObservedEndpoint:
         return attempt.addErrback(self._failed)
 
     def _failed(self, reason: Failure) -> Failure:
-        self._stream.connectionFailed(reason)
+        self._stream.connectionFailed(endOf(reason))
         return reason
 
 
@@ -171,9 +175,10 @@ class Stream(ClientService):
 
     @ivar observer: the receiver of the events.
     @ivar reactor: the reactor's time.
+    @ivar event: the name of the events that are lines; C{None} for any.
     """
 
-    _reason = ""
+    _end = End(How.OTHER, "")
     _failures = 0
     # When the first line of this connection arrived.
     _firstLine = math.inf
@@ -183,14 +188,21 @@ class Stream(ClientService):
         endpoint: IStreamClientEndpoint,
         observer: Observer,
         reactor: IReactorTime,
+        once: bool = False,
+        event: str | None = None,
     ) -> None:
         """
         @param endpoint: the endpoint to connect with.
         @param observer: the receiver of the events.
         @param reactor: the reactor's time.
+        @param once: whether to make only one attempt.
+        @param event: the name of the events that are lines, as L{EventSplitter} takes
+            it.
         """
         self.observer = observer
         self.reactor = reactor
+        self.event = event
+        self._once = once
         self._backoff = backoffPolicy(MIN_RETRY, MAX_RETRY)
         factory = Factory.forProtocol(lambda: ReadingProtocol(self))
         factory.noisy = False
@@ -213,16 +225,21 @@ class Stream(ClientService):
             self._firstLine = min(self._firstLine, self.reactor.seconds())
         self.observer.lineReceived(line)
 
-    def connectionFailed(self, reason: Failure) -> None:
+    def connectionFailed(self, end: End) -> None:
         """
-        Note why an attempt failed, or why the connection was lost. This is reported as
+        Note why an attempt failed, or how the connection ended. This is reported as
         soon as the retry delay is known.
 
-        @param reason: the reason.
+        @param end: the end.
         """
-        self._reason = connectionError(reason.value)
+        self._end = end
 
     def _retryDelay(self, _: int) -> float:
+        if self._once:
+            # This is called while ClientService changes its state.
+            self.reactor.callLater(0, self.stopService)
+            self.observer.disconnected(self._end, None)
+            return MAX_RETRY
         # ClientService resets its own count at each connection. It would retry every
         # second at a proxy that accepts connections while its servers are down.
         self._failures += 1
@@ -230,5 +247,6 @@ class Stream(ClientService):
         if self.reactor.seconds() - self._firstLine >= STEADY_AFTER:
             delay = RETURN_WITHIN * random()
         self._firstLine = math.inf
-        self.observer.disconnected(self._reason, delay)
+        delay = max(delay, min(self._end.retryAfter or 0.0, MAX_RETRY_AFTER))
+        self.observer.disconnected(self._end, delay)
         return delay

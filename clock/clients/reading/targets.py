@@ -4,13 +4,13 @@ The clocks to read, as the user names them on the command line.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python import usage
 
-from clock.clients.reading.observer import Observer, RequestObserver
+from clock.clients.reading.observer import Observer
 from clock.clients.reading.stream import Stream
 from clock.clients.reading.urls.endpoint import (
     DEFAULTS,
@@ -32,7 +32,7 @@ class ClockTarget(NamedTuple):
     address: str
 
     def endpoint(
-        self, reactor: Any, options: WebOptions, observer: RequestObserver
+        self, reactor: Any, options: WebOptions, observer: Observer
     ) -> IStreamClientEndpoint:
         """
         Make the endpoint to connect with.
@@ -86,7 +86,9 @@ def startStreams(
     reactor: Any,
     targets: Sequence[ClockTarget],
     observers: Sequence[Observer],
-    options: WebOptions = DEFAULTS,
+    web: Callable[[str], WebOptions] = lambda name: DEFAULTS,
+    once: bool = False,
+    event: str | None = None,
 ) -> None:
     """
     Start to read clocks.
@@ -94,15 +96,18 @@ def startStreams(
     @param reactor: the reactor that connects.
     @param targets: the clocks.
     @param observers: an observer for each clock, in the same order.
-    @param options: what to send to URLs, and what to verify.
+    @param web: returns what to send to the URL of the clock with this name, and what to
+        verify.
+    @param once: whether to read one connection of each clock only.
+    @param event: the name of the events that are lines, as L{Stream} takes it.
 
     @raise ValueError: if an address is not valid. Then no connection is made.
     """
     endpoints = [
-        target.endpoint(reactor, options, observer)
+        target.endpoint(reactor, web(target.name), observer)
         for target, observer in zip(targets, observers, strict=True)
     ]
     # A host name that does not resolve occupies a thread until the resolver times out.
     reactor.suggestThreadPoolSize(10 + len(endpoints))
     for endpoint, observer in zip(endpoints, observers, strict=True):
-        Stream(endpoint, observer, reactor).startService()
+        Stream(endpoint, observer, reactor, once, event).startService()

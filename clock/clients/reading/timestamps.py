@@ -5,7 +5,10 @@ have only one of the two.
 A time of day, such as C{19:03:13}, names neither the day nor the time zone. Days, and
 the offsets of time zones, are whole multiples of 15 minutes. A time of day therefore
 stands for one instant in every 15 minutes. The one nearest to the line's arrival is
-used.
+used. A date does not help without an offset, so such a time is read as a time of day.
+
+A line may be long, so only its beginning is searched, and JSON is parsed only if it may
+have a time.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 #: One second, in nanoseconds.
 SECOND = 1_000_000_000
@@ -31,15 +34,34 @@ _NUMBER = re.compile(r"([0-9]{1,20})(?:\.([0-9]{1,9}))?")
 #: A time since 1970 before other text, as in a padded line.
 _SINCE_1970 = re.compile(r"([0-9]{10,20})(?:\.([0-9]{1,9}))?(?= )")
 
+#: RFC 3339, and what ISO 8601 and databases allow besides: a comma, a shorter offset.
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})"
-    r"(?:\.([0-9]{1,9}))?([Zz]|[+-][0-9]{2}:[0-9]{2})(?= |\Z)"
+    r"(?:[.,]([0-9]{1,9}))?(?:[Zz]|([+-][0-9]{2})(?::?([0-5][0-9]))?)(?= |\Z)"
 )
 
+#: After a comma there are three digits, as Python's C{logging} writes them. Others may
+#: be the next value of a table.
 _TIME_OF_DAY = re.compile(
     r"(?<![0-9:])([01]?[0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])"
-    r"(?:\.([0-9]{1,9}))?(?![0-9:])"
+    r"(?:\.([0-9]{1,9})|,([0-9]{3})(?![.,]))?(?![0-9:])"
 )
+
+#: The characters to search for the beginning of a time of day.
+SEARCHED = 256
+
+#: The most characters of a time of day, and one more.
+_LONGEST = len("00:00:00.000000000 ")
+
+#: The beginnings of an array in JSON. Which of its times would be the line's?
+_ARRAYS = ("[[", "[{", '["')
+
+#: The fields of an object in JSON that may have the time: the first that exists. Not
+#: C{created}: the chunks of a language model's answer all have the same one.
+_TIME_FIELDS = ("time", "timestamp", "ts")
+
+#: The fields to look for, as they are in JSON.
+_FIELDS = tuple(f'"{field}"' for field in (*_TIME_FIELDS, "tick"))
 
 
 class Reading(NamedTuple):
@@ -50,14 +72,17 @@ class Reading(NamedTuple):
         a number.
     @ivar resolution: the smallest step that the line can show, in nanoseconds.
     @ivar tick: the number of the tick, or C{None} if the line has none.
-    @ivar shown: what to show instead of a line in JSON: its C{HH:MM:SS}, or the field
-        that was asked for; otherwise C{None}.
+    @ivar shown: what to show instead of a line in JSON: its C{HH:MM:SS}, or the number
+        or the field that was read; otherwise C{None}.
+    @ivar timeOfDay: the time of day as shown, in nanoseconds, if the instant is known
+        only modulo 15 minutes; otherwise C{None}.
     """
 
     instant: int | None
     resolution: int = SECOND
     tick: int | None = None
     shown: str | None = None
+    timeOfDay: int | None = None
 
 
 def findTime(text: str, near: int, field: str | None = None) -> Reading | None:
@@ -65,12 +90,13 @@ def findTime(text: str, near: int, field: str | None = None) -> Reading | None:
     Find the time or the number in a line.
 
     @param text: the line: a number, a JSON object, text that begins with a time since
-        1970 or with RFC 3339, or any text that contains a time of day with seconds.
+        1970 or with RFC 3339, or other text with a time of day, with seconds, in its
+        first L{SEARCHED} characters.
     @param near: the expected instant, in nanoseconds since 1970, such as the line's
         arrival. A time of day is read as the instant nearest to this one.
     @param field: the field of a JSON object that has the time or the number. Without
-        it, they are in C{time} and C{tick}, as the server sends them with C{--format
-        json}.
+        it, the number is in C{tick}, as the server sends it with C{--format json}, and
+        the time in C{time}, C{timestamp} or C{ts}. A nested object is not searched.
 
     @return: what the line shows, or C{None} if it shows neither the second nor a
         number.
@@ -85,9 +111,14 @@ def _fromText(text: str, near: int) -> Reading | None:
         return _fromNumber(number[1], number[2])
     if rfc3339 := _RFC3339.match(text):
         return _fromRFC3339(rfc3339)
-    if timeOfDay := _TIME_OF_DAY.search(text):
+    if not text.startswith(_ARRAYS) and (timeOfDay := _searchTimeOfDay(text)):
         return _fromTimeOfDay(timeOfDay, near)
     return None
+
+
+def _searchTimeOfDay(text: str) -> re.Match[str] | None:
+    match = _TIME_OF_DAY.search(text, 0, SEARCHED + _LONGEST)
+    return match if match and match.start() < SEARCHED else None
 
 
 def _fromNumber(whole: str, digits: str | None) -> Reading:
@@ -111,16 +142,16 @@ def _withFraction(instant: int, digits: str | None, unit: int = SECOND) -> Readi
 def _fromTimeOfDay(match: re.Match[str], near: int) -> Reading:
     hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3])
     second = (hours * 3600 + minutes * 60 + seconds) * SECOND
-    reading = _withFraction(second, match[4])
+    reading = _withFraction(second, match[4] or match[5])
     half = QUARTER_HOUR // 2
     shown = cast(int, reading.instant)
     distance = (near - shown + half) % QUARTER_HOUR - half
-    return reading._replace(instant=near - distance)
+    return reading._replace(instant=near - distance, timeOfDay=shown)
 
 
 def _fromRFC3339(match: re.Match[str]) -> Reading | None:
-    date, timeOfDay, digits, offset = match.groups()
-    offset = "+00:00" if offset in "Zz" else offset
+    date, timeOfDay, digits, hours, minutes = match.groups()
+    offset = f"{hours or '+00'}:{minutes or '00'}"
     try:
         moment = datetime.fromisoformat(f"{date}T{timeOfDay}{offset}")
     except ValueError:
@@ -129,20 +160,28 @@ def _fromRFC3339(match: re.Match[str]) -> Reading | None:
 
 
 def _fromJSON(text: str, near: int, field: str | None) -> Reading | None:
+    # To parse 64 KB in vain, such as a truncated line, takes a millisecond.
+    mayHave = field is not None or any(each in text for each in _FIELDS)
+    if not mayHave or not text.rstrip().endswith("}"):
+        return None
     try:
         # The digits of a fraction matter.
-        fields = json.loads(text, parse_float=str)
+        fields = json.loads(text, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         return None
-    value = fields.get("time" if field is None else field)
+    names = _TIME_FIELDS if field is None else (field,)
+    value: Any = next((fields[each] for each in names if each in fields), None)
+    reading = _fromText(value, near) if isinstance(value, str) else None
     if field is not None:
-        # The value may be of any type, such as a number.
-        reading = _fromText(str(value), near)
-        return reading and reading._replace(shown=str(value))
-    tick = fields.get("tick")
-    number = tick if type(tick) is int else None
-    match = _RFC3339.fullmatch(value) if isinstance(value, str) else None
-    reading = _fromRFC3339(match) if match else None
-    if match is None or reading is None:
-        return None if number is None else Reading(None, tick=number)
-    return reading._replace(tick=number, shown=match[2])
+        return reading and reading._replace(shown=value)
+    tick = _tick(fields.get("tick"))
+    if reading is None or reading.instant is None:
+        return None if tick is None else Reading(None, tick=tick)
+    timeOfDay = _searchTimeOfDay(value)
+    shown = value[timeOfDay.start(1) : timeOfDay.end(3)] if timeOfDay else value
+    return reading._replace(tick=tick, shown=shown)
+
+
+def _tick(value: object) -> int | None:
+    number = _NUMBER.fullmatch(value) if isinstance(value, str) else None
+    return int(number[1]) if number and number[2] is None else None

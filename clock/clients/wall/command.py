@@ -118,8 +118,8 @@ async def show(reactor: Any, options: Options) -> None:
         for target in options.targets
     ]
     try:
-        web = options.webOptions(NAME)
-        startStreams(reactor, options.targets, monitors, web)
+        web = partial(options.webOptions, NAME)
+        startStreams(reactor, options.targets, monitors, web, event=options["event"])
     except ValueError as error:
         raise SystemExit(f"{NAME}: {error}") from None
     exitOnSignals(view.restoreTerminal)

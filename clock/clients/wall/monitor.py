@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from twisted.internet.interfaces import IReactorTime
 
+from clock.clients.reading.ends import End
 from clock.clients.reading.lines import Line
+from clock.clients.reading.observer import Observer
 from clock.clients.reading.timestamps import findTime
 from clock.console.text import printable
 
@@ -84,10 +86,9 @@ class ClockStatus(NamedTuple):
         return str(self.state.value)
 
 
-class ClockMonitor:
+class ClockMonitor(Observer):
     """
-    An L{Observer<clock.clients.reading.observer.Observer>} that keeps the status of a
-    clock.
+    An observer that keeps the status of a clock.
 
     @ivar name: the clock's name, printable.
     """
@@ -127,11 +128,6 @@ class ClockMonitor:
         self._redirectedTo = ""
         self._update()
 
-    def waitingForHeaders(self) -> None:
-        """
-        Do nothing: the clock is connecting until the headers have arrived.
-        """
-
     def redirected(self, url: str) -> None:
         """
         Note the address that has answered.
@@ -161,11 +157,11 @@ class ClockMonitor:
                 self._gaps.append(gap)
         self._update(now, f"{text}…" if isCut else text)
 
-    def disconnected(self, reason: str, retryIn: float) -> None:
+    def disconnected(self, end: End, retryIn: float | None) -> None:
         """
         Note that the clock is down.
         """
-        self._update(down=(reason, self._reactor.seconds() + retryIn))
+        self._update(down=(end.text, self._reactor.seconds() + (retryIn or 0.0)))
 
     def status(self) -> ClockStatus:
         """

@@ -6,16 +6,13 @@ from __future__ import annotations
 
 from twisted.python import usage
 
-from clock.clients.reading.options import ADDRESS_HELP, FIELD, ReadingOptions
-from clock.clients.reading.targets import parseTargets
+from clock.clients.reading.options import ADDRESS_HELP, StreamsOptions
 from clock.console.options import seconds
 
 
-class Options(ReadingOptions):
+class Options(StreamsOptions):
     """
     The options of C{clockwall}.
-
-    @ivar targets: the clocks to read, in order.
     """
 
     synopsis = "Usage: clockwall [options] [NAME=]ADDRESS ..."
@@ -29,7 +26,6 @@ class Options(ReadingOptions):
         ("Here=unix:/tmp/clock", "any Twisted client endpoint"),
     )
     optParameters = [
-        FIELD,
         [
             "interval",
             None,
@@ -40,12 +36,5 @@ class Options(ReadingOptions):
         ],
     ]
     compData = usage.Completions(
-        optActions={"interval": usage.Completer(descr="seconds")},
-        extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)],
+        optActions={"interval": usage.Completer(descr="seconds")}
     )
-
-    def parseArgs(self, *texts: str) -> None:
-        """
-        Parse the clocks to read.
-        """
-        self.targets = parseTargets(texts)

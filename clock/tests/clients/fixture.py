@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from twisted.internet import reactor as globalReactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import globalLogBeginner
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.clients import process as _client
+from clock.clients.reading import observer
+from clock.clients.reading.ends import End
 from clock.clients.reading.lines import Line
+from clock.clients.reading.observer import Other, Step
 from clock.console import output as _stdout
 
 
@@ -51,13 +55,16 @@ class ClientReactor(MemoryReactorClock):
         self.threads = size
 
 
-class Observer:
+class Observer(observer.Observer):
     """
     An observer that records what is reported.
+
+    @ivar bytes: the number of bytes that have arrived.
     """
 
     def __init__(self) -> None:
         self.events: list[Any] = []
+        self.bytes = 0
 
     def connecting(self) -> None:
         """
@@ -65,11 +72,11 @@ class Observer:
         """
         self.events.append("connecting")
 
-    def waitingForHeaders(self) -> None:
+    def stepReached(self, step: Step, detail: str = "") -> None:
         """
-        Record a request.
+        Record a step.
         """
-        self.events.append("waiting for headers")
+        self.events.append((step, detail))
 
     def redirected(self, url: str) -> None:
         """
@@ -83,17 +90,35 @@ class Observer:
         """
         self.events.append("connected")
 
+    def bytesReceived(self, count: int) -> None:
+        """
+        Count bytes.
+        """
+        self.bytes += count
+
     def lineReceived(self, line: Line) -> None:
         """
         Record a line.
         """
         self.events.append(line)
 
-    def disconnected(self, reason: str, retryIn: float) -> None:
+    def otherReceived(self, what: Other) -> None:
         """
-        Record a failure.
+        Record what is not a line.
         """
-        self.events.append((reason, retryIn))
+        self.events.append(what)
+
+    def paused(self, seconds: float) -> None:
+        """
+        Record a pause.
+        """
+        self.events.append(("paused", seconds))
+
+    def disconnected(self, end: End, retryIn: float | None) -> None:
+        """
+        Record an end.
+        """
+        self.events.append((end, retryIn))
 
     def takeEvents(self) -> list[Any]:
         """
@@ -101,6 +126,20 @@ class Observer:
         """
         events, self.events = self.events, []
         return events
+
+
+class Connection(StringTransport):
+    """
+    The transport of a connection, as a reactor makes it.
+
+    @ivar protocol: the protocol of the connection.
+    @ivar reactor: the reactor of the connection.
+    """
+
+    def __init__(self, reactor: Any, protocol: Any) -> None:
+        super().__init__(peerAddress=IPv4Address("TCP", "127.0.0.1", 8080))
+        self.reactor = reactor
+        self.protocol = protocol
 
 
 class OptionsTestCase(SynchronousTestCase):
@@ -184,7 +223,7 @@ class ClientTestCase(SynchronousTestCase):
         """
         factory: Any = self.reactor.tcpClients[-1][2]
         protocol = factory.buildProtocol(None)
-        protocol.makeConnection(StringTransport())
+        protocol.makeConnection(Connection(self.reactor, protocol))
         protocol.dataReceived(data)
         return protocol
 

@@ -5,6 +5,7 @@ Tests for L{clock.clients.netcat}.
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from io import StringIO
 
@@ -20,8 +21,10 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from clock.clients.netcat import CopyProtocol, Options, RedirectPrinter, copy
+from clock.clients.reading.ends import EndError, How
 from clock.clients.reading.urls.endpoint import WebOptions
 from clock.tests.clients import fixture
+from clock.tests.clients.fixture import Connection
 from clock.tests.clients.reading.webclient import OK, WebClientTestCase
 
 
@@ -50,7 +53,7 @@ class CopyTests(SynchronousTestCase):
         )
         factory = self.reactor.unixClients[0][1]
         protocol = factory.buildProtocol(None)
-        protocol.makeConnection(StringTransport())
+        protocol.makeConnection(Connection(self.reactor, protocol))
         return finished, protocol
 
     def assertFails(self, finished: Deferred[int], message: str) -> None:
@@ -79,6 +82,36 @@ class CopyTests(SynchronousTestCase):
         finished, protocol = self.connect()
         protocol.connectionLost(Failure(ConnectionLost()))
         self.assertFails(finished, "reset by the server")
+
+    def test_ends(self) -> None:
+        """
+        A complete response, and a close frame without an error, are no errors. Other
+        ends are.
+        """
+        closed = "closed with 1011 (internal error): x"
+        for how, code, succeeds in [
+            (How.COMPLETE, None, True),
+            (How.CLOSE_FRAME, 1000, True),
+            (How.CLOSE_FRAME, 1001, True),
+            (How.CLOSE_FRAME, None, True),
+            (How.CLOSE_FRAME, 1011, False),
+            (How.CUT, None, False),
+        ]:
+            finished, protocol = self.connect()
+            protocol.dataReceived(b"x")
+            protocol.connectionLost(Failure(EndError(how, closed, code)))
+            if succeeds:
+                self.assertEqual(self.successResultOf(finished), 0)
+            else:
+                self.assertFails(finished, closed)
+
+    def test_empty(self) -> None:
+        """
+        A complete response may be empty.
+        """
+        finished, protocol = self.connect()
+        protocol.connectionLost(Failure(EndError(How.COMPLETE, "complete")))
+        self.assertEqual(self.successResultOf(finished), 0)
 
     def test_nothing(self) -> None:
         """
@@ -188,6 +221,14 @@ class OptionsTests(fixture.OptionsTestCase):
         ("--header=x", "--header 'x' is not a header: try 'Name: value'"),
         ("-p", "option -p not recognized"),
         ("a http", "port 'http' is not a whole number from 1 to 65535"),
+        ("-d x -d y", "--data is given twice: leave one out"),
+        ("--data @/no/file", "--data '@/no/file': No such file or directory"),
+        ("-X GE(T", "--request 'GE(T' is not a method: try POST"),
+        ("-H =A:1", "--header '=A:1' has an empty name"),
+        ("--connect-to x", "--connect-to 'x' is not HOST:PORT"),
+        ("--connect-to x:0", "--connect-to 'x:0': a port is a whole number from 1 "),
+        ("--proxy x=http://y", "--proxy: no stream is named 'x'"),
+        ("--event x", "option --event not recognized"),
     )
 
     def test_default(self) -> None:
@@ -195,7 +236,8 @@ class OptionsTests(fixture.OptionsTestCase):
         Without an argument the address is the clock's default address.
         """
         options = self.parse()
-        self.assertEqual(options, {"address": "localhost:8080", "insecure": 0})
+        expected = {"address": "localhost:8080", "insecure": 0, "http1.1": 0}
+        self.assertEqual(options, expected)
         self.assertEqual(options.webOptions("clock-netcat"), WebOptions([]))
 
     def test_address(self) -> None:
@@ -218,15 +260,47 @@ class OptionsTests(fixture.OptionsTestCase):
 
     def test_web(self) -> None:
         """
-        Headers may be repeated. A warning says that certificates are not verified.
+        Headers may be repeated. One warning says that certificates are not verified.
         """
         stderr = StringIO()
         self.patch(sys, "stderr", stderr)
-        options = self.parse("--header=A: 1", "--header", "B:2", "--insecure")
+        options = self.parse("--header=A: 1", "-H", "B:2", "-k")
         expected = WebOptions([("A", "1"), ("B", "2")], verify=False)
         self.assertEqual(options.webOptions("clock-netcat"), expected)
+        options.webOptions("clock-netcat")
         warning = "clock-netcat: certificates are not verified (--insecure)\n"
         self.assertEqual(stderr.getvalue(), warning)
+
+    def test_request(self) -> None:
+        """
+        The options for a request have curl's letters.
+        """
+        options = self.parse("-d", "{}", "-X", "PUT", "-x", "http://p:1", "--http1.1")
+        self.assertEqual(
+            options.webOptions("clock-netcat"),
+            WebOptions([], method="PUT", data=b"{}", proxy="http://p:1", http1=True),
+        )
+
+    def test_data(self) -> None:
+        """
+        The data may be in a file, and is sent unchanged. An empty text is data too.
+        """
+        path = self.mktemp()
+        with open(path, "wb") as file:
+            file.write(b"\xff\r\n")
+        for text, data in [(f"@{path}", b"\xff\r\n"), ("", b""), ("\udcff", b"\xff")]:
+            self.assertEqual(self.parse("-d", text).data, data)
+
+    def test_dataFromStdin(self) -> None:
+        """
+        C{@-} is standard input.
+        """
+        before, (read, write) = os.dup(0), os.pipe()
+        self.addCleanup(os.dup2, before, 0)
+        os.write(write, b"x\n")
+        os.close(write)
+        os.dup2(read, 0)
+        self.assertEqual(self.parse("-d", "@-").data, b"x\n")
 
     def test_synopsis(self) -> None:
         """

@@ -6,11 +6,15 @@ start of a connection that is younger than they are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from statistics import median, median_low
+from dataclasses import replace
+from itertools import pairwise
+from statistics import median_low
 from typing import NamedTuple
 
-from clock.clients.check.diagnosis.cuts import countText
-from clock.clients.check.history import Arrival, Findings
+from clock.clients.check.boundaries import Arrival
+from clock.clients.check.diagnosis.words import Findings, countText, rangeText
+from clock.clients.check.evidence import Evidence
+from clock.clients.reading.timestamps import SECOND
 
 #: Lines arrive together if the gap is at most this many seconds, or a quarter of an
 #: interval if that is longer, but never more than half an interval.
@@ -19,6 +23,10 @@ TOGETHER = 0.12
 #: The fewest lines from before a connection that are worth mentioning. This machine may
 #: notice late that it is connected, so a few lines may look older than the connection.
 MIN_OLD = 3
+
+#: Without an interval, lines arrive together if there are at least so many, after so
+#: many seconds without a line, each within a few milliseconds of the one before.
+MIN_LINES, MIN_SILENCE, CLOSE = 3, 0.5, 0.05
 
 
 class Burst(NamedTuple):
@@ -43,18 +51,20 @@ def togetherWithin(interval: float) -> float:
 
 
 def findBursts(
-    arrivals: Sequence[Arrival], interval: float, maxGap: float
+    arrivals: Sequence[Arrival], interval: float | None, maxGap: float
 ) -> list[Burst]:
     """
     Find the bursts that are worth mentioning. If no silence is longer than allowed,
     they are worth it only if most lines come in bursts.
 
     @param arrivals: the lines that arrived.
-    @param interval: seconds between two lines.
+    @param interval: seconds between two lines; C{None} if the lines show none.
     @param maxGap: the longest time without a line that is allowed, in seconds.
 
     @return: the bursts, in order.
     """
+    if interval is None:
+        return _findWithoutInterval(arrivals)
     found: list[Burst] = []
     for group in _groups(arrivals, togetherWithin(interval)):
         silence, lines = group[0].gap, 1 + _count(group)
@@ -66,27 +76,69 @@ def findBursts(
     return found if len(found) > 1 and _areMost(found, arrivals) else []
 
 
+def countTogether(evidence: Evidence) -> int:
+    """
+    Count the lines that arrived together with the line before, in a stream that shows
+    neither times nor numbers.
+
+    @param evidence: what was seen.
+    """
+    arrivals, interval = [*evidence.arrivals], evidence.sequence.interval
+    if interval is None:
+        return sum(each.lines - 1 for each in _findWithoutInterval(arrivals))
+    # The second line may follow the first at once, which is sent on connecting.
+    return sum(
+        not before.isFirst and not after.isFirst and after.gap < interval / 10
+        for before, after in pairwise(arrivals)
+    )
+
+
+def _findWithoutInterval(arrivals: Sequence[Arrival]) -> list[Burst]:
+    found: list[Burst] = []
+    for group in _groups(arrivals, CLOSE):
+        silence, lines = group[0].gap, len(group)
+        span = group[-1].at - group[0].at
+        isAtOnce = span <= max(0.01 + 0.001 * lines, 0.02 * silence)
+        isBurst = lines >= MIN_LINES and silence >= MIN_SILENCE and isAtOnce
+        if isBurst and not _isMadeAtOnce(group, silence):
+            found.append(Burst(silence, lines))
+    return found if _areMost(found, arrivals) else []
+
+
+def _isMadeAtOnce(group: Sequence[Arrival], silence: float) -> bool:
+    """
+    Return whether the lines show that they were made at the same time.
+    """
+    instants = [each.reading.instant for each in group if each.reading]
+    known = [each for each in instants if each is not None]
+    spread = (max(known) - min(known)) / SECOND if known else silence
+    return len(known) == len(group) and spread < 0.1 * silence
+
+
 def splitHistory(
-    arrivals: Sequence[Arrival], interval: float
+    arrivals: Sequence[Arrival], interval: float | None
 ) -> tuple[list[int], list[Arrival]]:
     """
     Find connections that begin with lines from before them. A server sends one line on
     connecting, and each later line when it is due.
 
     @param arrivals: the lines that arrived.
-    @param interval: seconds between two lines.
+    @param interval: seconds between two lines; C{None} if the lines show none.
 
     @return: for each of these connections, the number of the old lines; and all
         arrivals without the old lines.
     """
+    if interval is None:
+        return [], [*arrivals]
     old: list[int] = []
     others: list[Arrival] = []
     for group in _groups(arrivals, togetherWithin(interval)):
         first, count = group[0], _count(group)
         isTooMuch = count >= MIN_OLD and 2 * first.gap < (count - 1) * interval
-        if first.isFirst and isTooMuch and all(each.transition for each in group):
+        isKnown = all(each.intervals is not None for each in group)
+        if first.isFirst and isTooMuch and isKnown:
             old.append(count)
-            others.append(group[-1]._replace(gap=first.gap, isFirst=True))
+            others.append(replace(group[-1], gap=first.gap, isFirst=True))
         else:
             others += group
     return old, others
@@ -109,32 +161,42 @@ def diagnoseHistory(old: Sequence[int]) -> Findings:
         )
 
 
-def diagnoseBursts(bursts: Sequence[Burst], arrivals: Sequence[Arrival]) -> Findings:
+def diagnoseBursts(
+    bursts: Sequence[Burst], arrivals: Sequence[Arrival], showsNothing: bool
+) -> Findings:
     """
     Say how lines were held back.
 
     @param bursts: the bursts: one at least.
     @param arrivals: the lines that arrived.
+    @param showsNothing: whether the lines show neither times nor numbers.
 
     @return: a code and a sentence.
     """
-    silence = median(burst.silence for burst in bursts)
+    silence = rangeText([burst.silence for burst in bursts])
     seen = (
-        f"Nothing came for {silence:.3g} s, then "
+        f"Nothing came for {silence}, then "
         f"{median_low(burst.lines for burst in bursts)} lines at once, "
         f"{countText(len(bursts))}"
     )
-    if _areMost(bursts, arrivals):
-        yield (
-            "held-back",
-            f"{seen}: a buffer on the way holds lines back until it is full, such "
-            "as nginx's proxy_buffering, or a compressor that waits for a block.",
-        )
-    else:
+    if not _areMost(bursts, arrivals):
         yield (
             "stalled",
             f"{seen}, and most other lines came one by one: the path, a proxy or "
             "this machine paused for a moment; lost packets do that.",
+        )
+    elif showsNothing:
+        yield (
+            "held-back",
+            f"{seen}: a buffer on the way holds lines back, such as nginx's "
+            "proxy_buffering or a compressor, or the server sends them together. Read "
+            "the server directly in the same run to tell which.",
+        )
+    else:
+        yield (
+            "held-back",
+            f"{seen}: a buffer on the way holds lines back until it is full, such "
+            "as nginx's proxy_buffering, or a compressor that waits for a block.",
         )
 
 
@@ -147,8 +209,8 @@ def _count(group: Sequence[Arrival]) -> int:
     Count the lines after the first one. A line that repeats another does not count: it
     was not held back.
     """
-    later = (each.transition for each in group[1:])
-    return sum(step is None or step.intervals > 0 for step in later)
+    later = (each.intervals for each in group[1:])
+    return sum(each is None or each > 0 for each in later)
 
 
 def _groups(arrivals: Sequence[Arrival], together: float) -> Iterator[list[Arrival]]:

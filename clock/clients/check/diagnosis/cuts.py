@@ -1,138 +1,202 @@
 """
-Say what the ends of connections have in common.
+Say how connections ended, and what the ends have in common.
 
-A timeout cuts each connection after the same time: since the last line if it is an
-idle timeout, since the start if it limits the whole connection. A connection that
-survived a longer time without a line shows that it is not an idle timeout.
+A timeout cuts each connection after the same time: since the last byte if it is an idle
+timeout, since the start if it limits the whole connection. A connection that survived a
+longer time without a byte shows that it is not an idle timeout. If the other side ended
+the stream, and nothing is missing, no timeout is looked for.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from clock.clients.check.history import Connection, Findings
+from clock.clients.check.connection import Connection
+from clock.clients.check.diagnosis.timeouts import IDLE, TOTAL, defaultText
+from clock.clients.check.diagnosis.words import Findings, countText
+from clock.clients.reading.ends import CLOSE_CODES, End, How
 
 #: How far two times of the same timeout may differ: by this many seconds, plus this
 #: fraction of the time.
 TOLERANCE, TOLERANCE_PART = 0.1, 0.1
 
-#: Default timeouts of well-known proxies, in seconds.
-IDLE_DEFAULTS = {
-    60: "nginx, Apache and Varnish",
-    300: "Envoy's streams, and of Apache in Debian",
-    3600: "Envoy's TCP proxy",
-}
-TOTAL_DEFAULTS = {15: "Envoy's routes"}
-
-#: By code: what happened to a connection, and what usually causes it.
+#: By kind: the code, what happened, and what usually causes it.
 KINDS = {
-    "closed": (
+    How.CLOSED: (
+        "closed",
         "closed in good order",
         "the server, or a proxy, ended it on purpose, as at a restart or a timeout",
     ),
-    "reset": (
+    How.CLOSED_WITHIN_LINE: (
+        "cut-within-line",
+        "closed in the middle of a line",
+        "a proxy, or another kind of server, closed it before a line was complete",
+    ),
+    How.CUT: (
+        "cut-within-response",
+        "cut before the end of the response",
+        "a proxy lost its own connection to the server, or closed it, or the server "
+        "was ended",
+    ),
+    How.TRUNCATED_TLS: (
+        "tls-truncated",
+        "closed without the end of TLS (close_notify)",
+        "a process was ended, or a proxy for TCP closed it, as at a timeout",
+    ),
+    How.RESET: (
+        "reset",
         "reset",
         "a process was killed, a device on the way, such as a firewall, did not know "
         "the connection, or the other end no longer answered",
     ),
-    "cut-within-response": (
-        "cut before the end of the response",
-        "a proxy lost its own connection to the server, or closed it",
+    How.HTTP2_ERROR: (
+        "http2-error",
+        "ended with an error of HTTP/2",
+        "the server failed, or a proxy lost its connection to the server, or limits "
+        "the stream",
     ),
-    "cut-within-line": (
-        "closed in the middle of a line",
-        "a proxy, or another kind of server, closed it before a line was complete",
+    How.MALFORMED: (
+        "malformed",
+        "ended by this client",
+        "what arrived cannot be decoded",
     ),
-    "lost": (
-        "lost",
-        "the host may be down, or the path to it",
-    ),
+    How.UNREACHABLE: ("lost", "lost", "the host may be down, or the path to it"),
+    How.NO_ANSWER: ("lost", "lost", "the host may be down, or the path to it"),
+    How.OTHER: ("lost", "lost", ""),
 }
 
 
-#: A regular expression for the system's errors that concern the path to a host.
-PATH_ERRORS = "(?i)timed out|no route|unreachable|is down"
-
-
-def diagnoseCuts(connections: Iterable[Connection]) -> Findings:
+def diagnoseCuts(
+    connections: Iterable[Connection], interval: float | None, once: bool
+) -> Findings:
     """
     Say how connections ended.
 
     @param connections: the connections of a stream.
+    @param interval: the usual time between two lines, in seconds; C{None} without two.
+    @param once: whether the stream is read once, so that its end is expected.
 
     @return: a code and a sentence for each pattern found.
     """
-    ended = [each for each in connections if each.end is not None]
-    if len(ended) > 1 and (timeout := _timeout(ended)):
+    ended = [each for each in connections if each.how is not None]
+    complete = [each for each in ended if _how(each).isComplete()]
+    if complete and not once:
+        yield from _ended(complete)
+    codes = [each for each in ended if _how(each).how is How.CLOSE_FRAME]
+    yield from _closedWithCode([each for each in codes if each not in complete])
+    others = [each for each in ended if _how(each).how in KINDS]
+    if once:
+        others = [each for each in others if not each.endedInOrder()]
+    if len(others) > 1 and (timeout := _timeout(others, interval)):
         yield timeout
         return
-    for kind, (what, cause) in KINDS.items():
-        cuts = [each for each in ended if _kind(each) == kind]
+    for how, (code, what, cause) in KINDS.items():
+        cuts = [each for each in others if _how(each).how is how]
         if cuts:
-            # Any other reason is of this kind, so the text includes it.
-            if kind == "lost":
-                what = f"lost ({cuts[-1].reason})"
-            # Only an error that concerns the path has a usual cause.
-            isKnown = kind != "lost" or re.search(PATH_ERRORS, cuts[-1].reason)
-            usual = f": {cause}" if isKnown else ""
-            yield kind, f"The connection was {what} {_when(cuts)}{usual}."
+            last = _how(cuts[-1])
+            named = how in (How.HTTP2_ERROR, How.MALFORMED, *_LOST)
+            what = f"{what} ({last.text})" if named else what
+            if how is How.CUT and cuts[-1].isWebSocket():
+                what = "closed without a close frame"
+            usual = f": {cause}" if cause else ""
+            yield (
+                code,
+                f"The connection was {what} {_when(cuts)}{usual}{_candidate(cuts)}.",
+            )
 
 
-def countText(count: int) -> str:
-    """
-    Say how often something happened.
-
-    @param count: the number of times.
-    """
-    return "once" if count == 1 else f"{count} times"
+_LOST = (How.UNREACHABLE, How.NO_ANSWER, How.OTHER)
 
 
-def _kind(connection: Connection) -> str:
-    if "within a response" in connection.reason:
-        return "cut-within-response"
-    if "reset" in connection.reason:
-        return "reset"
-    if connection.isWithinLine:
-        return "cut-within-line"
-    return "closed" if connection.reason.startswith("closed") else "lost"
+def _ended(complete: Sequence[Connection]) -> Findings:
+    last = _how(complete[-1])
+    isFrame = last.how is How.CLOSE_FRAME
+    what = last.text if isFrame else "the response was complete"
+    idle = [*map(_idle, complete)]
+    isAlike = len(idle) > 1 and _match(idle) and not _match([*map(_total, complete)])
+    each = f", each {median(idle):.2f} s after its last byte" if isAlike else ""
+    yield (
+        "ended",
+        f"The sender ended the stream in good order {_when(complete)}{each}: {what}. "
+        "To read such a stream once, to its end, use --once.",
+    )
 
 
-def _timeout(ended: Sequence[Connection]) -> tuple[str, str] | None:
-    if "lost" in map(_kind, ended):
+def _closedWithCode(codes: Sequence[Connection]) -> Findings:
+    if not codes:
+        return
+    last = _how(codes[-1])
+    code = last.code or 0
+    own = "a code of the application's own" if code >= 3000 else "an unknown code"
+    meaning = CLOSE_CODES.get(code, own)
+    reason = f', and the reason "{last.reason}"' if last.reason else ""
+    yield (
+        "closed-with-code",
+        f"The server closed the WebSocket {_when(codes)}, with {code} ({meaning})"
+        f"{reason}.",
+    )
+
+
+def _timeout(
+    ended: Sequence[Connection], interval: float | None
+) -> tuple[str, str] | None:
+    if any(_how(each).how in (*_LOST, How.MALFORMED) for each in ended):
         # The reason says more than the time.
         return None
     idle, total = [*map(_idle, ended)], [*map(_total, ended)]
-    longestGap = max(each.longestGap for each in ended)
-    isIdle = _match(idle) and longestGap <= _most(min(idle), TOLERANCE / 5)
-    kinds = {KINDS[_kind(each)][0] for each in ended}
+    longest = max(each.longestPause for each in ended)
+    isIdle = _match(idle) and longest <= _most(min(idle), TOLERANCE / 5)
+    kinds = {KINDS[_how(each).how][1] for each in ended}
     how = f"Each of {len(ended)} connections was {' or '.join(sorted(kinds))}"
     after = f"{median(total):.2f} s after its start"
+    middle = median(idle)
     if isIdle and _match(total):
+        default = defaultText(IDLE, middle) or defaultText(TOTAL, median(total))
         return "cut-every", (
-            f"{how} {after}, and {median(idle):.2f} s after its last line, if any: a "
-            "timeout on the way, for idle connections or for all."
+            f"{how} {after}, and {middle:.2f} s after its last byte, if any: a "
+            f"timeout on the way, for idle connections or for all{_in(default)}."
+        )
+    if isIdle and interval and abs(middle - interval) <= 0.1 * interval:
+        return "cut-every", (
+            f"{how} {middle:.2f} s after its last byte, when the next line was due: an "
+            "idle timeout on the way that is as long as the interval, or the server "
+            "ends its streams itself."
         )
     if isIdle:
         return "cut-every-idle", (
-            f"{how} {median(idle):.2f} s after its last line: an idle timeout on the "
-            "way is too short, such as HAProxy's timeout server or nginx's "
-            f"proxy_read_timeout{_default(IDLE_DEFAULTS, median(idle))}."
+            f"{how} {middle:.2f} s after its last byte: an idle timeout on the way is "
+            "too short, such as HAProxy's timeout server or nginx's proxy_read_timeout"
+            f"{_in(defaultText(IDLE, middle))}."
         )
     if _match(total):
         return "cut-every-total", (
             f"{how} {after}, with lines or without: something on the way limits the "
-            f"length of each connection{_default(TOTAL_DEFAULTS, median(total))}."
+            f"length of each connection{_in(defaultText(TOTAL, median(total)))}."
         )
     return None
 
 
-def _default(defaults: dict[int, str], seconds: float) -> str:
-    for default, name in defaults.items():
-        if abs(seconds - default) <= default / 50:
-            return f" ({default} s is the default of {name})"
-    return ""
+def _candidate(cuts: Sequence[Connection]) -> str:
+    """
+    Say whose default timeout may have cut a single connection.
+    """
+    if len(cuts) != 1 or _how(cuts[0]).how in (*_LOST, How.MALFORMED):
+        return ""
+    total, idle = _total(cuts[0]), _idle(cuts[0])
+    default = defaultText(IDLE, idle) or defaultText(TOTAL, total)
+    if not default:
+        return ""
+    return f". {default}; a second connection that ends like this would confirm it"
+
+
+def _in(default: str) -> str:
+    return f" ({default})" if default else ""
+
+
+def _how(connection: Connection) -> End:
+    assert connection.how is not None
+    return connection.how
 
 
 def _most(least: float, tolerance: float = TOLERANCE) -> float:
@@ -144,22 +208,26 @@ def _match(found: Sequence[float]) -> bool:
 
 
 def _total(connection: Connection) -> float:
-    assert connection.end is not None
+    assert connection.end is not None and connection.start is not None
     return connection.end - connection.start
 
 
 def _idle(connection: Connection) -> float:
-    assert connection.end is not None
-    return connection.end - (connection.lastLine or connection.start)
+    assert connection.end is not None and connection.start is not None
+    last = connection.lastByte
+    return connection.end - (connection.start if last is None else last)
 
 
 def _when(cuts: Sequence[Connection]) -> str:
     total, idle = [*map(_total, cuts)], [*map(_idle, cuts)]
-    if len(cuts) == 1:
+    if len(cuts) > 1:
         return (
-            f"once, {total[0]:.2f} s after its start and {idle[0]:.2f} s after its "
-            "last line"
-            if cuts[0].lastLine is not None
-            else f"once, {total[0]:.2f} s after its start, without a line"
+            f"{countText(len(cuts))}, {min(total):.2f} to {max(total):.2f} s after the "
+            "start"
         )
-    return f"{len(cuts)} times, {min(total):.2f} to {max(total):.2f} s after the start"
+    if cuts[0].lastByte is None:
+        return f"once, {total[0]:.2f} s after its start, without a byte"
+    return (
+        f"once, {total[0]:.2f} s after its start and {idle[0]:.2f} s after its last "
+        "byte"
+    )

@@ -1,66 +1,78 @@
 """
 Compare the time that lines show with the time that passes.
 
-The drift is how far the intervals that the lines show are ahead of the time that has
-passed. A line that is held back has a low drift, and the next one that is on time
-restores it. A clock that is set changes the drift for good, and a clock that runs at
-another rate changes it steadily.
+The drift is how far the times that the lines show are ahead of the time that has
+passed. Intervals would not do: if a server sleeps for a second after each line, its
+intervals are a little longer, and its clock is right. A line that is held back has a
+low drift, and the next one that is on time restores it. A clock that is set changes the
+drift for good, and a clock that runs at another rate changes it steadily.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from statistics import median_low
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from clock.clients.check.boundaries import Arrival, hasTime, shownTime
 from clock.clients.check.diagnosis.bursts import togetherWithin
-from clock.clients.check.history import Arrival, Findings
-from clock.clients.check.sequence import Transition
+from clock.clients.check.diagnosis.words import Findings
+from clock.clients.reading.timestamps import SECOND
+
+#: Half a day, in nanoseconds.
+HALF_DAY = 43_200 * SECOND
 
 
 class Point(NamedTuple):
     """
-    A line that can be read, but is not the first one of its connection.
+    A line that shows a time, but is not the first one of its connection.
 
     @ivar at: its arrival.
     @ivar gap: seconds since the line before.
-    @ivar transition: the step from the line before.
+    @ivar intervals: number of intervals since the line before.
+    @ivar lost: number of lines missing before this one, or C{None}.
     @ivar change: the change of the drift by this line, in seconds.
     @ivar drift: the drift since the first line, in seconds.
+    @ivar resolution: the smallest step that the line can show, in seconds.
     """
 
     at: float
     gap: float
-    transition: Transition
+    intervals: int
+    lost: int | None
     change: float
     drift: float
+    resolution: float
 
 
-def findDrifts(arrivals: Sequence[Arrival], interval: float) -> list[list[Point]]:
+def findDrifts(arrivals: Sequence[Arrival]) -> list[list[Point]]:
     """
     Measure the drift.
 
     @param arrivals: the lines that arrived.
-    @param interval: seconds between two lines.
 
-    @return: for each connection, its lines after the first that can be read.
+    @return: for each connection, its lines after the first that show a time.
     """
     found: list[list[Point]] = []
-    drift = elapsed = 0.0
-    isStarted = False
+    start: float | None = None
+    drift = 0.0
     for each in arrivals:
         if each.isFirst or not found:
             found.append([])
-            drift = elapsed = 0.0
-            isStarted = False
-        elapsed += each.gap
-        if each.transition is None:
+            start, drift = None, 0.0
+        if not hasTime(each):
             continue
-        if isStarted:
-            change = each.transition.intervals * interval - elapsed
-            drift += change
-            found[-1].append(Point(each.at, each.gap, each.transition, change, drift))
-        isStarted, elapsed = True, 0.0
+        instant, resolution = shownTime(each)
+        ahead = instant / SECOND - each.at
+        if start is None:
+            start = ahead
+            continue
+        change = ahead - start - drift
+        drift += change
+        assert each.intervals is not None
+        step = each.gap, each.intervals, each.lost
+        found[-1].append(Point(each.at, *step, change, drift, resolution / SECOND))
     return found
 
 
@@ -84,6 +96,34 @@ def diagnoseClockSet(drifts: Sequence[Sequence[Point]], interval: float) -> Find
         )
 
 
+def diagnoseHourJump(arrivals: Sequence[Arrival]) -> Findings:
+    """
+    Say that the time of day jumped by whole quarters of an hour within a connection.
+
+    @param arrivals: the lines that arrived.
+
+    @return: a code and a sentence, if it did.
+    """
+    for before, after in pairwise(arrivals):
+        one, two = before.reading, after.reading
+        if one is None or two is None or before.connection != after.connection:
+            continue
+        if one.timeOfDay is None or two.timeOfDay is None:
+            continue
+        shown = two.timeOfDay - one.timeOfDay
+        passed = cast(int, two.instant) - cast(int, one.instant)
+        jump = (shown - passed + HALF_DAY) % (2 * HALF_DAY) - HALF_DAY
+        if jump:
+            yield (
+                "hour-jump",
+                f"The time of day jumped {'forward' if jump > 0 else 'back'} by "
+                f"{abs(jump) / HALF_DAY * 12:g} h within a connection, while lines "
+                "came on time: the zone of the server changed, as at a change of "
+                "summer time.",
+            )
+            return
+
+
 def diagnoseRate(drifts: Sequence[Sequence[Point]], interval: float) -> Findings:
     """
     Say how fast the drift grew, if it grew steadily.
@@ -103,7 +143,8 @@ def diagnoseRate(drifts: Sequence[Sequence[Point]], interval: float) -> Findings
     change = end - start
     isSteady = 0.3 * abs(change) <= (middle - start) * _sign(change)
     isSteady = isSteady and 0.3 * abs(change) <= (end - middle) * _sign(change)
-    if not isSteady or abs(change) < max(0.2 * interval, 0.2):
+    least = max(0.2 * interval, 0.2) + max(each.resolution for each in points)
+    if not isSteady or abs(change) < least:
         return
     rate = 1 + change / (last - first)
     seen = f"The lines show {rate:.3f} s for each second that passes here"
@@ -126,16 +167,14 @@ def _jumps(points: Sequence[Point], interval: float) -> Iterator[float]:
     # The first line may show an interval that is almost over.
     best = interval
     for number, point in enumerate(points):
-        intervals = point.transition.intervals
+        intervals = point.intervals
         following = points[number + 1 : number + 2]
-        isForward = (
-            intervals > 1 and not point.transition.lost and point.drift - best >= enough
-        )
+        isForward = intervals > 1 and not point.lost and point.drift - best >= enough
         # After a line that only repeats another, the next one jumps forward.
         isBack = (
             intervals < 1
             and point.change <= -enough
-            and all(each.transition.intervals == 1 for each in following)
+            and all(each.intervals == 1 for each in following)
             and following
         )
         if point.gap > togetherWithin(interval) and (isForward or isBack):

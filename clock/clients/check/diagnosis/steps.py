@@ -1,5 +1,5 @@
 """
-Compare each line with the one before: what is missing, and what is late.
+Compare each line with the one before: at which interval they come, and what is missing.
 """
 
 from __future__ import annotations
@@ -8,12 +8,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from clock.clients.check.history import Arrival, Findings
+from clock.clients.check.boundaries import Arrival, hasTime, shownTime
+from clock.clients.check.diagnosis.words import Findings
 from clock.clients.reading.timestamps import SECOND
-
-#: The shortest constant delay that is worth mentioning, and how much it may vary, in
-#: seconds. HAProxy's is 0.2 s.
-DELAY, DELAY_SPREAD = 0.15, 0.1
 
 
 def showTime(arrivals: Sequence[Arrival]) -> bool:
@@ -22,10 +19,7 @@ def showTime(arrivals: Sequence[Arrival]) -> bool:
 
     @param arrivals: the lines that arrived.
     """
-    return any(
-        each.transition is not None and each.transition.lateness is not None
-        for each in arrivals
-    )
+    return any(each.lateness is not None for each in arrivals)
 
 
 def diagnoseInterval(arrivals: Sequence[Arrival], interval: float) -> Findings:
@@ -46,26 +40,28 @@ def diagnoseInterval(arrivals: Sequence[Arrival], interval: float) -> Findings:
         )
 
 
-def diagnoseMissing(arrivals: Sequence[Arrival], interval: float) -> Findings:
+def diagnoseMissing(arrivals: Sequence[Arrival], interval: float | None) -> Findings:
     """
     Say which intervals and tick numbers are missing.
 
     @param arrivals: the lines that arrived.
-    @param interval: seconds between two lines.
+    @param interval: seconds between two lines; C{None} if the lines show none.
 
     @return: codes and sentences, if there are any.
     """
     slept = unknown = 0
     lost = sum(map(_lost, arrivals))
     for each in arrivals:
-        step = each.transition
-        if step is None or each.gap < (step.intervals - 0.75) * interval:
+        steps = each.intervals
+        if interval is None or steps is None:
             continue
-        skipped = max(0, step.intervals - 1)
-        if step.lost is None:
+        if each.gap < (steps - 0.75) * interval:
+            continue
+        skipped = max(0, steps - 1)
+        if each.lost is None:
             unknown += skipped
         else:
-            slept += max(0, skipped - step.lost)
+            slept += max(0, skipped - each.lost)
     if lost:
         yield (
             "lines-lost",
@@ -85,70 +81,6 @@ def diagnoseMissing(arrivals: Sequence[Arrival], interval: float) -> Findings:
             f"{_intervals(unknown)} without a line: lines were lost, or the server "
             "did not run; --format json on the server numbers lines, which tells "
             "these apart.",
-        )
-
-
-def diagnoseLateness(arrivals: Sequence[Arrival], interval: float) -> Findings:
-    """
-    Say why lines are late, or early, if all of them are, by the same time.
-
-    @param arrivals: the lines that arrived.
-    @param interval: seconds between two lines.
-
-    @return: a code and a sentence, if they are.
-    """
-    lateness = sorted(
-        each.transition.lateness / SECOND
-        for each in arrivals
-        if each.transition and each.transition.lateness is not None and not each.isFirst
-    )
-    if len(lateness) < 3:
-        return
-    middle = median(lateness)
-    spread = lateness[len(lateness) * 9 // 10] - lateness[len(lateness) // 10]
-    if spread > 0.4 * max(interval, abs(middle)):
-        return
-    firsts = [(a, b) for a, b in pairwise(arrivals) if a.isFirst and not b.isFirst]
-    isOneInterval = 0.75 < middle / interval < 1.25
-    # A line that waits for the next one comes when that one is due, and not later.
-    waited = any(
-        0.1 * interval < a.gap < 1.5 * interval and b.gap > 0.85 * interval
-        for a, b in firsts
-    )
-    isPrompt = any(
-        a.gap < 0.1 * middle and (b.gap < 0.75 * interval or not isOneInterval)
-        for a, b in firsts
-    )
-    # If the clocks differ, the first line does not wait. If it is sent at the start of
-    # an interval, it may wait as long by chance.
-    isDelayed = any(b.gap < 0.9 * interval for _, b in firsts) and all(
-        abs(a.gap - middle) <= DELAY_SPREAD / 2 for a, _ in firsts
-    )
-    if isOneInterval and waited and not isPrompt:
-        yield (
-            "one-behind",
-            f"Each line came {middle:.2f} s late, when the next one was sent: a "
-            "compressor or a proxy on the way does not flush what it has.",
-        )
-    elif middle >= DELAY and spread <= DELAY_SPREAD and isDelayed:
-        yield (
-            "delayed",
-            f"Each line came {middle:.2f} s late, and so did the first line of each "
-            "connection: something on the way waits for more data before it sends, as "
-            "HAProxy does without option http-no-delay.",
-        )
-    elif middle <= -0.5 or (middle >= 0.5 and isPrompt):
-        yield (
-            "clock-differs",
-            f"The server's clock is {abs(middle):.2f} s "
-            f"{'behind' if middle > 0 else 'ahead of'} this machine's; lines are "
-            "not held back.",
-        )
-    elif middle >= 0.5:
-        yield (
-            "late",
-            f"Each line came {middle:.2f} s late: the server's clock is behind "
-            "this machine's, or each line is held back by this time.",
         )
 
 
@@ -174,13 +106,18 @@ def _otherGap(arrivals: Sequence[Arrival], interval: float) -> float:
     if not showTime(arrivals):
         return gap
     # A clock that has another rate shows each interval, but at another gap.
-    shown = sum(each.transition.intervals for each in later if each.transition)
-    passed = sum(each.gap for each in later if each.transition)
-    return gap if 0.8 < shown * interval / passed < 1.25 else 0
+    pairs = [
+        (before, after)
+        for before, after in pairwise(arrivals)
+        if not after.isFirst and hasTime(before) and hasTime(after)
+    ]
+    shown = sum(shownTime(b)[0] - shownTime(a)[0] for a, b in pairs) / SECOND
+    passed = sum(after.gap for _, after in pairs)
+    return gap if 0.8 * passed < shown < 1.25 * passed else 0
 
 
 def _lost(arrival: Arrival) -> int:
-    return (arrival.transition and arrival.transition.lost) or 0
+    return arrival.lost or 0
 
 
 def _numbers(count: int) -> str:

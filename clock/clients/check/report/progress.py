@@ -12,9 +12,8 @@ from contextlib import suppress
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from clock.clients.reading.lines import Line
-from clock.clients.reading.observer import Observer
-from clock.clients.reading.timestamps import findTime
+from clock.clients.check.evidence import Evidence
+from clock.clients.reading.observer import Step
 from clock.console.text import printable
 
 #: Seconds between two updates.
@@ -30,76 +29,8 @@ ERASE_LINE_ABOVE = b"\x1b[1A\x1b[2K"
 MAX_COLUMN = 24
 
 
-class ProgressObserver:
-    """
-    An L{Observer<clock.clients.reading.observer.Observer>} that keeps the state of a
-    stream, and passes on what happens.
-
-    @ivar name: the name of the clock, printable.
-    @ivar lines: number of lines.
-    @ivar last: the time of the last line, or the line; printable.
-    @ivar state: the state of the connection, printable.
-    """
-
-    def __init__(self, name: str, observer: Observer, field: str | None) -> None:
-        """
-        @param name: the name of the clock.
-        @param observer: the observer that gets each event next.
-        @param field: the field of lines in JSON that has the time.
-        """
-        self.name = printable(name)
-        self.lines = 0
-        self.last = ""
-        self.state = "connecting"
-        self._observer = observer
-        self._field = field
-
-    def connecting(self) -> None:
-        """
-        Note an attempt to connect.
-        """
-        self.state = "connecting"
-        self._observer.connecting()
-
-    def waitingForHeaders(self) -> None:
-        """
-        Note that the request is sent.
-        """
-        self.state = "waiting for headers"
-        self._observer.waitingForHeaders()
-
-    def redirected(self, url: str) -> None:
-        """
-        Pass it on.
-        """
-        self._observer.redirected(url)
-
-    def connected(self) -> None:
-        """
-        Note the connection.
-        """
-        self.state = "connected"
-        self._observer.connected()
-
-    def lineReceived(self, line: Line) -> None:
-        """
-        Count a line.
-        """
-        self._observer.lineReceived(line)
-        self.lines += 1
-        reading = findTime(line.text, 0, self._field)
-        self.last = printable((reading and reading.shown) or line.text)
-
-    def disconnected(self, reason: str, retryIn: float) -> None:
-        """
-        Note the reason.
-        """
-        self.state = f"down: {printable(reason)}"
-        self._observer.disconnected(reason, retryIn)
-
-
 def showProgress(
-    reactor: IReactorTime, seconds: float, watches: Sequence[ProgressObserver]
+    reactor: IReactorTime, seconds: float, streams: Sequence[Evidence]
 ) -> Callable[[], None]:
     """
     Show the streams and a progress bar on standard error, if that is a terminal and
@@ -108,7 +39,8 @@ def showProgress(
 
     @param reactor: the reactor's time.
     @param seconds: seconds until the end.
-    @param watches: the streams. Those that do not fit on the terminal are left out.
+    @param streams: what is seen of each stream. Those that do not fit on the terminal
+        are left out.
 
     @return: a function that removes the display.
     """
@@ -132,7 +64,7 @@ def showProgress(
         console=console,
     )
     task = progress.add_task("", total=seconds)
-    shown = watches[: max(0, console.height - 2)]
+    shown = streams[: max(0, console.height - 2)]
     live = Live(
         console=console,
         # Otherwise rich draws in another thread.
@@ -163,13 +95,13 @@ def showProgress(
     return remove
 
 
-def _rows(watches: Sequence[ProgressObserver]) -> list[str]:
+def _rows(streams: Sequence[Evidence]) -> list[str]:
     """
     Return the text of each stream, in columns.
     """
     cells = [
-        (_cut(each.name), f"{each.lines} lines", _cut(each.last), each.state)
-        for each in watches
+        (_cut(each.name), f"{each.lines} lines", _cut(each.last), stateText(each))
+        for each in streams
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)][:-1]
     return [
@@ -180,7 +112,25 @@ def _rows(watches: Sequence[ProgressObserver]) -> list[str]:
     ]
 
 
+def stateText(evidence: Evidence) -> str:
+    """
+    Return the state of the last connection.
+
+    @param evidence: what is seen of the stream.
+    """
+    if not evidence.connections:
+        return "connecting"
+    last = evidence.connections[-1]
+    if last.how is not None:
+        state = "ended" if last.endedInOrder() else "down"
+        return f"{state}: {printable(last.how.text)}"
+    if last.isMade:
+        return "connected"
+    return "waiting for headers" if Step.REQUESTED in last.steps else "connecting"
+
+
 def _cut(text: str) -> str:
+    text = printable(text)
     return text if len(text) <= MAX_COLUMN else f"{text[: MAX_COLUMN - 1]}…"
 
 

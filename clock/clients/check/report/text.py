@@ -7,7 +7,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from clock.clients.check.evidence import Evidence
 from clock.clients.check.report.histogram import Percentiles
+from clock.clients.check.report.path import connectionRecord, pathText
 from clock.clients.check.verdict import Verdict
 from clock.console.text import printable
 
@@ -16,7 +18,7 @@ from clock.console.text import printable
 WHOLE, NOT_WHOLE, NOT_REACHED = 0, 1, 2
 
 _COLUMNS = (
-    *("clock", "lines", "repeats", "skips", "lost", "disconnects"),
+    *("stream", "first", "lines", "repeats", "skips", "lost", "disconnects"),
     *("gap p50", "p99", "max", "late p50", "p99", "max", "verdict"),
 )
 
@@ -34,11 +36,18 @@ def exitStatus(verdicts: Sequence[Verdict]) -> int:
     return NOT_WHOLE if any(each.trouble for each in verdicts) else WHOLE
 
 
-def jsonReport(verdicts: Sequence[Verdict], seconds: float) -> str:
+def jsonReport(
+    verdicts: Sequence[Verdict],
+    evidence: Sequence[Evidence],
+    start: float,
+    seconds: float,
+) -> str:
     """
     Make a report for programs.
 
     @param verdicts: the verdicts on all streams, in order.
+    @param evidence: what was seen of each stream, in the same order.
+    @param start: the steady time at which the check began, in seconds.
     @param seconds: the length of the check, in seconds.
 
     @return: a JSON object on several lines.
@@ -50,21 +59,31 @@ def jsonReport(verdicts: Sequence[Verdict], seconds: float) -> str:
             "lateness": each.lateness and each.lateness._asdict(),
             "whole": not each.trouble,
             "diagnosis": [found._asdict() for found in each.diagnosis],
+            "comparison": each.comparison
+            and {
+                **each.comparison._asdict(),
+                "later": each.comparison.later._asdict(),
+            },
+            "path": pathText(seen),
+            "connections": [
+                connectionRecord(connection, start) for connection in seen.connections
+            ],
         }
-        for each in verdicts
+        for each, seen in zip(verdicts, evidence, strict=True)
     ]
     whole = exitStatus(verdicts) == WHOLE
     return json.dumps({"seconds": seconds, "whole": whole, "clocks": clocks}, indent=2)
 
 
-def textReport(verdicts: Sequence[Verdict]) -> str:
+def textReport(verdicts: Sequence[Verdict], evidence: Sequence[Evidence]) -> str:
     """
     Make a report for people.
 
     @param verdicts: the verdicts on all streams, in order.
+    @param evidence: what was seen of each stream, in the same order.
 
-    @return: a table with a row for each stream, and a sentence for each diagnosis.
-        Times are in seconds.
+    @return: a table with a row for each stream, a line about the path of each, and a
+        sentence for each diagnosis. Times are in seconds.
     """
     rows = [_COLUMNS, *(_row(each) for each in verdicts)]
     name, *numbers, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
@@ -72,18 +91,25 @@ def textReport(verdicts: Sequence[Verdict]) -> str:
     for first, *middle, last in rows:
         cells = (text.rjust(w) for text, w in zip(middle, numbers, strict=True))
         lines.append("  ".join([first.ljust(name), *cells, last]))
+    paths = [
+        f"{printable(each.name)}: {text}"
+        for each in evidence
+        if (text := pathText(each))
+    ]
     sentences = [
         printable(f"{each.name}: {found.text}")
         for each in verdicts
         for found in each.diagnosis
     ]
-    return "\n".join([*lines, *([""] if sentences else []), *sentences])
+    blocks = ["\n".join(each) for each in (lines, paths, sentences) if each]
+    return "\n\n".join(blocks)
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
     redirect = verdict.redirectedTo and f" (redirected to {verdict.redirectedTo})"
     return (
         printable(verdict.name),
+        "-" if verdict.firstLine is None else f"{verdict.firstLine:.3f}",
         *(str(count) for count in (verdict.lines, verdict.repeats, verdict.skips)),
         "-" if verdict.lost is None else str(verdict.lost),
         str(verdict.disconnects),

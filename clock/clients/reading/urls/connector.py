@@ -1,48 +1,35 @@
 """
-What requests over HTTP and for a WebSocket have in common: URLs, connections, TLS, and
-the reasons why they fail.
+What requests over HTTP and for a WebSocket have in common: URLs, and connections, with
+TLS and through proxies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from http import HTTPStatus
+import os
+from importlib.util import find_spec
 from typing import Any, cast
 
 from hyperlink import URL
-from twisted.internet.abstract import isIPAddress, isIPv6Address
-from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import wrapClientTLS
-from twisted.internet.error import ConnectionDone
+from twisted.internet.abstract import isIPv6Address
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import (
-    IOpenSSLClientConnectionCreator,
     IProtocol,
     IProtocolFactory,
     IStreamClientEndpoint,
     ITransport,
 )
+from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
-from twisted.web.client import URI, BrowserLikePolicyForHTTPS
-from twisted.web.error import SchemeNotSupported
-from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
-from clock.clients.reading.addresses import clientEndpoint
-from clock.clients.reading.observer import RequestObserver
-from clock.clients.reading.stream import prepareConnection
-from clock.console.text import oneLine
-
-#: The response ended before its last chunk, or a WebSocket without a close frame.
-CUT = "cut within a response"
-
-#: The connection was closed before the response.
-NO_RESPONSE = "closed by the server without a response"
-
-
-class RequestError(Exception):
-    """
-    Why there is no response, or no more of it. The text is for people.
-    """
+from clock.clients.reading.addresses import clientEndpoint, hostAndPort
+from clock.clients.reading.connection import prepareConnection
+from clock.clients.reading.ends import EndError, How
+from clock.clients.reading.observer import Observer, Step
+from clock.clients.reading.urls.exchange import Exchange
+from clock.clients.reading.urls.proxies import Proxy, chooseProxy
+from clock.clients.reading.urls.settings import WebOptions
+from clock.console.text import addressText, connectionError
 
 
 def httpURL(text: str) -> URL:
@@ -56,8 +43,9 @@ def httpURL(text: str) -> URL:
     @raise ValueError: if it is not valid.
     """
     url = URL.from_text(text)
-    if isIPv6Address(url.host):
-        # to_uri would take it for a host name, and refuse its colons.
+    if isIPv6Address(url.host) or ("_" in url.host and url.host.isascii()):
+        # to_uri would take an address for a host name, and refuse its colons. It also
+        # refuses underscores, which names in DNS may have.
         url = url.replace(host="localhost").to_uri().replace(host=url.host)
     else:
         url = url.to_uri()
@@ -70,57 +58,12 @@ def httpURL(text: str) -> URL:
     return url if url.path else url.replace(path=("",))
 
 
-def statusError(code: int, phrase: bytes = b"") -> RequestError:
-    """
-    Make the error for a response whose status is not the expected one.
-
-    @param code: the status.
-    @param phrase: the server's own words for it. If there are none, the standard words
-        are used.
-
-    @return: the error: C{502 Bad Gateway}.
-    """
-    words = phrase.decode("ascii", "replace")
-    # twisted.web.http.RESPONSES has no words for 426, which refuses a WebSocket.
-    if not words and code in [*HTTPStatus]:
-        words = HTTPStatus(code).phrase
-    return RequestError(oneLine(f"{code} {words}"))
-
-
-@implementer(IOpenSSLClientConnectionCreator)
-class UnverifiedConnections:
-    """
-    Make TLS connections that accept any certificate.
-    """
-
-    def __init__(self, host: str) -> None:
-        """
-        @param host: the host to connect to.
-        """
-        self._host = host
-
-    def clientConnectionForTLS(self, tlsProtocol: object) -> Any:
-        """
-        Make a connection.
-
-        @param tlsProtocol: the protocol that will use it.
-
-        @return: the connection of OpenSSL.
-        """
-        from OpenSSL.SSL import Connection
-        from twisted.internet.ssl import CertificateOptions
-
-        connection = Connection(CertificateOptions().getContext(), None)
-        if not isIPAddress(self._host) and not isIPv6Address(self._host):
-            connection.set_tlsext_host_name(self._host.encode("ascii"))
-        return connection
-
-
 class BodyTransport:
     """
     The transport of a protocol that receives a body or messages.
 
     @ivar isEventStream: whether the body is an event stream.
+    @ivar transport: the transport of the connection.
     """
 
     def __init__(self, transport: Any, isEventStream: bool = False) -> None:
@@ -129,6 +72,7 @@ class BodyTransport:
         @param isEventStream: whether the body is an event stream.
         """
         self.isEventStream = isEventStream
+        self.transport = transport
         self.pauseProducing = transport.pauseProducing
         self.resumeProducing = transport.resumeProducing
         self.loseConnection = transport.loseConnection
@@ -152,106 +96,134 @@ def connectReceiver(
     return protocol
 
 
-@implementer(IAgentEndpointFactory)
 class Connector:
     """
     Connect to the server of a URL, one connection at a time.
 
-    @ivar observer: the receiver of what happens before the response begins.
-    @ivar prepare: called with the protocol of each connection.
-    @ivar transport: the transport of the latest connection.
+    @ivar observer: the receiver of what happens.
     """
 
-    transport: Any = None
-
-    def __init__(self, reactor: Any, verify: bool, observer: RequestObserver) -> None:
+    def __init__(
+        self, reactor: Any, url: URL, options: WebOptions, observer: Observer
+    ) -> None:
         """
         @param reactor: the reactor that connects.
-        @param verify: whether certificates are verified.
-        @param observer: the receiver of what happens before the response begins.
+        @param url: the URL of the first request.
+        @param options: the user's settings.
+        @param observer: the receiver of what happens.
+
+        @raise ValueError: if the address of the proxy is not valid.
         """
         self.observer = observer
-        self.prepare: Callable[[Any], object] = lambda protocol: None
         self._reactor = reactor
-        self._verify = verify
+        self._options = options
+        self._origin = url.host, url.port
+        self._connectTo = hostAndPort(options.connectTo) if options.connectTo else None
+        self._proxyFor(url)
 
-    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+    async def connect(self, url: URL) -> Exchange:
         """
-        Make the endpoint for a URL.
+        Connect to a server, through a proxy if there is one, and await the handshake of
+        TLS.
 
-        @param uri: the URL. For a WebSocket, it begins with http or https here.
+        @param url: the URL.
 
-        @return: the endpoint.
+        @return: the connection.
 
-        @raise SchemeNotSupported: if a redirect leads to another scheme.
+        @raise EndError: or another exception, if it cannot be made. It is aborted then.
         """
-        scheme = uri.scheme.decode("ascii", "replace")
-        if scheme not in ("http", "https"):
-            raise SchemeNotSupported(f"redirected to {scheme}")
-        host = uri.host.decode("ascii").strip("[]")
-        address = f"[{host}]:{uri.port}" if ":" in host else f"{host}:{uri.port}"
+        isSecure = url.scheme in ("https", "wss")
+        address = url.host, cast(int, url.port)
+        isOrigin = address == self._origin
+        target = (self._connectTo if isOrigin else None) or address
+        proxy = self._proxyFor(url)
+        # curl also takes a tunnel for --connect-to: no URL names that address.
+        forwards = proxy is not None and url.scheme == "http" and target == address
+        protocols, offered = self._protocols(url.scheme)
+        endpoint = self._endpoint(*target, proxy, forwards)
+        if isSecure:
+            from clock.clients.reading.certificates import secureEndpoint
+
+            verify = self._options.verify
+            endpoint = secureEndpoint(endpoint, url.host, verify, protocols)
+        forwarder = proxy if forwards else None
+        factory = Factory.forProtocol(
+            lambda: Exchange(self.observer, forwarder, offered)
+        )
+        factory.noisy = False
+        made: Any = await endpoint.connect(factory)
+        if isSecure:
+            await made.secured
+        return cast(Exchange, made)
+
+    def _protocols(self, scheme: str) -> tuple[list[bytes], str]:
+        """
+        Return the names of the protocols to offer over TLS, and words for them.
+        """
+        # A WebSocket over HTTP/2 (RFC 8441) is not supported.
+        if scheme != "https" or self._options.http1:
+            return [b"http/1.1"], "http/1.1"
+        if find_spec("h2") is None:
+            hint = "HTTP/2 needs h2: pip install 'txclock[http2]'"
+            return [b"http/1.1"], f"http/1.1 ({hint})"
+        return [b"h2", b"http/1.1"], "h2, http/1.1"
+
+    def _proxyFor(self, url: URL) -> Proxy | None:
+        return chooseProxy(url, self._options.proxy, os.environ)
+
+    def _endpoint(
+        self, host: str, port: int, proxy: Proxy | None, forwards: bool
+    ) -> IStreamClientEndpoint:
+        """
+        Make the endpoint that connects to an address, or to the proxy.
+        """
+        if proxy is None:
+            return self._observed(host, port)
+        endpoint = self._observed(proxy.host, proxy.port, proxy)
+        if proxy.isTLS:
+            from clock.clients.reading.certificates import secureEndpoint
+
+            endpoint = secureEndpoint(endpoint, proxy.host, self._options.verify)
+        if forwards:
+            return endpoint
+        from clock.clients.reading.urls.tunnel import TunnelEndpoint
+
+        return TunnelEndpoint(endpoint, proxy, host, port, self.observer)
+
+    def _observed(
+        self, host: str, port: int, proxy: Proxy | None = None
+    ) -> IStreamClientEndpoint:
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         endpoint = clientEndpoint(self._reactor, address)
-        if scheme == "https":
-            endpoint = wrapClientTLS(self._connections(host, uri.port), endpoint)
-            if self._verify:
-                from clock.clients.reading.certificates import NamesEndpoint
-
-                endpoint = NamesEndpoint(endpoint)
-        return _ConnectorEndpoint(endpoint, self)
-
-    def _connections(self, host: str, port: int) -> Any:
-        if self._verify:
-            policy = BrowserLikePolicyForHTTPS()
-            return policy.creatorForNetloc(host.encode("ascii"), port)
-        return UnverifiedConnections(host)
-
-    def connected(self, protocol: Any) -> Any:
-        """
-        Note a connection. Abort the one before, whose response was a redirect.
-
-        @param protocol: the protocol of the connection.
-
-        @return: the protocol.
-        """
-        self.abort()
-        self.transport = protocol.transport
-        prepareConnection(self.transport)
-        self.prepare(protocol)
-        self.observer.waitingForHeaders()
-        return protocol
-
-    def abort(self) -> None:
-        """
-        Abort the latest connection, if there is one.
-        """
-        # A TLS transport cannot be aborted once it is lost, but its connection can.
-        connection = getattr(self.transport, "transport", self.transport)
-        if connection is not None:
-            connection.abortConnection()
+        return _ObservedEndpoint(endpoint, self.observer, proxy)
 
 
 @implementer(IStreamClientEndpoint)
-class _ConnectorEndpoint:
+class _ObservedEndpoint:
     """
-    An endpoint that reports its connections to a L{Connector}.
+    An endpoint that prepares its connections, and reports them.
     """
 
-    def __init__(self, endpoint: IStreamClientEndpoint, connector: Connector) -> None:
+    def __init__(
+        self, endpoint: IStreamClientEndpoint, observer: Observer, proxy: Proxy | None
+    ) -> None:
         self._endpoint = endpoint
-        self._connector = connector
+        self._observer = observer
+        self._proxy = proxy
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         attempt: Deferred[IProtocol] = self._endpoint.connect(protocolFactory)
-        return attempt.addCallback(self._connector.connected)
+        return attempt.addCallbacks(self._connected, self._failed)
 
+    def _connected(self, protocol: Any) -> Any:
+        prepareConnection(protocol.transport, self._observer)
+        detail = addressText(protocol.transport.getPeer())
+        step = Step.CONNECTED if self._proxy is None else Step.PROXY
+        self._observer.stepReached(step, detail)
+        return protocol
 
-def closedWithout(reason: Failure, text: str) -> Failure:
-    """
-    Say what the end of a connection means.
-
-    @param reason: the reason why the connection ended.
-    @param text: what it means if the server has closed the connection.
-
-    @return: a failure with that text, or the reason itself.
-    """
-    return Failure(RequestError(text)) if reason.check(ConnectionDone) else reason
+    def _failed(self, reason: Failure) -> Failure:
+        if self._proxy is None or reason.check(CancelledError):
+            return reason
+        text = f"the proxy {self._proxy.url}: {connectionError(reason.value)}"
+        return Failure(EndError(How.PROXY, text))

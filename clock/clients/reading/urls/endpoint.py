@@ -2,21 +2,21 @@
 Endpoints for C{http:}, C{https:}, C{ws:} and C{wss:}.
 
 Such an endpoint connects, sends the request, and waits for the headers of the response.
-Then its protocol is connected, and receives the decoded body, or each message of a
-WebSocket with a newline, as if they were the bytes of a TCP connection.
+Then its protocol is connected, and receives the decoded body, or the messages of a
+WebSocket, as if they were the bytes of a TCP connection.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from twisted.internet.interfaces import IStreamClientEndpoint
 
-import clock
 from clock.clients.reading.addresses import clientEndpoint
-from clock.clients.reading.observer import RequestObserver
+from clock.clients.reading.observer import Observer
+from clock.clients.reading.urls.settings import DEFAULTS as DEFAULTS
+from clock.clients.reading.urls.settings import WebOptions as WebOptions
 
 _WEB = re.compile("(?:http|ws)s?://", re.IGNORECASE)
 
@@ -26,36 +26,6 @@ _COMPARES_NAMES = re.compile(r"tls:|ssl:(?:(?:[^:\\]|\\.)*:)*hostname=", re.I | 
 
 #: The names of headers are tokens, and values are printable ASCII here (RFC 9110).
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~\w-]+):[ \t]*([\t -~]*)", re.ASCII)
-
-
-class WebOptions(NamedTuple):
-    """
-    The user's settings for requests.
-
-    @ivar headers: names and values. They replace default headers of the same name.
-    @ivar verify: whether the certificates of servers are verified.
-    """
-
-    headers: Sequence[tuple[str, str]] = ()
-    verify: bool = True
-
-    def allHeaders(self) -> list[tuple[str, str]]:
-        """
-        Return the headers to send: the user's, and the defaults that they do not
-        replace.
-        """
-        replaced = {name.lower() for name, _ in self.headers}
-        defaults = (
-            ("Accept", "*/*"),
-            ("Accept-Encoding", "gzip"),
-            ("User-Agent", f"txclock/{clock.__version__}"),
-        )
-        kept = (each for each in defaults if each[0].lower() not in replaced)
-        return [*kept, *self.headers]
-
-
-#: The settings for requests by default.
-DEFAULTS = WebOptions()
 
 
 def parseHeader(text: str) -> tuple[str, str]:
@@ -75,7 +45,7 @@ def parseHeader(text: str) -> tuple[str, str]:
 
 
 def addressEndpoint(
-    reactor: Any, text: str, options: WebOptions, observer: RequestObserver
+    reactor: Any, text: str, options: WebOptions, observer: Observer
 ) -> IStreamClientEndpoint:
     """
     Make an endpoint to connect with.
@@ -105,18 +75,18 @@ def addressEndpoint(
     url = httpURL(text)
     if url.scheme in ("https", "wss"):
         _requireTLS()
-    connector = Connector(reactor, options.verify, observer)
+    connector = Connector(reactor, url, options, observer)
     if url.scheme in ("http", "https"):
         from clock.clients.reading.urls.body import HTTPEndpoint
 
-        return HTTPEndpoint(reactor, connector, url, options.allHeaders())
+        return HTTPEndpoint(connector, url, options)
     try:
         from clock.clients.reading.urls.messages import WebSocketEndpoint
     except ImportError:
         raise ValueError(
             "a WebSocket needs wsproto: pip install 'txclock[websocket]'"
         ) from None
-    return WebSocketEndpoint(connector, url, options.allHeaders())
+    return WebSocketEndpoint(connector, url, options)
 
 
 def _requireTLS() -> None:

@@ -1,5 +1,5 @@
 """
-The messages of a WebSocket, as a stream of bytes.
+The messages of a WebSocket.
 
 Twisted's own client, in C{twisted.web.websocket}, sends no port in C{Host}, and none of
 the user's headers. It does not report a connection that ends within the handshake, and
@@ -9,10 +9,8 @@ C{wsproto} itself, as that client does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from h11 import LocalProtocolError
 from hyperlink import URL
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import (
@@ -21,9 +19,8 @@ from twisted.internet.interfaces import (
     IStreamClientEndpoint,
     ITCPTransport,
 )
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import URI
 from wsproto import ConnectionType, WSConnection
 from wsproto.connection import ConnectionState
 from wsproto.events import (
@@ -33,125 +30,202 @@ from wsproto.events import (
     Message,
     Ping,
     RejectConnection,
-    Request,
     TextMessage,
 )
 from wsproto.utilities import RemoteProtocolError
 from zope.interface import implementer
 
-from clock.clients.reading.urls.connector import (
-    CUT,
-    NO_RESPONSE,
-    Connector,
-    RequestError,
-    closedWithout,
-    connectReceiver,
-    statusError,
-)
+from clock.clients.reading.ends import CLOSE_CODES, CUT, EndError, How, endOf
+from clock.clients.reading.lines import MAX_LENGTH
+from clock.clients.reading.observer import Other, Step
+from clock.clients.reading.urls.connector import Connector, connectReceiver
+from clock.clients.reading.urls.exchange import Exchange, withoutResponse
+from clock.clients.reading.urls.head import parseHead, statusError
+from clock.clients.reading.urls.opening import Opening
+from clock.clients.reading.urls.settings import WebOptions
 from clock.console.text import oneLine
+
+#: The most bytes of a message to keep: one more than a line has.
+MAX_MESSAGE = MAX_LENGTH + 1
+
+#: The code that wsproto gives a close frame without one (RFC 6455, section 7.1.5).
+_NO_CODE = 1005
 
 
 class WebSocketProtocol(Protocol):
     """
-    One connection of a WebSocket. It delivers the messages to another protocol.
+    One connection of a WebSocket. It delivers the messages to another protocol: to its
+    C{messageReceived}, if it has that, otherwise as bytes with newlines between them.
     """
 
     transport: ITCPTransport
-    _receiver: IProtocol | None = None
-    _error: RequestError | None = None
-    _isClosed = False
+    _receiver: Any = None
+    _error: EndError | None = None
     _endsLine = False
+    _size = 0
 
     def __init__(
         self,
-        request: Request,
+        opening: Opening,
+        exchange: Exchange,
         protocolFactory: IProtocolFactory,
         accepted: Deferred[IProtocol],
     ) -> None:
         """
-        @param request: the request that begins the handshake.
+        @param opening: what to send.
+        @param exchange: the connection.
         @param protocolFactory: the factory of the protocol that receives the messages.
         @param accepted: fires with that protocol when the handshake is done; otherwise
             with the error.
         """
-        self._request = request
+        self._opening = opening
+        self._exchange = exchange
+        self._observer = exchange.observer
         self._factory = protocolFactory
         self._accepted = accepted
         self._connection = WSConnection(ConnectionType.CLIENT)
+        self._message = bytearray()
 
     def connectionMade(self) -> None:
         """
         Send the request.
         """
-        self.transport.write(self._connection.send(self._request))
+        self.transport.write(self._connection.send(self._opening.request))
+        self._observer.stepReached(Step.REQUESTED, "GET")
 
     def dataReceived(self, data: bytes) -> None:
         """
         Deliver the messages. Abort the connection if this is not a WebSocket.
         """
-        if self._error is not None or self._isClosed:
+        if self._error is not None:
             return
+        if self._receiver is not None:
+            self._observer.bytesReceived(len(data))
         try:
             self._connection.receive_data(data)
             for event in self._connection.events():
-                self._eventReceived(event)
+                # A response may have a body, and more may follow a close frame.
+                if self._error is None:
+                    self._eventReceived(event)
         except (RemoteProtocolError, UnicodeDecodeError) as error:
             # wsproto expects all headers to be in ASCII.
-            self._fail(f"not a WebSocket: {oneLine(error)}")
+            self._refused(error)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
         Report the end.
         """
         if self._error is not None:
-            reason = Failure(self._error)
-        elif not self._isClosed:
-            reason = closedWithout(reason, CUT if self._receiver else NO_RESPONSE)
+            error: BaseException = self._error
+        elif self._receiver is None:
+            error = withoutResponse(reason)
+        else:
+            end = endOf(reason)
+            isCut = end.how is How.CLOSED
+            error = EndError(How.CUT, CUT) if isCut else EndError(*end)
         if self._receiver is not None:
-            self._receiver.connectionLost(reason)
+            self._receiver.connectionLost(Failure(error))
         elif not self._accepted.called:
-            self._accepted.errback(reason)
+            self._accepted.errback(error)
 
     def _eventReceived(self, event: Event) -> None:
         if isinstance(event, AcceptConnection):
-            self._receiver = connectReceiver(self._factory, self.transport)
-            self._accepted.callback(self._receiver)
+            self._accept()
         elif isinstance(event, RejectConnection):
-            error = str(statusError(event.status_code))
-            isSuccess = event.status_code < 300
-            self._fail(f"not a WebSocket: {error}" if isSuccess else error)
+            self._rejected()
         elif isinstance(event, Message):
             self._messageReceived(event)
         elif isinstance(event, CloseConnection):
             self._closeReceived(event)
-        elif self._receiver is not None:
+        else:
+            # A ping or a pong.
+            self._observer.otherReceived(Other.PING)
             if isinstance(event, Ping):
                 self.transport.write(self._connection.send(event.response()))
-            # A ping is delivered as no data: the receiver counts each read, to limit
-            # them.
-            self._receiver.dataReceived(b"")
+
+    def _accept(self) -> None:
+        head, rest = parseHead(self._exchange.takeHead())
+        self._observer.responded(head)
+        self._receiver = connectReceiver(self._factory, self.transport)
+        self._accepted.callback(self._receiver)
+        if self._opening.message is not None:
+            self.transport.write(self._connection.send(self._opening.message))
+        if rest:
+            self._observer.bytesReceived(len(rest))
+
+    def _rejected(self) -> None:
+        head, _ = parseHead(self._exchange.takeHead())
+        self._observer.responded(head)
+        error = statusError(head)
+        if head.status < 300:
+            text = f"not a WebSocket: {error}"
+            error = EndError(How.NOT_WEBSOCKET, text, head.status)
+        self._fail(error)
+
+    def _refused(self, error: Exception) -> None:
+        """
+        Abort the connection, because what has arrived is not what should.
+        """
+        text = oneLine(error)
+        try:
+            head, _ = parseHead(self._exchange.takeHead())
+        except ValueError:
+            self._fail(EndError(How.NOT_HTTP, "the response is not HTTP"))
+        else:
+            self._observer.responded(head)
+            self._fail(EndError(How.NOT_WEBSOCKET, f"not a WebSocket: {text}"))
 
     def _messageReceived(self, event: Message[Any]) -> None:
+        """
+        Deliver a part of a message, or the whole of it.
+        """
         data = event.data.encode() if isinstance(event, TextMessage) else event.data
-        # The last frame of a message may be empty.
-        self._endsLine = data.endswith(b"\n") if data else self._endsLine
+        receive = getattr(self._receiver, "messageReceived", None)
+        if receive is None:
+            # The last frame of a message may be empty.
+            self._endsLine = data.endswith(b"\n") if data else self._endsLine
+            if event.message_finished:
+                data += b"" if self._endsLine else b"\n"
+                self._endsLine = False
+            self._receiver.dataReceived(bytes(data))
+            return
+        self._size += len(data)
+        self._message += data[: MAX_MESSAGE - len(self._message)]
         if event.message_finished:
-            data += b"" if self._endsLine else b"\n"
-            self._endsLine = False
-        cast(IProtocol, self._receiver).dataReceived(bytes(data))
+            message, size = bytes(self._message), self._size
+            self._message.clear()
+            self._size = 0
+            receive(message, size)
 
     def _closeReceived(self, event: CloseConnection) -> None:
+        reason = oneLine(event.reason or "")
         if self._connection.state is not ConnectionState.REMOTE_CLOSING:
             # This is how wsproto reports a frame that is not valid.
-            self._fail(f"not a WebSocket: {oneLine(event.reason)}")
+            text = f"a frame of the WebSocket is not valid: {reason}"
+            self._fail(EndError(How.MALFORMED, text))
             return
-        self._isClosed = True
+        self._error = _closeError(event.code, reason)
         self.transport.write(self._connection.send(event.response()))
         self.transport.loseConnection()
 
-    def _fail(self, reason: str) -> None:
-        self._error = RequestError(reason)
+    def _fail(self, error: EndError) -> None:
+        self._error = error
         self.transport.abortConnection()
+
+
+def _closeError(code: int, reason: str) -> EndError:
+    """
+    Return how a WebSocket ended whose server sent a close frame.
+
+    @param code: the code in the frame.
+    @param reason: the reason in the frame.
+    """
+    if code == _NO_CODE:
+        return EndError(How.CLOSE_FRAME, "closed without a code")
+    meaning = CLOSE_CODES.get(code)
+    text = f"closed with {int(code)}" + (f" ({meaning})" if meaning else "")
+    text += f": {reason}" if reason else ""
+    return EndError(How.CLOSE_FRAME, text, int(code), reason)
 
 
 @implementer(IStreamClientEndpoint)
@@ -160,43 +234,17 @@ class WebSocketEndpoint:
     An endpoint whose connections are WebSockets.
     """
 
-    def __init__(
-        self, connector: Connector, url: URL, headers: Sequence[tuple[str, str]]
-    ) -> None:
+    def __init__(self, connector: Connector, url: URL, options: WebOptions) -> None:
         """
         @param connector: the factory of connections.
         @param url: the URL, in ASCII.
-        @param headers: the names and values of the headers to send.
+        @param options: the user's settings.
 
         @raise ValueError: if they cannot be sent.
         """
         self._connector = connector
-        uri = url.replace(scheme="https" if url.scheme == "wss" else "http")
-        self._uri = URI.fromBytes(uri.to_text().encode("ascii"))
-        hosts = [value for name, value in headers if name.lower() == "host"]
-        # wsproto refuses a server that chooses a subprotocol it did not offer itself.
-        offers = [
-            each.strip()
-            for name, value in headers
-            if name.lower() == "sec-websocket-protocol"
-            for each in value.split(",")
-        ]
-        others = [
-            (name.encode(), value.encode())
-            for name, value in headers
-            if name.lower() not in ("host", "sec-websocket-protocol")
-        ]
-        self._request = Request(
-            host=hosts[-1] if hosts else url.authority(),
-            target=self._uri.originForm.decode("ascii"),
-            subprotocols=offers,
-            extra_headers=others,
-        )
-        # Nothing would report an error in connectionMade.
-        try:
-            WSConnection(ConnectionType.CLIENT).send(self._request)
-        except (LocalProtocolError, UnicodeError) as error:
-            raise ValueError(f"--header: {oneLine(error)}") from None
+        self._url = url
+        self._opening = Opening.of(url, options)
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[IProtocol]:
         """
@@ -207,16 +255,14 @@ class WebSocketEndpoint:
         @return: fires with the protocol when the handshake is done; otherwise with the
             error.
         """
+        connecting = self._connector.connect(self._url)
+        attempt: Deferred[Exchange] = Deferred.fromCoroutine(connecting)
 
-        def cancel(_: object) -> None:
-            attempt.cancel()
-            self._connector.abort()
+        def start(exchange: Exchange) -> Deferred[IProtocol]:
+            accepted: Deferred[IProtocol] = Deferred(lambda _: exchange.abort())
+            exchange.start(
+                WebSocketProtocol(self._opening, exchange, protocolFactory, accepted)
+            )
+            return accepted
 
-        accepted: Deferred[IProtocol] = Deferred(cancel)
-        factory = Factory.forProtocol(
-            lambda: WebSocketProtocol(self._request, protocolFactory, accepted)
-        )
-        factory.noisy = False
-        attempt = self._connector.endpointForURI(self._uri).connect(factory)
-        attempt.addErrback(accepted.errback)
-        return accepted
+        return attempt.addCallback(start)

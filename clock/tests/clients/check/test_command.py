@@ -1,6 +1,5 @@
 """
-Tests for L{clock.clients.check.options}, L{clock.clients.check.command} and
-L{clock.clients.check.report.progress}.
+Tests for L{clock.clients.check.options} and L{clock.clients.check.command}.
 """
 
 from __future__ import annotations
@@ -13,23 +12,16 @@ import sys
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
-from unittest import SkipTest, mock, skipUnless
+from typing import Any
+from unittest import SkipTest, skipUnless
 
 from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
 from clock.clients.check import command
-from clock.clients.check.judge import Judge
+from clock.clients.check.judge import Limits
 from clock.clients.check.options import Options
-from clock.clients.check.report.progress import (
-    ERASE_LINE,
-    ERASE_LINE_ABOVE,
-    UPDATE_INTERVAL,
-    ProgressObserver,
-    showProgress,
-)
-from clock.clients.reading.lines import Line
 from clock.console import output as _stdout
 from clock.tests.clients import fixture
 from clock.tests.clients.fixture import ClientTestCase, ExitError
@@ -47,38 +39,77 @@ class OptionsTests(fixture.OptionsTestCase):
         ("--for 0 x=:1", "--for '0' is not a number of seconds from 0.1 "),
         ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
         ("--quiet --json x=:1", "--quiet and --json contradict each other: leave"),
-        ("--junit a --plot a x=:1", "--junit and --plot name the same file: 'a'"),
+        ("--junit a --plot a x=:1", "--junit, --plot and --log name the same file"),
+        ("--junit a --log a x=:1", "--junit, --plot and --log name the same file"),
+        ("--max-late 0 x=:1", "--max-late '0' is not a number of seconds from 0.001"),
+        ("--proxy y= x=:1", "--proxy: no stream is named 'y'"),
         ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
     )
 
+    def setUp(self) -> None:
+        """
+        Make the file that an example names.
+        """
+        super().setUp()
+        self.addCleanup(os.chdir, os.getcwd())
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        (folder / "request.json").write_text("{}")
+        os.chdir(folder)
+
     def test_defaults(self) -> None:
         """
-        By default a check takes 10 seconds, at an interval of 1 second.
+        By default a check takes 10 seconds, and finds the interval.
         """
         options = self.parse("x=:1", ":2")
         expected = {
-            **{"for": 10, "interval": 1, "max-gap": 2.5, "field": None},
-            **{"json": 0, "insecure": 0, "quiet": 0, "until-broken": 0},
-            **{"junit": None, "plot": None},
+            **{"for": 10, "interval": None, "max-gap": None, "max-late": None},
+            **{"field": None, "event": None, "http1.1": 0, "http1.1-for": None},
+            **{"json": 0, "insecure": 0, "quiet": 0, "until-broken": 0, "once": 0},
+            **{"junit": None, "plot": None, "log": None},
         }
         self.assertEqual(options, expected)
         self.assertEqual(options.targets, [("x", ":1"), (":2", ":2")])
+        self.assertEqual(options.limits(), Limits(None, None, False))
 
-    def test_maxGap(self) -> None:
+    def test_files(self) -> None:
         """
-        The default of C{--max-gap} is 2.5 intervals.
+        Reports may go to different files.
         """
-        self.assertEqual(self.parse("--interval=60", "x=:1")["max-gap"], 150)
-        options = self.parse("--interval=60", "--max-gap=3", "x=:1")
-        self.assertEqual(options["max-gap"], 3)
+        options = self.parse("--junit=a", "--plot=b", "--log=c", "x=:1")
+        files = options["junit"], options["plot"], options["log"]
+        self.assertEqual(files, ("a", "b", "c"))
 
-    def test_untilBroken(self) -> None:
+    def test_limits(self) -> None:
         """
-        C{--until-broken} takes up to a day, unless C{--for} says otherwise.
+        The default of C{--max-gap} is 2.5 intervals, or 2.5 seconds if none is known.
         """
-        self.assertEqual(self.parse("--until-broken", "x=:1")["for"], 86_400)
-        options = self.parse("--until-broken", "--for=60", "x=:1")
-        self.assertEqual(options["for"], 60)
+        limits = self.parse("x=:1").limits()
+        self.assertEqual((limits.gap(60), limits.gap(None)), (150, 2.5))
+        limits = self.parse("--max-gap=3", "--max-late=2", "--once", "x=:1").limits()
+        self.assertEqual(limits, Limits(3, 2, True))
+        self.assertEqual((limits.gap(60), limits.gap(None)), (3, 3))
+
+    def test_for(self) -> None:
+        """
+        C{--until-broken} takes up to a day, and C{--once} five minutes, unless C{--for}
+        says otherwise.
+        """
+        for arguments, seconds in (
+            (["--until-broken"], 86_400),
+            (["--until-broken", "--for=60"], 60),
+            (["--once"], 300),
+            (["--once", "--until-broken"], 300),
+            (["--once", "--for=60"], 60),
+        ):
+            self.assertEqual(self.parse(*arguments, "x=:1")["for"], seconds)
+
+    def test_data(self) -> None:
+        """
+        A request with data is sent once.
+        """
+        options = self.parse("--data", "", "x=http://x/")
+        self.assertEqual((options["once"], options["for"]), (True, 300))
 
 
 class CommandTests(ClientTestCase):
@@ -119,7 +150,7 @@ class CommandTests(ClientTestCase):
         self.assertEqual((self.written, self.progress), (b"", [10]))
         self.reactor.advance(0.1)
         self.assertEqual(self.successResultOf(checked), 1)
-        self.assertRegex(self.written, rb"\nx +1 .* no line for 10 s\n\nx: No line")
+        self.assertRegex(self.written, rb"\nx +0.000 +1 .* no line for 10 s\n\nx: 1")
         self.assertEqual(self.progress, [10, "removed"])
 
     def test_json(self) -> None:
@@ -161,6 +192,77 @@ class CommandTests(ClientTestCase):
         self.reactor.pump([0.1] * 11)
         self.assertEqual(self.successResultOf(checked), 0)
 
+    def test_once(self) -> None:
+        """
+        With C{--once}, a check ends when each stream has ended, and an end in good
+        order is whole.
+        """
+        checked = self.check("--once", "--json")
+        protocol = self.connect(b"a\n")
+        self.reactor.pump([0.1] * 5)
+        self.assertNoResult(checked)
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.reactor.pump([0.1] * 2)
+        self.assertEqual(self.successResultOf(checked), 0)
+        self.assertLess(json.loads(self.written)["seconds"], 0.8)
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+
+    def test_onceOpen(self) -> None:
+        """
+        C{--for} ends the check of a stream that does not end.
+        """
+        checked = self.check("--once", "--for=1", "--max-gap=9")
+        self.connect(b"a\n")
+        self.reactor.pump([0.1] * 9)
+        self.assertNoResult(checked)
+        self.reactor.pump([0.1] * 2)
+        self.assertEqual(self.successResultOf(checked), 0)
+
+    def test_onceBroken(self) -> None:
+        """
+        With C{--once} and C{--until-broken}, a check ends at the first of both.
+        """
+        checked = self.check("--once", "--until-broken")
+        self.connect(b"a\n")
+        self.reactor.pump([0.1] * 27)
+        self.assertEqual(self.successResultOf(checked), 1)
+
+    def test_compare(self) -> None:
+        """
+        Each stream is compared with the first.
+        """
+        checked = self.check("--json", "y=tcp:127.0.0.1:81")
+        protocols: list[Any] = []
+        for _, _, factory, *_ in self.reactor.tcpClients:
+            protocol: Any = factory.buildProtocol(None)
+            protocol.makeConnection(fixture.Connection(self.reactor, protocol))
+            protocols.append(protocol)
+        for number in range(10):
+            self.reactor.advance(0.5)
+            protocols[0].dataReceived(b"x%d\n" % number)
+            self.reactor.advance(0.5)
+            protocols[1].dataReceived(b"x%d\n" % number)
+        self.assertEqual(self.successResultOf(checked), 0)
+        first, second = json.loads(self.written)["clocks"]
+        self.assertIsNone(first["comparison"])
+        self.assertEqual(second["comparison"]["later"]["p50"], 0.5)
+
+    def test_log(self) -> None:
+        """
+        C{--log} writes each arrival to a file, as it comes.
+        """
+        path = self.mktemp()
+        self.check("--log", path)
+        self.reactor.advance(0.5)
+        self.connect(b"22:13:20\n")
+        entries = [json.loads(each) for each in Path(path).read_text().splitlines()]
+        self.assertEqual(
+            [each["what"] for each in entries],
+            ["connecting", "connected", "bytes", "line"],
+        )
+        self.assertEqual((entries[0]["time"], entries[-1]["time"]), (0, 0.5))
+        self.assertEqual(entries[-1]["text"], "22:13:20")
+
     def test_junit(self) -> None:
         """
         C{--junit} writes a report to a file, beside the one on standard output.
@@ -171,7 +273,7 @@ class CommandTests(ClientTestCase):
         self.assertEqual(self.successResultOf(checked), 2)
         with open(path) as file:
             self.assertIn('<testcase classname="clock-check" name="x"', file.read())
-        self.assertTrue(self.written.startswith(b"clock "))
+        self.assertTrue(self.written.startswith(b"stream "))
 
     def test_plot(self) -> None:
         """
@@ -302,6 +404,17 @@ class CommandTests(ClientTestCase):
         self.reactor.advance(10)
         self.assertEqual(self.failureResultOf(checked, ExitError).value.status, 2)
 
+    def test_main(self) -> None:
+        """
+        The command runs with the options of the process.
+        """
+        calls: list[tuple[object, ...]] = []
+        self.patch(command, "runMain", lambda *call: calls.append(call))
+        command.main()
+        ((options, check),) = calls
+        self.assertIsInstance(options, Options)
+        self.assertIs(check, command.check)
+
     def test_badAddress(self) -> None:
         """
         An address that is not valid is one line, and nothing is shown.
@@ -310,161 +423,3 @@ class CommandTests(ClientTestCase):
         reason = "a port is a whole number from 1 to 65535"
         self.assertEqual(str(error), f"clock-check: 'y=:0': {reason}")
         self.assertEqual((self.progress, self.signals), ([], {}))
-
-
-class Terminal(StringIO):
-    """
-    Standard error on a terminal.
-
-    @ivar broken: whether writing fails.
-    """
-
-    broken = False
-
-    def isatty(self) -> bool:
-        """
-        Return C{True}.
-        """
-        return True
-
-    def fileno(self) -> int:
-        """
-        Return the descriptor of standard error.
-        """
-        return 2
-
-    def write(self, text: str) -> int:
-        """
-        Write text, or fail.
-        """
-        if self.broken:
-            raise OSError(errno.EIO, "Input/output error")
-        return super().write(text)
-
-
-class ProgressTests(ClientTestCase):
-    """
-    The progress bar.
-    """
-
-    def setUp(self) -> None:
-        """
-        Put standard error on a terminal.
-        """
-        super().setUp()
-        if find_spec("rich") is None:
-            raise SkipTest("rich is not installed: pip install 'txclock[wall]'")
-        self.terminal = Terminal()
-        judge = Judge("x", 1, 2.5, self.reactor.seconds, lambda: 0)
-        self.watches = [
-            ProgressObserver("x", judge, None),
-            ProgressObserver("y" * 30, judge, None),
-        ]
-        self.sent: list[tuple[int, bytes]] = []
-        self.patch(sys, "stderr", self.terminal)
-        self.patch(os, "write", lambda *call: self.sent.append(call))
-        environment = {"TERM": "xterm", "COLUMNS": "80", "LINES": "24"}
-        patched = mock.patch.dict(os.environ, environment)
-        patched.start()
-        self.addCleanup(patched.stop)
-
-    def test_bar(self) -> None:
-        """
-        The bar shows the seconds that have passed, and keeps the cursor visible. At the
-        end it is erased, and no delayed call is left.
-        """
-        self.reactor.advance(100)
-        remove = showProgress(self.reactor, 10, self.watches)
-        self.assertIn("0 of 10 s", self.terminal.getvalue())
-        self.reactor.pump([UPDATE_INTERVAL] * 12)
-        shown = self.terminal.getvalue()
-        self.assertIn("3 of 10 s", shown)
-        self.assertGreater(shown.rfind("\x1b[?25h"), shown.rfind("\x1b[?25l"))
-        remove()
-        self.assertEqual(self.sent, [(2, ERASE_LINE + 2 * ERASE_LINE_ABOVE)])
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_streams(self) -> None:
-        """
-        Above the bar is a line for each stream: its name, how many lines have arrived,
-        the last time, and its state.
-        """
-        watch, other = self.watches
-        remove = showProgress(self.reactor, 10, self.watches)
-        watch.connecting()
-        watch.waitingForHeaders()
-        watch.redirected("http://x/")
-        self.reactor.advance(UPDATE_INTERVAL)
-        self.assertIn(
-            "x                         0 lines    waiting for headers", self.shown()
-        )
-        watch.connected()
-        watch.lineReceived(Line('{"time": "2026-10-24T19:03:13Z"}'))
-        watch.lineReceived(Line("\x1b"))
-        other.disconnected("502 Bad\x1bGateway", 1)
-        self.reactor.advance(UPDATE_INTERVAL)
-        self.assertIn(
-            "x                         2 lines  \\x1b  connected", self.shown()
-        )
-        name = "y" * 23 + "…"
-        expected = f"{name}  0 lines        down: 502 Bad\\x1bGateway"
-        self.assertIn(expected, self.shown())
-        remove()
-
-    def test_small(self) -> None:
-        """
-        Streams that do not fit are left out. The bar stays.
-        """
-        with mock.patch.dict(os.environ, {"LINES": "3"}):
-            remove = showProgress(self.reactor, 10, self.watches)
-        shown = self.shown()
-        self.assertIn("x", shown)
-        self.assertNotIn("yyy", shown)
-        self.assertIn("0 of 10 s", shown)
-        remove()
-        self.assertEqual(self.sent, [(2, ERASE_LINE + ERASE_LINE_ABOVE)])
-
-    def shown(self) -> str:
-        """
-        Return what was written to the terminal.
-        """
-        return self.terminal.getvalue()
-
-    def test_brokenTerminal(self) -> None:
-        """
-        If writing to the terminal fails, the bar stops, and the check continues.
-        """
-
-        def write(descriptor: int, data: bytes) -> int:
-            raise OSError(errno.EIO, "Input/output error")
-
-        remove = showProgress(self.reactor, 10, self.watches)
-        self.terminal.broken = True
-        self.patch(os, "write", write)
-        self.reactor.advance(UPDATE_INTERVAL)
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-        remove()
-
-    def test_noTerminal(self) -> None:
-        """
-        Without a terminal, or on a dumb one, there is no bar, even if colors are
-        forced.
-        """
-        with mock.patch.dict(os.environ, {"TERM": "dumb"}):
-            showProgress(self.reactor, 10, self.watches)()
-        stderr = StringIO()
-        for each in (stderr, None):
-            self.patch(sys, "stderr", each)
-            with mock.patch.dict(os.environ, {"FORCE_COLOR": "1"}):
-                showProgress(self.reactor, 10, self.watches)()
-        self.assertEqual((stderr.getvalue(), self.terminal.getvalue()), ("", ""))
-        self.assertEqual(self.sent, [])
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
-
-    def test_withoutRich(self) -> None:
-        """
-        Without rich there is no bar.
-        """
-        with mock.patch.dict(sys.modules, {"rich.console": None}):
-            showProgress(self.reactor, 10, self.watches)()
-        self.assertEqual((self.terminal.getvalue(), self.sent), ("", []))

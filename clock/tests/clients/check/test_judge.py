@@ -1,88 +1,67 @@
 """
-Tests for L{clock.clients.check.judge} and L{clock.clients.check.report.text}.
+Tests for L{clock.clients.check.judge}.
 """
 
 from __future__ import annotations
 
-import json
-from xml.etree import ElementTree
+from typing import Any
 
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.clients.check.diagnosis.diagnose import Diagnosis
-from clock.clients.check.judge import Judge
+from clock.clients.check.judge import Limits
 from clock.clients.check.report.histogram import Percentiles
-from clock.clients.check.report.junit import junitReport
-from clock.clients.check.report.text import exitStatus, jsonReport, textReport
 from clock.clients.check.verdict import Verdict
-from clock.clients.reading.lines import Line
-from clock.clients.reading.timestamps import SECOND
-from clock.timeformat import TimeFormat, zoneNamed
+from clock.clients.reading.ends import End, How
+from clock.clients.reading.observer import Other
+from clock.tests.clients.check.fixture import CLOSED, DEFAULTS, FakeStream, Sent, served
 
-#: When the fake clock starts, in seconds since 1970.
-START = 1_700_000_000
+COMPLETE = End(How.COMPLETE, "complete")
 
 
-class FakeServer:
+def started(format: str = "%H:%M:%S", interval: float | None = 1) -> FakeStream:
     """
-    A server with a correct clock, and the judge of its stream.
+    Connect in the middle of a second, and receive the first line.
+    """
+    stream = FakeStream(format, interval, zone="Asia/Tokyo")
+    stream.connect(0.5)
+    stream.send([Sent(0.5, 0.5)])
+    return stream
+
+
+def texts(*texts: str, **more: Any) -> FakeStream:
+    """
+    Connect, and receive a line each second.
+    """
+    stream = FakeStream(**more)
+    stream.connect()
+    stream.receive(texts[0])
+    stream.receiveEach(1, texts[1:])
+    return stream
+
+
+def onTime(*seconds: int) -> list[Sent]:
+    """
+    Return the lines of some seconds.
+    """
+    return [Sent(each, each, each) for each in seconds]
+
+
+class VerdictTestCase(SynchronousTestCase):
+    """
+    Verdicts.
     """
 
-    def __init__(
+    def assertVerdict(
         self,
-        format: str = "%H:%M:%S",
-        interval: float = 1,
-        maxGap: float = 2.5,
-        field: str | None = None,
-    ) -> None:
-        self.clock = Clock()
-        self.timeFormat = TimeFormat(format, zoneNamed("Asia/Tokyo"))
-        self.judge = Judge(
-            "Tokyo", interval, maxGap, self.clock.seconds, self.wallClock, field
-        )
-
-    def wallClock(self) -> int:
-        """
-        Return the time, in nanoseconds since 1970.
-        """
-        return START * SECOND + round(self.clock.seconds() * SECOND)
-
-    def send(self, *seconds: float, tick: int = 0) -> None:
-        """
-        Let a line arrive for each of these instants, in seconds from the start.
-        """
-        for each in seconds:
-            instant = START * SECOND + round(each * SECOND)
-            self.judge.lineReceived(
-                Line(self.timeFormat.line(instant, tick).decode().strip())
-            )
-
-    def advance(self, seconds: float) -> None:
-        """
-        Let time pass.
-        """
-        self.clock.advance(seconds)
-
-    def run(self, seconds: int) -> None:
-        """
-        Send each second on time, for some seconds.
-        """
-        for _ in range(seconds):
-            self.advance(1 - self.clock.seconds() % 1)
-            self.send(self.clock.seconds())
-
-
-class JudgeTests(SynchronousTestCase):
-    """
-    The verdicts of a judge.
-    """
-
-    def assertVerdict(self, server: FakeServer, **expected: object) -> Verdict:
+        stream: FakeStream,
+        limits: Limits = DEFAULTS,
+        at: float | None = None,
+        **expected: object,
+    ) -> Verdict:
         """
         Assert that the verdict is that of four good lines, except for these fields.
         """
-        verdict = server.judge.verdict()
+        verdict = stream.verdict(at, *limits)
         whole: dict[str, object] = {
             "reached": True,
             "lines": 4,
@@ -98,70 +77,76 @@ class JudgeTests(SynchronousTestCase):
         self.assertEqual(found, {**whole, **expected})
         return verdict
 
-    def start(self, **keywords: object) -> FakeServer:
-        """
-        Connect in the middle of a second, and send the first line.
-        """
-        server = FakeServer(**keywords)  # type: ignore[arg-type]
-        server.advance(0.5)
-        server.judge.connecting()
-        server.judge.connected()
-        server.send(0.5)
-        return server
+
+class JudgeTests(VerdictTestCase):
+    """
+    The verdict on a stream with an interval.
+    """
 
     def test_whole(self) -> None:
         """
         A line each second, on time, is a whole stream.
         """
-        server = self.start()
-        server.run(3)
-        verdict = self.assertVerdict(server)
+        stream = started()
+        stream.send(onTime(1, 2, 3))
+        verdict = self.assertVerdict(stream)
         self.assertEqual(verdict.lateness, Percentiles(0, 0, 0))
         self.assertEqual(verdict.silence, 1)
+        self.assertEqual((verdict.interval, verdict.firstLine), (1, 0))
 
     def test_firstLineIsNotLate(self) -> None:
         """
         The first line shows a second that began before, so its lateness is not known,
         unless it shows the fraction.
         """
-        server = self.start()
-        self.assertIsNone(server.judge.verdict().lateness)
-        self.assertIsNone(server.judge.verdict().gaps)
-        server = self.start(format="json")
-        self.assertEqual(server.judge.verdict().lateness, Percentiles(0, 0, 0))
+        verdict = started().verdict()
+        self.assertIsNone(verdict.lateness)
+        self.assertIsNone(verdict.gaps)
+        verdict = started("json").verdict()
+        self.assertEqual(verdict.lateness, Percentiles(0, 0, 0))
 
     def test_late(self) -> None:
         """
         Lateness is the time from the instant shown to the arrival, by the local wall
         clock. A stream with late lines is whole.
         """
-        server = self.start()
-        server.run(2)
-        server.advance(1.25)
-        server.send(3)
-        verdict = self.assertVerdict(server)
+        stream = started()
+        stream.send([*onTime(1, 2), Sent(3.25, 3)])
+        verdict = self.assertVerdict(stream)
         self.assertEqual(verdict.lateness, Percentiles(0, 0.25, 0.25))
         self.assertEqual(verdict.gaps, Percentiles(1, 1.25, 1.25))
+
+    def test_maxLate(self) -> None:
+        """
+        If the user limits the lateness, a line that is later is trouble: as soon as
+        that is certain.
+        """
+        for format, late in (("json", 0.5), ("%H:%M:%S", 1.5)):
+            stream = started(format)
+            stream.send(line.later(late) for line in onTime(1, 2, 3))
+            within, beyond = Limits(maxLate=0.5), Limits(maxLate=0.4)
+            self.assertFalse(stream.isBroken(limits=within))
+            self.assertEqual(stream.verdict(maxLate=0.5).trouble, [])
+            self.assertTrue(stream.isBroken(limits=beyond))
+            trouble = stream.verdict(maxLate=0.4).trouble
+            self.assertEqual(trouble, ["late by 0.5 s"])
 
     def test_repeat(self) -> None:
         """
         A line for the same second, or an earlier one, is a repeat.
         """
-        server = self.start()
-        server.run(2)
-        server.send(2, 1)
-        self.assertVerdict(server, lines=5, repeats=2, trouble=["2 repeated"])
+        stream = started()
+        stream.send([*onTime(1, 2), Sent(2, 2), Sent(2, 1)])
+        self.assertVerdict(stream, lines=5, repeats=2, trouble=["2 repeated"])
 
     def test_skip(self) -> None:
         """
         A second without a line is skipped.
         """
-        server = self.start()
-        server.run(1)
-        server.advance(2)
-        server.run(1)
+        stream = started()
+        stream.send(onTime(1, 4))
         trouble = ["2 skipped", "no line for 3 s"]
-        verdict = self.assertVerdict(server, lines=3, skips=2, trouble=trouble)
+        verdict = self.assertVerdict(stream, lines=3, skips=2, trouble=trouble)
         self.assertEqual(verdict.silence, 3)
 
     def test_lost(self) -> None:
@@ -169,194 +154,406 @@ class JudgeTests(SynchronousTestCase):
         A missing tick number is a lost line. If a second is missing but no number is,
         the second is only skipped.
         """
-        server = self.start(format="json")
-        server.send(1, tick=1)
-        server.send(3, tick=3)
-        server.send(5, tick=4)
+        stream = started("json")
+        stream.send([Sent(1, 1, 1), Sent(3, 3, 3), Sent(5, 5, 4)])
         trouble = ["2 skipped", "1 lost"]
-        self.assertVerdict(server, skips=2, lost=1, trouble=trouble)
+        self.assertVerdict(stream, skips=2, lost=1, trouble=trouble)
 
     def test_ticksStartAgain(self) -> None:
         """
         A tick number that repeats, or starts again, does not reduce the number of lost
         lines.
         """
-        server = self.start(format="json")
-        for second, tick in [(1, 1), (2, 5), (3, 5), (4, 0)]:
-            server.send(second, tick=tick)
-        self.assertVerdict(server, lines=5, lost=3, trouble=["3 lost"])
+        stream = started("json")
+        stream.send([Sent(1, 1, 1), Sent(2, 2, 5), Sent(3, 3, 5), Sent(4, 4, 0)])
+        self.assertVerdict(stream, lines=5, lost=3, trouble=["3 lost"])
 
     def test_interval(self) -> None:
         """
         With another interval, lines are judged by its boundaries. The first line may be
         sent between them.
         """
-        server = FakeServer(interval=60, maxGap=150)
-        server.judge.connected()
-        server.send(19, 40, 100, 220)
-        self.assertVerdict(server, skips=1, trouble=["1 skipped"])
+        stream = FakeStream("%H:%M:%S", 60)
+        stream.connect(59)
+        stream.send(onTime(59, 60, 120, 240))
+        self.assertVerdict(stream, skips=1, trouble=["1 skipped"])
+
+    def test_foundInterval(self) -> None:
+        """
+        Without the user's interval, that of the lines counts, and the longest time
+        without a line is 2.5 intervals.
+        """
+        stream = FakeStream("%H:%M:%S")
+        stream.read(59, 420, interval=60)
+        verdict = self.assertVerdict(stream, at=509, lines=7)
+        self.assertEqual(verdict.interval, 60)
+        trouble = ["no line for 151 s"]
+        self.assertVerdict(stream, at=511, lines=7, trouble=trouble)
+
+    def test_noInterval(self) -> None:
+        """
+        Times that are not regular show no interval, and nothing is skipped or repeated.
+        The longest time without a line is 2.5 s.
+        """
+        stream = FakeStream()
+        stream.connect(0)
+        for each in (0, 0.5, 2.5, 2.6, 3, 5.4, 5.8, 6.9):
+            stream.send([Sent(each, each, 0)])
+        self.assertVerdict(stream, lines=8, lost=0, repeats=0)
+
+    def test_maxGap(self) -> None:
+        """
+        The user may say how long a time without a line is allowed.
+        """
+        stream = started()
+        stream.send([*onTime(1, 2), Sent(5, 5)])
+        self.assertEqual(stream.verdict(maxGap=3).trouble, ["2 skipped"])
+        trouble = ["2 skipped", "no line for 3 s"]
+        self.assertEqual(stream.verdict(maxGap=2.9).trouble, trouble)
+
+    def test_leastGap(self) -> None:
+        """
+        With a short interval, a second without a line is allowed.
+        """
+        stream = FakeStream()
+        stream.read(0.05, 2, interval=0.1)
+        self.assertEqual(stream.verdict().interval, 0.1)
+        last = stream.evidence.arrivals[-1].at
+        self.assertEqual(stream.verdict(last + 0.99).trouble, [])
+        self.assertEqual(stream.verdict(last + 1.01).trouble, ["no line for 1.01 s"])
 
     def test_heldBack(self) -> None:
         """
         Lines that arrive late and together are a long gap, and nothing else.
         """
-        server = self.start()
-        server.advance(3)
-        server.send(1, 2, 3)
-        verdict = self.assertVerdict(server, trouble=["no line for 3 s"])
+        stream = started()
+        stream.send([Sent(3.5, 1), Sent(3.5, 2), Sent(3.5, 3)])
+        verdict = self.assertVerdict(stream, trouble=["no line for 3 s"])
         self.assertEqual(verdict.lateness, Percentiles(1.5, 2.5, 2.5))
 
     def test_endsInSilence(self) -> None:
         """
         The time without a line up to the end counts, but is not a gap between lines.
         """
-        server = self.start()
-        server.run(3)
-        server.advance(30)
-        verdict = self.assertVerdict(server, trouble=["no line for 30 s"])
+        stream = started()
+        stream.send(onTime(1, 2, 3))
+        verdict = self.assertVerdict(stream, at=33, trouble=["no line for 30 s"])
         self.assertEqual(verdict.gaps, Percentiles(1, 1, 1))
-
-    def test_noLines(self) -> None:
-        """
-        A stream without lines is not whole, even if the check is short.
-        """
-        server = FakeServer()
-        server.judge.connected()
-        self.assertVerdict(server, lines=0, trouble=["no lines"])
-
-    def test_namedEvents(self) -> None:
-        """
-        Events with a name need not show anything.
-        """
-        server = FakeServer()
-        server.judge.connected()
-        server.judge.lineReceived(Line("hello", isNamed=True))
-        self.assertFalse(server.judge.isBroken())
-        server.run(3)
-        self.assertVerdict(server, lines=4, unreadable=0, trouble=[])
 
     def test_unreadable(self) -> None:
         """
-        A line that does not show the time, or is truncated, is unreadable.
+        A line that does not show the time, or is truncated, is unreadable. So is none
+        that is an object of JSON, or the first of its connection.
         """
-        server = self.start()
-        server.judge.lineReceived(Line("hello"))
-        server.judge.lineReceived(Line("19:03:14", truncated=True))
-        server.send(1)
-        self.assertVerdict(server, unreadable=2, trouble=["2 unreadable"])
+        stream = started()
+        stream.receive("hello")
+        stream.send(onTime(1))
+        stream.receive("19:03:14", truncated=True)
+        self.assertVerdict(stream, unreadable=2, trouble=["2 unreadable"])
+        stream = FakeStream(interval=1)
+        stream.connect()
+        stream.receive("welcome")
+        stream.receive("{}")
+        stream.send(onTime(1, 2))
+        self.assertVerdict(stream, lost=0)
 
-    def sendText(self, server: FakeServer, *texts: str) -> None:
+    def test_tooLong(self) -> None:
         """
-        Connect, and let a line arrive each second.
+        A line that is too long is a line.
         """
-        server.judge.connected()
-        for text in texts:
-            server.judge.lineReceived(Line(text))
-            server.advance(1)
-
-    def test_counter(self) -> None:
-        """
-        Lines with a number and no time are judged by their numbers.
-        """
-        server = FakeServer()
-        self.sendText(server, "1", "2", "3", "4")
-        self.assertVerdict(server, lost=0)
-        server = FakeServer()
-        self.sendText(server, "1", "4", "4", "3")
-        trouble = ["2 repeated", "2 lost"]
-        verdict = self.assertVerdict(server, repeats=2, lost=2, trouble=trouble)
-        self.assertIsNone(verdict.lateness)
-
-    def test_field(self) -> None:
-        """
-        The field that is asked for is judged, and no id.
-        """
-        server = FakeServer(field="n")
-        server.judge.connected()
-        for number in (1, 2, 4):
-            server.judge.lineReceived(Line(f'{{"n": {number}}}', id="7"))
-        self.assertVerdict(server, lines=3, lost=1, trouble=["1 lost"])
-
-    def test_id(self) -> None:
-        """
-        The id of an event is the number of its line, if it is short.
-        """
-        for prefix, lost, trouble in [("", 1, ["1 lost"]), ("1700000000", None, [])]:
-            server = FakeServer()
-            server.judge.connected()
-            for second, id in [(0, "1"), (1, "2"), (2, "4")]:
-                text = f"22:13:{20 + second}"
-                server.judge.lineReceived(Line(text, id=prefix + id))
-                server.advance(1)
-            self.assertVerdict(server, lines=3, lost=lost, trouble=trouble)
-
-    def test_showsNothing(self) -> None:
-        """
-        If no line shows a time or a number, the stream is judged by its arrivals.
-        """
-        server = FakeServer()
-        self.sendText(server, "a", "b", "c", "d")
-        verdict = self.assertVerdict(server)
-        self.assertEqual((verdict.bursts, verdict.lost), (0, None))
-
-    def test_bursts(self) -> None:
-        """
-        Lines that arrive together are a burst, but not the first two of a connection.
-        """
-        server = FakeServer()
-        server.judge.connected()
-        for text in "ab":
-            server.judge.lineReceived(Line(text))
-        self.assertEqual(server.judge.verdict().trouble, [])
-        server.advance(2)
-        for text in "cdefg":
-            server.judge.lineReceived(Line(text))
-        self.assertVerdict(server, lines=7, trouble=["4 in bursts"])
-        server = self.start()
-        server.send(0.5, 0.5)
-        self.assertIsNone(server.judge.verdict().bursts)
+        stream = started()
+        stream.send(onTime(1, 2))
+        stream.advance(3)
+        stream.receive(stream.text(3), truncated=True, size=100_000)
+        self.assertVerdict(stream)
 
     def test_truncatedOnly(self) -> None:
         """
         A line that was cut off is unreadable, even if no line shows a time.
         """
-        server = FakeServer()
-        server.judge.connected()
-        server.judge.lineReceived(Line("a", truncated=True))
+        stream = FakeStream()
+        stream.connect()
+        stream.receive("a", truncated=True)
+        trouble = ["no lines", "1 unreadable"]
+        self.assertVerdict(stream, lines=1, unreadable=1, trouble=trouble)
+
+    def test_namedEvents(self) -> None:
+        """
+        Events with another name need not show anything.
+        """
+        stream = started()
+        stream.send(onTime(1, 2))
+        stream.receive("hello", name="welcome")
+        self.assertFalse(stream.isBroken())
+        self.assertVerdict(stream)
+        stream.receive("hello")
+        self.assertTrue(stream.isBroken())
         trouble = ["1 unreadable"]
-        self.assertVerdict(server, lines=1, unreadable=1, trouble=trouble)
+        self.assertVerdict(stream, lines=5, unreadable=1, trouble=trouble)
+
+
+class NumbersTests(VerdictTestCase):
+    """
+    The verdict on a stream that shows numbers, or nothing.
+    """
+
+    def test_counter(self) -> None:
+        """
+        Lines with a number and no time are judged by their numbers.
+        """
+        self.assertVerdict(texts("1", "2", "3", "4"), lost=0)
+        stream = texts(*map(str, [1, 2, 3, 4, 7, 8, 8, 9, 10, 11]))
+        trouble = ["1 repeated", "2 lost"]
+        verdict = self.assertVerdict(
+            stream, lines=10, repeats=1, lost=2, trouble=trouble
+        )
+        self.assertIsNone(verdict.lateness)
+
+    def test_noCounter(self) -> None:
+        """
+        Numbers that do not rise by one from the start count no lines: prices, or the
+        ids of other streams too.
+        """
+        self.assertVerdict(texts("1000", "1010", "1020", "1030"))
+        self.assertVerdict(texts("7", "7", "8", "9"))
+
+    def test_field(self) -> None:
+        """
+        The field that is asked for is judged, and no id.
+        """
+        stream = FakeStream(field="n")
+        stream.connect()
+        for number in (1, 2, 4):
+            stream.clock.advance(1)
+            stream.receive(f'{{"n": {number}}}', id="7")
+        self.assertVerdict(stream, lines=3, lost=1, trouble=["1 lost"])
+
+    def test_id(self) -> None:
+        """
+        The id of an event is the number of its line, if it is short, and rises by one
+        from the start.
+        """
+        for ids, lost, trouble in [
+            ("1 2 3 4 6 7", 1, ["1 lost"]),
+            ("1000 1010 1020 1030 1040 1050", None, []),
+            ("9 8 7 6 5 4", None, []),
+            (
+                "1700000000 1700000001 1700000002 1700000003 1700000005 1700000006",
+                None,
+                [],
+            ),
+        ]:
+            stream = FakeStream("%H:%M:%S", 1)
+            stream.connect()
+            for second, id in enumerate(ids.split()):
+                stream.advance(second)
+                stream.receive(stream.text(second), id=id)
+            self.assertVerdict(stream, lines=6, lost=lost, trouble=trouble)
+
+    def test_oneId(self) -> None:
+        """
+        An id is that of one event. It does not count for the next ones.
+        """
+        stream = started()
+        stream.advance(1)
+        stream.receive(stream.text(1), id="7")
+        stream.send(onTime(2, 3))
+        self.assertVerdict(stream)
+
+    def test_showsNothing(self) -> None:
+        """
+        If no line shows a time or a number, the stream is judged by its arrivals.
+        """
+        verdict = self.assertVerdict(texts("a", "b", "c", "d"))
+        self.assertEqual((verdict.bursts, verdict.lost), (0, None))
+
+    def test_bursts(self) -> None:
+        """
+        If most lines arrive together after a silence, they are in bursts. If lines show
+        times, these say more.
+        """
+        stream = FakeStream()
+        stream.connect()
+        stream.receive("a", "b")
+        self.assertEqual(stream.verdict().trouble, [])
+        for _ in range(2):
+            stream.clock.advance(0.6)
+            stream.receive(*"cde")
+        self.assertVerdict(stream, lines=8, trouble=["4 in bursts"])
+        stream = started()
+        stream.send([Sent(0.5, 0.5)])
+        self.assertIsNone(stream.verdict().bursts)
+
+    def test_burstsWithInterval(self) -> None:
+        """
+        With an interval of the user, each line counts that comes with the line before,
+        but not the first two lines of a connection.
+        """
+        stream = FakeStream(interval=1)
+        stream.connect()
+        stream.receive("a", "b")
+        self.assertEqual(stream.verdict().trouble, [])
+        stream.clock.advance(2)
+        stream.receive(*"cdefg")
+        self.assertVerdict(stream, lines=7, trouble=["4 in bursts"])
+
+
+class ConnectionsTests(VerdictTestCase):
+    """
+    The verdict on connections.
+    """
+
+    def test_noLines(self) -> None:
+        """
+        A stream without lines is not whole, even if the check is short.
+        """
+        stream = FakeStream()
+        stream.connect()
+        self.assertVerdict(stream, lines=0, trouble=["no lines"])
+
+    def test_firstLineLate(self) -> None:
+        """
+        The time to the first line starts at the request. It is called so if it is the
+        longest time without a line.
+        """
+        stream = FakeStream(interval=1)
+        stream.begin(1)
+        stream.request(2)
+        stream.respond(3)
+        stream.receive("a")
+        self.assertEqual(stream.verdict().trouble, [])
+        stream = FakeStream(interval=1)
+        stream.begin(1)
+        stream.request(2)
+        stream.respond(3)
+        stream.advance(5)
+        stream.send(onTime(5, 6))
+        verdict = stream.verdict()
+        self.assertEqual(verdict.trouble, ["first line after 3 s"])
+        self.assertEqual((verdict.firstLine, verdict.silence), (4, 3))
+        trouble = stream.verdict(10).trouble
+        self.assertEqual(trouble, ["no line for 4 s"])
+
+    def test_noHeaders(self) -> None:
+        """
+        A server whose response is awaited at the end was reached. If none was sent,
+        nothing is known.
+        """
+        stream = FakeStream()
+        stream.request(1)
+        verdict = stream.verdict(11)
+        self.assertEqual(verdict.trouble, ["no headers for 10 s"])
+        self.assertEqual((verdict.reached, verdict.silence), (True, 10))
+        stream = FakeStream()
+        stream.begin(1)
+        verdict = stream.verdict(11)
+        self.assertEqual(verdict.trouble, ["not reached: no answer"])
+        self.assertFalse(verdict.reached)
+
+    def test_headersOfAnother(self) -> None:
+        """
+        After a stream, the wait for the headers of the next one is a time without a
+        line.
+        """
+        stream = started()
+        stream.send(onTime(1))
+        stream.disconnect(1.2)
+        stream.request(2)
+        verdict = stream.verdict(9)
+        self.assertEqual(verdict.silence, 8)
+        self.assertEqual(verdict.trouble[0], "no line for 8 s")
 
     def test_redirected(self) -> None:
         """
         A redirect is reported. It is not a fault.
         """
-        server = FakeServer()
-        server.judge.waitingForHeaders()
-        server.judge.redirected("http://x/\x1b")
-        self.sendText(server, "1", "2", "3", "4")
-        verdict = self.assertVerdict(server, lost=0)
-        row = textReport([verdict]).splitlines()[1]
-        self.assertEqual(row[-34:], r" whole (redirected to http://x/\x1b)"[-34:])
+        stream = FakeStream()
+        stream.request()
+        stream.evidence.redirected("http://x/")
+        stream.respond()
+        stream.receiveEach(1, "1234")
+        verdict = self.assertVerdict(stream, lost=0)
+        self.assertEqual(verdict.redirectedTo, "http://x/")
+
+    def test_document(self) -> None:
+        """
+        A document is no stream.
+        """
+        stream = FakeStream()
+        stream.request()
+        stream.respond(type="text/html; charset=utf-8")
+        stream.receive("<html>", "</html>")
+        stream.disconnect(end=COMPLETE)
+        verdict = stream.verdict(once=True)
+        self.assertEqual(verdict.trouble, ["not a stream"])
+        self.assertEqual(stream.verdict().trouble[0], "not a stream")
+
+    def test_wrongType(self) -> None:
+        """
+        Events that come as another type are trouble. Their lines are not judged.
+        """
+        stream = FakeStream()
+        stream.request()
+        stream.respond(type="text/plain")
+        for each in ("1", "2", "3", "4", "9"):
+            stream.receive(f"data: {each}", "")
+        self.assertEqual(stream.verdict().trouble, ["not sent as text/event-stream"])
+
+    def test_errorBefore(self) -> None:
+        """
+        A server that has responded with an error before is not awaited.
+        """
+        stream = FakeStream()
+        stream.request()
+        stream.disconnect(1, End(How.STATUS, "502 Bad Gateway", 502))
+        stream.request(2)
+        verdict = stream.verdict(9)
+        self.assertEqual(verdict.trouble, ["not reached: 502 Bad Gateway"])
+        stream = FakeStream()
+        stream.request()
+        stream.disconnect(1, End(How.NO_RESPONSE, "closed"))
+        stream.request(2)
+        self.assertEqual(stream.verdict(9).trouble[0], "no headers for 7 s")
+
+    def test_unfinishedCut(self) -> None:
+        """
+        A connection that is cut within an event is not said to be unfinished.
+        """
+        stream = FakeStream()
+        stream.request()
+        stream.respond(type="text/event-stream")
+        stream.receive("a")
+        stream.other(Other.UNFINISHED)
+        stream.disconnect(end=End(How.CUT, "cut"))
+        self.assertNotIn("unfinished-event", stream.codes())
+
+    def test_unfinished(self) -> None:
+        """
+        An event that the stream ends within is trouble.
+        """
+        stream = FakeStream()
+        stream.request()
+        stream.respond(type="text/event-stream")
+        stream.receive("a")
+        stream.other(Other.UNFINISHED)
+        stream.disconnect(end=COMPLETE)
+        self.assertEqual(stream.verdict(once=True).trouble, ["1 unfinished"])
 
     def test_disconnects(self) -> None:
         """
         A lost connection is counted, with its reason. The next connection is judged
         independently, but the time without a line continues.
         """
-        server = self.start()
-        server.run(1)
-        self.assertEqual(server.judge.verdict().outage, 0)
-        server.judge.disconnected("closed by the server", 1)
-        server.advance(1)
-        self.assertEqual(server.judge.verdict().outage, 1)
-        server.judge.connecting()
-        server.judge.disconnected("Connection refused", 1.5)
-        server.advance(2)
-        server.judge.connecting()
-        server.judge.connected()
-        server.send(1, 2)
+        stream = started()
+        stream.send(onTime(1))
+        self.assertEqual(stream.verdict().outage, 0)
+        stream.disconnect()
+        self.assertEqual(stream.verdict(2).outage, 1)
+        stream.disconnect(end=End(How.REFUSED, "Connection refused"))
+        stream.connect(4)
+        stream.send([Sent(4, 1), Sent(4, 2)])
         verdict = self.assertVerdict(
-            server,
+            stream,
             disconnects=1,
             failures=1,
             trouble=[
@@ -371,209 +568,142 @@ class JudgeTests(SynchronousTestCase):
         """
         The longest time without a connection counts, not the last.
         """
-        server = self.start()
+        stream = started()
         for seconds in (0.5, 0.25):
-            server.judge.disconnected("closed by the server", seconds)
-            server.advance(seconds)
-            server.judge.connected()
-        server.advance(5)
-        self.assertEqual(server.judge.verdict().outage, 0.5)
+            stream.disconnect()
+            stream.clock.advance(seconds)
+            stream.connect()
+        stream.clock.advance(5)
+        self.assertEqual(stream.verdict().outage, 0.5)
 
     def test_notReached(self) -> None:
         """
         If no connection is made, the verdict has the last reason. The time without a
         line is not measured.
         """
-        server = FakeServer()
-        nothing = {"reached": False, "lines": 0}
-        self.assertVerdict(server, **nothing, trouble=["not reached: no answer"])
-        for reason in ("Network is unreachable", "Connection refused"):
-            server.judge.connecting()
-            server.advance(10)
-            server.judge.disconnected(reason, 1)
-        self.assertEqual(server.judge.verdict().silence, 0)
-        trouble = ["not reached: Connection refused"]
-        self.assertVerdict(server, **nothing, failures=2, trouble=trouble)
+        stream = FakeStream()
+        nothing: dict[str, Any] = {"reached": False, "lines": 0}
+        self.assertVerdict(stream, **nothing, trouble=["not reached: no answer"])
+        for how in (How.UNREACHABLE, How.REFUSED):
+            stream.begin()
+            stream.clock.advance(10)
+            stream.disconnect(end=End(how, how.value))
+        self.assertEqual(stream.verdict().silence, 0)
+        trouble = ["not reached: refused"]
+        self.assertVerdict(stream, **nothing, failures=2, trouble=trouble)
 
-    def test_isBroken(self) -> None:
+    def test_once(self) -> None:
         """
-        A stream is broken as soon as it cannot become whole any more.
+        If the stream is read once, an end in good order is no trouble, and time after
+        it does not count.
         """
-        server = self.start()
-        server.run(3)
-        self.assertFalse(server.judge.isBroken())
-        server.advance(2.5)
-        self.assertFalse(server.judge.isBroken())
-        server.advance(0.1)
-        self.assertTrue(server.judge.isBroken())
-        server.send(4, 5, 6)
-        self.assertTrue(server.judge.isBroken())
-        for event in (
-            lambda judge: judge.disconnected("closed by the server", 1),
-            lambda judge: judge.lineReceived(Line("hello")),
+        for end, trouble in (
+            (COMPLETE, []),
+            (CLOSED, []),
+            (End(How.CLOSE_FRAME, "closed", 1000), []),
+            (End(How.CLOSE_FRAME, "why", 1011), ["disconnected once (why)"]),
+            (End(How.CUT, "cut"), ["disconnected once (cut)"]),
         ):
-            server = self.start()
-            event(server.judge)
-            self.assertTrue(server.judge.isBroken())
+            stream = texts("a", "b", "c", "d")
+            stream.disconnect(end=end)
+            self.assertVerdict(
+                stream, Limits(once=True), 100, disconnects=1, trouble=trouble
+            )
+            self.assertEqual(len(stream.verdict().trouble), 2)
 
-    def test_isNotBrokenYet(self) -> None:
+    def test_onceOpen(self) -> None:
         """
-        A server may take as long to answer as it may take to send a line. Another
-        attempt does not extend that time.
+        A stream that has not ended is judged up to the end of the check.
         """
-        server = FakeServer()
-        server.advance(100)
-        server.judge.connecting()
-        self.assertFalse(server.judge.isBroken())
-        server.advance(2)
-        server.judge.connecting()
-        self.assertFalse(server.judge.isBroken())
-        server.advance(0.6)
-        self.assertTrue(server.judge.isBroken())
-
-    def test_waitingForHeaders(self) -> None:
-        """
-        A connection over HTTP starts when the request is sent.
-        """
-        server = FakeServer()
-        server.judge.connecting()
-        server.judge.waitingForHeaders()
-        server.advance(3)
-        server.judge.connected()
-        self.assertEqual(server.judge.history.connections[0].start, 0)
-        self.assertEqual(server.judge.history.headersAwaited, 3)
+        stream = texts("a", "b", "c", "d")
+        trouble = ["no line for 7 s"]
+        self.assertVerdict(stream, Limits(once=True), 10, trouble=trouble)
 
 
-class ReportTests(SynchronousTestCase):
+class IsBrokenTests(SynchronousTestCase):
     """
-    The report.
+    Whether a stream can no longer become whole.
     """
 
-    def setUp(self) -> None:
+    def test_silence(self) -> None:
         """
-        Judge one stream that is whole, and two that are not.
+        A stream is broken after a silence that is too long, for good.
         """
-        server = FakeServer(format="json")
-        server.judge.connected()
-        server.send(0)
-        server.advance(1)
-        server.send(1, tick=1)
-        self.whole = server.judge.verdict()
-        server.judge.disconnected("a\x1breason", 1)
-        server.judge.disconnected("no\nroute", 1)
-        self.broken = server.judge.verdict()._replace(name="Bro\x07ken")
-        self.unreached = FakeServer().judge.verdict()._replace(name="Nowhere")
+        stream = started()
+        stream.send(onTime(1, 2, 3))
+        self.assertFalse(stream.isBroken())
+        self.assertFalse(stream.isBroken(5.5))
+        self.assertTrue(stream.isBroken(5.6))
+        stream.send([Sent(5.6, 4), Sent(5.6, 5)])
+        self.assertTrue(stream.isBroken())
 
-    def test_exitStatus(self) -> None:
+    def test_faults(self) -> None:
         """
-        The exit status is that of the worst stream.
+        A stream is broken after each fault.
         """
-        self.assertEqual(exitStatus([self.whole]), 0)
-        self.assertEqual(exitStatus([self.whole, self.broken]), 1)
-        self.assertEqual(exitStatus([self.unreached, self.broken, self.whole]), 2)
+        for fault in (
+            lambda stream: stream.disconnect(),
+            lambda stream: stream.receive("hello"),
+            lambda stream: stream.receive("1", truncated=True),
+            lambda stream: stream.send([Sent(2.1, 2)]),
+            lambda stream: stream.send([Sent(4, 4)]),
+        ):
+            stream = started()
+            stream.send(served(0.5, 3)[1:])
+            self.assertFalse(stream.isBroken())
+            fault(stream)
+            self.assertTrue(stream.isBroken())
+        stream = started("json")
+        stream.send([Sent(1, 1, 1), Sent(2, 2, 3)])
+        self.assertTrue(stream.isBroken())
 
-    def test_table(self) -> None:
+    def test_connecting(self) -> None:
         """
-        The table has a row for each stream. A sentence for each diagnosis is below it.
-        Unprintable characters are escaped.
+        A server may take as long to accept a connection as it may take to send a line.
+        A stream is also broken when an attempt fails.
         """
-        report = textReport([self.whole, self.broken, self.unreached])
-        table, _, sentences = report.partition("\n\n")
-        heading, whole, broken, unreached = table.splitlines()
-        self.assertEqual(
-            [each[:32] for each in sentences.splitlines()],
-            [
-                r"Bro\x07ken: Connecting failed on",
-                r"Bro\x07ken: The connection was l",
-                "Nowhere: Seen: not reached: no a",
-            ],
-        )
-        self.assertIn(r"lost (a\x1breason)", sentences)
-        columns = "clock lines repeats skips lost disconnects"
-        columns += " gap p50 p99 max late p50 p99 max"
-        self.assertEqual(heading.split(), [*columns.split(), "verdict"])
-        times = [*["1.000"] * 3, *["0.000"] * 3]
-        numbers = ["2", "0", "0", "0", "0", *times]
-        self.assertEqual(whole.split(), ["Tokyo", *numbers, "whole"])
-        numbers = ["2", "0", "0", "0", "1", *times]
-        why = r"disconnected once (a\x1breason); failed to connect once (no\nroute)"
-        self.assertEqual(broken.split(), [r"Bro\x07ken", *numbers, *why.split()])
-        nothing = ["0", "0", "0", "-", "0", *"-" * 6]
-        why = "not reached: no answer"
-        self.assertEqual(unreached.split(), ["Nowhere", *nothing, *why.split()])
-        at = heading.index("verdict")
-        ends = [line[at:] for line in (whole, broken, unreached)]
-        self.assertEqual([end[:5] for end in ends], ["whole", "disco", "not r"])
+        stream = FakeStream()
+        self.assertFalse(stream.isBroken(100))
+        stream.begin()
+        self.assertFalse(stream.isBroken(102.5))
+        self.assertTrue(stream.isBroken(102.6))
+        stream = FakeStream()
+        stream.begin()
+        stream.disconnect()
+        self.assertTrue(stream.isBroken())
 
-    def test_junit(self) -> None:
+    def test_numbers(self) -> None:
         """
-        JUnit XML has a test case for each stream. One that is not whole fails, and one
-        that was not reached is an error. What XML cannot contain is escaped.
+        A number that is repeated is a fault.
         """
-        late = Diagnosis("late", "Each line is late.")
-        verdicts = [
-            self.whole,
-            self.whole._replace(diagnosis=[late]),
-            self.broken,
-            self.unreached,
-        ]
-        root = ElementTree.fromstring(junitReport(verdicts, 2.5))
-        (suite,) = root
-        counts = {"tests": "4", "failures": "1", "errors": "1"}
-        self.assertEqual(root.attrib, counts)
-        self.assertEqual(
-            suite.attrib, {"name": "clock-check", "time": "2.500", **counts}
-        )
-        whole, late_, broken, unreached = suite
-        self.assertEqual(
-            whole.attrib,
-            {"classname": "clock-check", "name": "Tokyo", "time": "2.500"},
-        )
-        self.assertEqual([*whole], [])
-        self.assertEqual(late_[0].tag, "system-out")
-        self.assertEqual(late_[0].text, late.text)
-        self.assertEqual(broken.attrib["name"], r"Bro\x07ken")
-        self.assertEqual(broken[0].tag, "failure")
-        message = r"disconnected once (a\x1breason); failed to connect once (no\nroute)"
-        expected = {"message": message, "type": "not-reached lost"}
-        self.assertEqual(broken[0].attrib, expected)
-        self.assertRegex(
-            broken[0].text or "", "^Connecting failed.*\n.*connection was lost"
-        )
-        self.assertEqual(unreached[0].tag, "error")
+        stream = texts(*"123456")
+        self.assertFalse(stream.isBroken())
+        stream.receive("6")
+        self.assertTrue(stream.isBroken())
 
-    def test_json(self) -> None:
+    def test_once(self) -> None:
         """
-        JSON has all fields of the verdicts, by name.
+        If the stream is read once, it is not broken by an end in good order, however
+        long ago that was.
         """
-        report = json.loads(jsonReport([self.whole, self.unreached], 2.5))
-        self.assertEqual((report["seconds"], report["whole"]), (2.5, False))
-        whole, unreached = report["clocks"]
-        self.assertEqual(
-            whole,
-            {
-                "name": "Tokyo",
-                "reached": True,
-                "lines": 2,
-                "repeats": 0,
-                "skips": 0,
-                "lost": 0,
-                "unreadable": 0,
-                "bursts": None,
-                "gaps": {"p50": 1, "p99": 1, "max": 1},
-                "lateness": {"p50": 0, "p99": 0, "max": 0},
-                "silence": 1,
-                "disconnects": 0,
-                "outage": 0,
-                "failures": 0,
-                "redirectedTo": None,
-                "trouble": [],
-                "diagnosis": [],
-                "whole": True,
-            },
-        )
-        self.assertEqual((unreached["whole"], unreached["gaps"]), (False, None))
-        (found,) = unreached["diagnosis"]
-        self.assertEqual(found["code"], "unclear")
-        self.assertIn("no answer", found["text"])
-        self.assertTrue(json.loads(jsonReport([self.whole], 1))["whole"])
+        limits = Limits(once=True)
+        stream = texts("a", "b")
+        stream.disconnect(end=COMPLETE)
+        self.assertFalse(stream.isBroken(100, limits))
+        self.assertTrue(stream.isBroken())
+        stream = texts("a", "b")
+        stream.disconnect(end=End(How.CUT, "cut"))
+        self.assertTrue(stream.isBroken(limits=limits))
+
+    def test_headers(self) -> None:
+        """
+        A server may take as long to answer as it may take to send a line.
+        """
+        stream = FakeStream()
+        stream.request(1)
+        self.assertFalse(stream.isBroken(3.5))
+        self.assertTrue(stream.isBroken(3.6))
+        stream = FakeStream()
+        stream.connect(1)
+        self.assertFalse(stream.isBroken(3.5))
+        self.assertTrue(stream.isBroken(3.6))

@@ -1,228 +1,261 @@
 """
-Tests for L{clock.clients.check.sequence} and L{clock.clients.check.report.histogram}.
+Tests for L{clock.clients.check.sequence}.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.clients.check.report.histogram import Histogram, Percentiles
-from clock.clients.check.sequence import SequenceChecker, Transition
+from clock.clients.check.sequence import ENOUGH, MAX_NAMES, TOO_MANY, Sequence
 from clock.clients.reading.timestamps import SECOND
-from clock.timeformat import TimeFormat, zoneNamed
-
-#: A boundary of every interval here, in nanoseconds since 1970.
-START = 1_700_000_100 * SECOND
+from clock.tests.clients.check.fixture import START, FakeStream, Sent, served
 
 
-def nanoseconds(seconds: float) -> int:
+class TimesTests(SynchronousTestCase):
     """
-    Return the instant some seconds after the start.
-    """
-    return START + round(seconds * SECOND)
-
-
-class SequenceCheckerTests(SynchronousTestCase):
-    """
-    The step from line to line.
+    Lines that show times.
     """
 
-    def intervals(
-        self,
-        interval: float,
-        format: str,
-        first: float,
-        boundaries: list[int],
-        zone: str = "UTC",
-    ) -> list[int]:
+    def intervals(self, stream: FakeStream) -> list[int | None]:
         """
-        Let a server send the instant C{first}, in seconds from the start, and then
-        these boundaries, by number. Each line arrives 1 ms late. Return the intervals
-        between the lines.
+        Return the intervals between lines.
         """
-        timeFormat = TimeFormat(format, zoneNamed(zone))
-        checker = SequenceChecker(interval)
-        period = round(interval * SECOND)
-        zero = START // period
-        instants = [nanoseconds(first)]
-        instants += [(zero + number) * period for number in boundaries]
-        found = []
-        late: set[int | None] = set()
-        for instant in instants:
-            line = timeFormat.line(instant).decode().strip()
-            step = checker.check(line, instant + 1_000_000, instant)
-            assert step is not None
-            found.append(step.intervals)
-            if len(found) > 1:
-                late.add(step.lateness)
-        if found == [1] * len(found):
-            self.assertLessEqual(late, {1_000_000, None})
-        return found
+        return [each.intervals for each in stream.evidence.arrivals]
 
-    def test_everyInterval(self) -> None:
+    def test_found(self) -> None:
         """
-        In a whole stream each step is one interval, for any interval, format and start.
+        The interval is known as soon as enough lines show it. The lines before are then
+        compared, too.
         """
-        for interval in (0.01, 0.1, 1 / 3, 0.5, 0.7, 1, 1.5, 2.5, 7, 60, 3600):
-            period = round(interval * SECOND)
-            # The boundaries of 7 s and 1/3 s do not meet the start.
-            zero = (START // period * period - START) / SECOND
-            count = round(max(5, 3 / interval))
-            for format in ("%H:%M:%S", "rfc3339", "unix", "json", "%T.%f"):
-                perSecond = round(max(1, 1 / interval))
-                for entry in range(0, perSecond, max(1, perSecond // 7)):
-                    for part in (0, 0.3, 0.99):
-                        found = self.intervals(
-                            interval,
-                            format,
-                            zero + (entry + part) * interval,
-                            list(range(entry + 1, entry + count)),
-                        )
-                        where = interval, format, entry, part
-                        self.assertEqual(found, [1] * count, where)
+        stream = FakeStream()
+        stream.connect(0.5)
+        lines = [each for each in served(0.5, 9) if each.tick != 2]
+        stream.send(lines[: ENOUGH - 1])
+        sequence = stream.evidence.sequence
+        self.assertEqual((sequence.interval, sequence.skips), (None, 0))
+        stream.send(lines[ENOUGH - 1 :])
+        self.assertEqual((sequence.interval, sequence.skips), (1, 1))
+        self.assertEqual(self.intervals(stream), [1, 1, 2, 1, 1, 1, 1, 1])
+        self.assertEqual(sequence.times, 8)
 
-    def test_skip(self) -> None:
+    def test_foundAtEnd(self) -> None:
         """
-        A skipped boundary adds an interval. With a coarse format, the checker may
-        detect it some lines later.
+        If there are fewer lines, they may still show it at the end.
         """
-        for interval in (0.1, 0.5, 1, 1.5, 60):
-            whole = [*range(1, 25), *range(26, 40), *range(77, 120)]
-            found = self.intervals(interval, "%H:%M:%S", 0, whole)
-            skipped = sum(each - 1 for each in found)
-            self.assertEqual(skipped, 38, interval)
-            self.assertGreaterEqual(min(found), 1)
+        stream = FakeStream()
+        stream.read(0.5, 4)
+        stream.verdict()
+        self.assertEqual(stream.evidence.sequence.interval, 1)
+        self.assertEqual(self.intervals(stream), [1, 1, 1, 1])
+        # Nothing is compared twice.
+        stream.verdict()
+        self.assertEqual(stream.evidence.sequence.skips, 0)
 
-    def test_repeat(self) -> None:
+    def test_notFound(self) -> None:
         """
-        A repeated boundary is a step of 0, and an earlier one a negative step. The
-        lines after that are compared with it.
+        If many lines show no interval, later ones do not, either. Lateness is known
+        all the same.
         """
-        for format in ("%H:%M:%S", "json"):
-            found = self.intervals(1.5, format, 0, [1, 2, 2, 3, 1, 2])
-            self.assertEqual(found, [1, 1, 1, 0, 1, -2, 1])
+        stream = FakeStream("%H:%M:%S")
+        stream.connect()
+        for each in range(TOO_MANY):
+            stream.send([Sent(each**2, each**2)])
+        end = TOO_MANY**2
+        stream.send(served(end, end + 60))
+        stream.verdict()
+        sequence = stream.evidence.sequence
+        self.assertEqual((sequence.interval, sequence.skips), (None, 0))
+        last = stream.evidence.arrivals[-1]
+        self.assertEqual((last.intervals, last.lateness), (None, 0))
+        self.assertEqual(last.uncertainty, SECOND)
+        self.assertEqual(sequence.lateBy, 0)
 
-    def test_anotherInterval(self) -> None:
+    def test_lateBy(self) -> None:
         """
-        Lines between the boundaries of the expected interval are repeats.
+        A line is late for certain by what its time cannot hide.
         """
-        checker = SequenceChecker(60)
-        lines = [TimeFormat("unix").line(nanoseconds(each)) for each in range(4)]
-        found = [checker.check(line.decode().strip(), 0, 0) for line in lines]
-        self.assertEqual([step and step.intervals for step in found], [1, 0, 0, 0])
-
-    def test_late(self) -> None:
-        """
-        Lateness is the time since the boundary, even if the format shows only whole
-        seconds. That of a first line is known if it shows the fraction.
-        """
-        checker = SequenceChecker(1.5)
-        arrived = nanoseconds(1.75)
-        self.assertEqual(
-            checker.check(f"{START // SECOND}", arrived, 0), Transition(1, None, None)
-        )
-        self.assertEqual(
-            checker.check(f"{START // SECOND + 1}", arrived, 0),
-            Transition(1, None, SECOND // 4),
-        )
-        checker = SequenceChecker(1)
-        late = checker.check(f"{START // SECOND}.5", arrived, 0)
-        self.assertEqual(late, Transition(1, None, SECOND * 5 // 4))
+        for format, late in (("json", 1.5), ("%H:%M:%S", 0.5)):
+            stream = FakeStream(format)
+            stream.read(0.5, 9, lambda line: line.later(1.5 * (line.tick == 5)))
+            stream.verdict()
+            self.assertAlmostEqual(stream.evidence.sequence.lateBy, late, places=3)
 
     def test_serverClockIsWrong(self) -> None:
         """
         A server's clock may be wrong by half of 15 minutes, so that its time of day is
         as near to one instant as to another. The choice for the first line is kept.
         """
-        checker = SequenceChecker(1)
-        found = []
-        for second in range(6):
-            line = TimeFormat("%H:%M:%S", zoneNamed("UTC")).line(nanoseconds(second))
-            wrong = 450 + (0.002 if second % 2 else -0.002)
-            arrived = nanoseconds(second + wrong)
-            step = checker.check(line.decode().strip(), arrived, second * SECOND)
-            found.append(step and step.intervals)
-        self.assertEqual(found, [1] * 6)
+        stream = FakeStream("%H:%M:%S", 1)
+        stream.connect()
+        stream.send(
+            Sent(each + (0.002 if each % 2 else -0.002), each - 450)
+            for each in range(1, 7)
+        )
+        self.assertEqual(self.intervals(stream), [1] * 6)
 
     def test_localClockIsSet(self) -> None:
         """
         A local wall clock that is set does not change how a time of day is read.
         """
-        checker = SequenceChecker(1)
-        found = []
-        for second in range(6):
-            line = TimeFormat("%H:%M:%S", zoneNamed("UTC")).line(nanoseconds(second))
-            arrived = nanoseconds(second + (600 if second > 2 else 0))
-            step = checker.check(line.decode().strip(), arrived, second * SECOND)
-            found.append(step and step.intervals)
-        self.assertEqual(found, [1] * 6)
+        stream = FakeStream("%H:%M:%S", 1)
+        stream.connect()
+        stream.send(Sent(each, each) for each in range(3))
+        now = stream.wallClock
+        stream.evidence._wallClock = lambda: now() + 600 * SECOND
+        stream.send(Sent(each, each) for each in range(3, 6))
+        self.assertEqual(self.intervals(stream), [1] * 6)
+        lateness = [each.lateness for each in stream.evidence.arrivals]
+        self.assertEqual(lateness[-1], 600 * SECOND)
+
+    def test_connections(self) -> None:
+        """
+        The first line of a connection is compared with none, and its time of day is
+        read by the local clock.
+        """
+        stream = FakeStream("%H:%M:%S", 1)
+        stream.read(0.5, 3)
+        stream.disconnect()
+        stream.connect(900)
+        stream.send([Sent(900, 900), Sent(901, 901)])
+        self.assertEqual(self.intervals(stream), [1] * 5)
+        last = stream.evidence.arrivals[-1]
+        self.assertEqual((last.connection, last.lateness), (2, 0))
 
     def test_unreadable(self) -> None:
         """
         An unreadable line is no step. The next line is compared with the one before it.
         """
-        checker = SequenceChecker(1)
-        shown = START // SECOND
-        checker.check(f"{shown}", START, 0)
-        self.assertIsNone(checker.check("hello", START, 0))
-        step = checker.check(f"{shown + 1}", START + SECOND, SECOND)
-        self.assertEqual(step, Transition(1, None, 0))
+        stream = FakeStream("unix", 1)
+        stream.connect()
+        stream.send([Sent(0, 0)])
+        stream.receive("hello")
+        stream.send([Sent(1, 1)])
+        self.assertEqual(self.intervals(stream), [1, None, 1])
+        self.assertEqual(stream.evidence.sequence.countUnreadable(), 1)
+
+    def test_mostlyPlain(self) -> None:
+        """
+        If most lines show nothing, none is unreadable.
+        """
+        stream = FakeStream("unix")
+        stream.connect()
+        stream.send([Sent(0, 0)])
+        stream.receive("hello", "hello")
+        self.assertEqual(stream.evidence.sequence.countUnreadable(), 0)
+
+    def test_names(self) -> None:
+        """
+        Events are told apart by their names, unless there are too many.
+        """
+        stream = FakeStream("unix")
+        stream.connect()
+        stream.receive("welcome")
+        for each in range(2 * MAX_NAMES):
+            stream.receive("hello", name=f"a{each}")
+            stream.receive("1700000000", name=f"b{each}")
+        sequence = stream.evidence.sequence
+        self.assertEqual(sequence.countUnreadable(), 0)
+        self.assertLessEqual(len(sequence._plain), MAX_NAMES + 1)
+        self.assertLessEqual(len(sequence._shown), MAX_NAMES + 1)
+
+
+class NumbersTests(SynchronousTestCase):
+    """
+    Lines that show numbers.
+    """
+
+    def receive(self, *texts: str, field: str | None = None) -> Sequence:
+        """
+        Receive lines, one a second.
+        """
+        stream = FakeStream(field=field)
+        stream.connect()
+        stream.receiveEach(1, texts)
+        stream.verdict()
+        return stream.evidence.sequence
 
     def test_ticks(self) -> None:
         """
-        Tick numbers that are missing are lost.
+        Tick numbers that are missing are lost, from the first line on.
         """
-        checker = SequenceChecker(1)
-        lost = []
-        for second, tick in enumerate([3, 4, 7, 7, 0]):
-            line = TimeFormat("json").line(nanoseconds(second), tick).decode().strip()
-            step = checker.check(line, nanoseconds(second), 0)
-            lost.append(step and step.lost)
+        stream = FakeStream("json", 1)
+        stream.connect()
+        ticks = [3, 4, 7, 7, 0]
+        stream.send(Sent(second, second, tick) for second, tick in enumerate(ticks))
+        stream.verdict()
+        lost = [each.lost for each in stream.evidence.arrivals]
         self.assertEqual(lost, [None, 0, 2, 0, 0])
 
+    def test_connections(self) -> None:
+        """
+        The numbers of one connection are not compared with those of another.
+        """
+        stream = FakeStream()
+        stream.connect()
+        stream.receive(*"1234")
+        stream.disconnect()
+        stream.connect()
+        stream.receive(*"789")
+        self.assertEqual(stream.evidence.sequence.countLost(), 0)
+        steps = [each.step for each in stream.evidence.arrivals]
+        self.assertEqual(steps, [None, 1, 1, 1, None, 1, 1])
 
-class HistogramTests(SynchronousTestCase):
-    """
-    Percentiles.
-    """
+    def test_intervals(self) -> None:
+        """
+        Without times, each number is an interval.
+        """
+        stream = FakeStream()
+        stream.connect()
+        stream.receiveEach(1, map(str, [1, 2, 3, 4, 5, 5, 6, 7, 8, 9]))
+        stream.verdict()
+        intervals = [each.intervals for each in stream.evidence.arrivals]
+        self.assertEqual(intervals, [None, 1, 1, 1, 1, 0, 1, 1, 1, 1])
+        self.assertEqual(stream.evidence.sequence.countRepeats(), 1)
 
-    def percentiles(self, *times: float) -> Percentiles | None:
+    def test_start(self) -> None:
         """
-        Return the percentiles of some times.
+        Bare numbers count lines only if they do so from the start, and mostly.
         """
-        histogram = Histogram()
-        for time in times:
-            histogram.add(time)
-        return histogram.percentiles()
+        self.assertTrue(self.receive(*"123").isCounter())
+        self.assertFalse(self.receive(*"12").isCounter())
+        self.assertFalse(self.receive(*"1345678").isCounter())
+        self.assertFalse(self.receive(*"12357").isCounter())
 
-    def test_nearestRank(self) -> None:
+    def test_tick(self) -> None:
         """
-        Each percentile is one of the times. Their order does not matter.
+        The number in the field C{tick}, and in the one that the user names, counts.
         """
-        self.assertEqual(
-            self.percentiles(*range(200, 0, -1)), Percentiles(100, 198, 200)
-        )
-        self.assertEqual(self.percentiles(3, 1, 2), Percentiles(2, 3, 3))
-        self.assertEqual(self.percentiles(1.5), Percentiles(1.5, 1.5, 1.5))
-        self.assertEqual(self.percentiles(*[1] * 99, -2), Percentiles(1, 1, 1))
+        ticks = [f'{{"tick": {each}}}' for each in (1, 3)]
+        self.assertEqual(self.receive(*ticks).countLost(), 1)
+        self.assertEqual(self.receive(ticks[0]).countLost(), None)
+        numbers = [f'{{"n": {each}}}' for each in (1, 3)]
+        self.assertEqual(self.receive(*numbers, field="n").countLost(), 1)
+        self.assertEqual(self.receive(*numbers).countLost(), None)
 
-    def test_none(self) -> None:
+    def test_ids(self) -> None:
         """
-        Without times there are no percentiles.
+        An id is a number if it has few digits, and nothing else.
         """
-        self.assertIsNone(self.percentiles())
+        for ids, lost in (
+            ("1 2 3 4 5 7", 1),
+            ("a b c d e g", None),
+            ("-1 -2 -3 -4", None),
+            ("100000001 100000002 100000003 100000004", None),
+        ):
+            stream = FakeStream()
+            stream.connect()
+            for each in ids.split():
+                stream.receive("x", id=each)
+            self.assertEqual(stream.evidence.sequence.countLost(), lost)
 
-    def test_memory(self) -> None:
+    def test_digest(self) -> None:
         """
-        Times that round to the same value are stored once.
+        Lines with the same text have the same digest.
         """
-        histogram = Histogram()
-        for each in range(10_000):
-            histogram.add(0.001 + each / 1e12)
-        self.assertEqual(len(histogram._counts), 1)
-        for each in range(10_000):
-            histogram.add(100 + each / 10_000)
-            histogram.add(1e9 + each)
-            histogram.add(-1e9 - each)
-        self.assertEqual(len(histogram._counts), 5)
-        self.assertEqual(histogram.percentiles(), Percentiles(0.001, 100_000, 100_000))
+        stream = FakeStream()
+        stream.connect()
+        stream.receive(*"aab")
+        one, two, three = (each.digest for each in stream.evidence.arrivals)
+        self.assertEqual(one, two)
+        self.assertNotEqual(two, three)
+        self.assertEqual(stream.evidence.arrivals[0].arrived, START * SECOND)

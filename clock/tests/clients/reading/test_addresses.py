@@ -39,6 +39,27 @@ class ClientEndpointTests(SynchronousTestCase):
             self.assertIsInstance(endpoint, HostnameEndpoint)
             self.assertIn(f"HostnameEndpoint {shown}>", repr(endpoint))
 
+    def test_underscores(self) -> None:
+        """
+        A host name may have underscores, as in networks of containers. Other names that
+        are not valid are refused.
+        """
+        for host, reason in [
+            ("my_service", None),
+            ("my_service.example.", None),
+            ("example.com", None),
+            ("a..b", "invalid hostname: a..b"),
+            ("x" * 64, f"invalid hostname: {'x' * 64}"),
+        ]:
+            attempt = clientEndpoint(MemoryReactorClock(), f"{host}:80").connect(
+                Factory()
+            )
+            if reason is None:
+                self.assertNoResult(attempt)
+            else:
+                failure = self.failureResultOf(attempt, ValueError)
+                self.assertEqual(str(failure.value), reason)
+
     def test_endpointStrings(self) -> None:
         """
         Any other text is a Twisted endpoint.

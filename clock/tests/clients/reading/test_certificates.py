@@ -183,3 +183,41 @@ class NamesTests(SynchronousTestCase):
             reactor: Any = MemoryReactorClock()
             endpoint = addressEndpoint(reactor, address, DEFAULTS, Observer())
             self.assertEqual(isinstance(endpoint, NamesEndpoint), compares, address)
+
+
+class ConnectionTests(SynchronousTestCase):
+    """
+    Connections of OpenSSL.
+    """
+
+    def setUp(self) -> None:
+        """
+        Require OpenSSL.
+        """
+        if find_spec("OpenSSL") is None:
+            raise SkipTest("OpenSSL is not installed: pip install 'txclock[tls]'")
+
+    def test_unverified(self) -> None:
+        """
+        Without verification, any certificate will do. An IP address is not sent as the
+        server's name.
+        """
+        from OpenSSL.SSL import VERIFY_NONE
+
+        from clock.clients.reading.certificates import UnverifiedConnections
+
+        for host, name in [("x", b"x"), ("127.0.0.1", None), ("::1", None)]:
+            connection = UnverifiedConnections(host).clientConnectionForTLS(None)
+            self.assertEqual(connection.get_servername(), name)
+            self.assertEqual(connection.get_context().get_verify_mode(), VERIFY_NONE)
+
+    def test_verified(self) -> None:
+        """
+        The name that is sent, and verified, may have underscores.
+        """
+        from clock.clients.reading.certificates import verifiedConnections
+
+        for host in ("x", "my_service", "_a.b_c.example"):
+            connections = verifiedConnections(host)
+            self.assertEqual(connections._hostnameASCII, host)
+            self.assertEqual(connections._hostnameBytes, host.encode())

@@ -8,6 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clock.clients.reading.events import EventSplitter
 from clock.clients.reading.lines import MAX_LENGTH, Line
+from clock.clients.reading.observer import Other
+from clock.tests.clients.reading.test_lines import whole
 
 
 class EventSplitterTests(SynchronousTestCase):
@@ -15,17 +17,27 @@ class EventSplitterTests(SynchronousTestCase):
     Splitting an event stream.
     """
 
+    def split(self, data: bytes, name: str | None = None) -> list[Line | Other]:
+        """
+        Split an event stream. Assert that it does not matter whether the bytes arrive
+        at once or one by one.
+        """
+        found: list[list[Line | Other]] = []
+        for size in (len(data), 1):
+            splitter = EventSplitter(name)
+            found.append([])
+            for start in range(0, len(data), size):
+                found[-1] += splitter.split(data[start : start + size])
+            found[-1] += splitter.finish()
+        self.assertEqual(*found)
+        return found[0]
+
     def assertLines(self, data: bytes, *expected: Line) -> None:
         """
-        Assert that the same lines are found whether the bytes arrive at once or one by
-        one.
+        Assert that these lines are found.
         """
-        for size in (len(data), 1):
-            splitter = EventSplitter()
-            found: list[Line] = []
-            for start in range(0, len(data), size):
-                found += splitter.split(data[start : start + size])
-            self.assertEqual([*found, *splitter.finish()], [*expected])
+        found = [each for each in self.split(data) if isinstance(each, Line)]
+        self.assertEqual(found, [*expected])
 
     def test_data(self) -> None:
         """
@@ -34,7 +46,7 @@ class EventSplitterTests(SynchronousTestCase):
         """
         self.assertLines(
             b": hello\n\ndata: a\n\nretry: 5\ndata:b\n\ndata:  c\n\ndata\n\n",
-            *map(Line, ["a", "b", " c", ""]),
+            *map(whole, ["a", "b", " c", ""]),
         )
 
     def test_lineEnds(self) -> None:
@@ -43,8 +55,8 @@ class EventSplitterTests(SynchronousTestCase):
         """
         for end in (b"\n", b"\r\n", b"\r"):
             data = b"data: a" + end * 2 + b"data: b" + end * 2
-            self.assertLines(data, Line("a"), Line("b"))
-        self.assertLines(b"data: a\r\n\ndata: b\n\r\n", Line("a"), Line("b"))
+            self.assertLines(data, whole("a"), whole("b"))
+        self.assertLines(b"data: a\r\n\ndata: b\n\r\n", whole("a"), whole("b"))
 
     def test_byteOrderMark(self) -> None:
         """
@@ -53,8 +65,8 @@ class EventSplitterTests(SynchronousTestCase):
         mark = b"\xef\xbb\xbf"
         self.assertLines(
             mark + b"data: a\n\n" + mark + b"data: b\n\ndata: c\n\n",
-            Line("a"),
-            Line("c"),
+            whole("a"),
+            whole("c"),
         )
 
     def test_severalLines(self) -> None:
@@ -62,71 +74,102 @@ class EventSplitterTests(SynchronousTestCase):
         Several lines of data in one event are one line, at its end.
         """
         splitter = EventSplitter()
-        self.assertEqual([*splitter.split(b"data: a\r")], [])
+        self.assertEqual([*splitter.split(b"data: a\r")], [Other.DATA])
         self.assertEqual([*splitter.split(b"")], [])
-        self.assertEqual([*splitter.split(b"\ndata: b\n")], [])
-        self.assertEqual([*splitter.split(b"\n")], [Line("a\nb")])
-        self.assertLines(b"data: {\ndata\ndata: }\nid: 7\n\n", Line("{\n\n}", id="7"))
+        self.assertEqual([*splitter.split(b"\ndata: b\n")], [Other.DATA])
+        self.assertEqual([*splitter.split(b"\n")], [whole("a\nb")])
+        line = Line("{\n\n}", id="7", size=4)
+        self.assertLines(b"data: {\ndata\ndata: }\nid: 7\n\n", line)
 
-    def test_named(self) -> None:
+    def test_names(self) -> None:
         """
-        Named events are lines until one without a name has come. Those in which this
-        package's server numbers its clients are never lines.
+        Events with a name are lines like others, except those in which this package's
+        server numbers its clients. C{message} stands for no name.
         """
-        self.assertLines(
-            b"event: client\ndata: 7\n\nevent: ping\ndata: a\n\nevent: ping\n\n"
-            b"event: ping\ndata: b\n\n\ndata: c\n\nevent: ping\ndata: d\n\n",
-            Line("a", isNamed=True),
-            Line("b", isNamed=True),
-            Line("c"),
+        stream = (
+            b"event: client\ndata: 7\n\nevent: ping\ndata: a\n\ndata: b\n\n"
+            b"event: message\ndata: c\n\nevent\ndata: d\n\nevent: ping\ndata: e\n\n"
         )
-
-    def test_name(self) -> None:
-        """
-        Events named C{message} are like those without a name.
-        """
-        self.assertLines(
-            b"event: client\ndata: 7\n\nevent: message\ndata: a\n\ndata: b\n\n",
-            Line("a"),
-            Line("b"),
+        client, a, b, c, d, e = (
+            Line("7", name="client", size=1),
+            Line("a", name="ping", size=1),
+            *map(whole, "bcd"),
+            Line("e", name="ping", size=1),
         )
+        for name, lines in [
+            (None, [a, b, c, d, e]),
+            ("ping", [a, e]),
+            ("message", [b, c, d]),
+            ("client", [client]),
+            ("other", []),
+        ]:
+            found = self.split(stream, name)
+            self.assertEqual([each for each in found if isinstance(each, Line)], lines)
+            self.assertEqual(found.count(Other.OTHER_EVENT), 6 - len(lines))
 
     def test_id(self) -> None:
         """
-        A line has the last id.
+        A line has its own id only.
         """
         self.assertLines(
             b"data: a\n\ndata: b\nid: 7\n\ndata: c\n\n",
-            Line("a"),
-            Line("b", id="7"),
-            Line("c", id="7"),
+            whole("a"),
+            Line("b", id="7", size=1),
+            whole("c"),
         )
+
+    def test_others(self) -> None:
+        """
+        What is not a line is reported as what it is. The time until browsers reconnect
+        is not reported, and empty lines are not.
+        """
+        for data, expected in [
+            (b": x\n:\n\n", [Other.COMMENT] * 2),
+            (b"data: a\ndata\n\n", [Other.DATA] * 2 + [Line("a\n", size=2)]),
+            (b"event: a\n\nid: 7\n\n\n", [Other.NO_DATA] * 2),
+            (b"retry: 5\n\n\n", []),
+            (b"hello\n{}\nDATA: x\n data: x\n\n", [Other.NO_FIELD] * 4),
+        ]:
+            self.assertEqual(self.split(data), expected)
 
     def test_unfinished(self) -> None:
         """
-        An event without its empty line is dropped, as in browsers.
+        An event without its empty line is dropped, as in browsers. It is reported if it
+        has data.
         """
-        self.assertLines(b"data: a\n\ndata: b\n", Line("a"))
+        line: list[Line | Other] = [Other.DATA, whole("a")]
+        for end, others in [
+            (b"data: b\n", [Other.DATA, Other.UNFINISHED]),
+            (b"data: b", [Other.UNFINISHED]),
+            (b"event: b\n", []),
+            (b"dat", []),
+            (b"", []),
+        ]:
+            self.assertEqual(self.split(b"data: a\n\n" + end), line + others)
 
     def test_tooLong(self) -> None:
         """
         Long data is truncated. An event that never ends does not fill the memory.
         """
-        long = b"data: " + b"x" * 10 * MAX_LENGTH + b"\n\n"
-        self.assertLines(long, Line("x" * MAX_LENGTH, truncated=True))
-        self.assertLines(
-            b"data: " + b"x" * MAX_LENGTH + b"\n\n", Line("x" * MAX_LENGTH)
-        )
+        text = "x" * MAX_LENGTH
+        for size in (MAX_LENGTH, MAX_LENGTH + 1, 10 * MAX_LENGTH):
+            isTooLong = size > MAX_LENGTH
+            for field in (b"data: ", b"data:"):
+                long = field + b"x" * size + b"\n\n"
+                self.assertLines(long, Line(text, isTooLong, size=size))
         splitter = EventSplitter()
+        data = [Other.DATA] * 100
         for _ in range(100):
-            self.assertEqual([*splitter.split(b"data: 0123456789\n" * 100)], [])
+            self.assertEqual([*splitter.split(b"data: 0123456789\n" * 100)], data)
         (line,) = splitter.split(b"\n")
+        assert isinstance(line, Line)
         self.assertTrue(line.truncated)
-        self.assertEqual(len(line.text), MAX_LENGTH)
-        self.assertEqual([*splitter.split(b"data: a\n\n")], [Line("a")])
+        self.assertEqual((len(line.text), line.size), (MAX_LENGTH, 109_999))
+        found = [*splitter.split(b"data: a\n\n")]
+        self.assertEqual(found, [Other.DATA, whole("a")])
 
     def test_notUTF8(self) -> None:
         """
         Bytes that are not UTF-8 are escaped.
         """
-        self.assertLines(b"data: \xff\n\n", Line("\\xff"))
+        self.assertLines(b"data: \xff\n\n", Line("\\xff", size=1))

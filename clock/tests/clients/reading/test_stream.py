@@ -5,7 +5,6 @@ Tests for L{clock.clients.reading.stream}.
 from __future__ import annotations
 
 import errno
-import socket
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -16,45 +15,52 @@ from twisted.internet.error import (
     ConnectionRefusedError,
     DNSLookupError,
 )
-from twisted.internet.interfaces import IHandshakeListener, IProtocol, ISSLTransport
+from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
 from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
 from clock.clients.reading import stream
+from clock.clients.reading.ends import End, EndError, How
 from clock.clients.reading.lines import Line
+from clock.clients.reading.observer import Other, Step
 from clock.clients.reading.stream import (
-    BYTES,
-    LINE_COST,
     MAX_RETRY,
-    MIN_READ,
-    READ_LIMIT,
-    READ_PAUSE,
-    READ_SIZE,
+    MAX_RETRY_AFTER,
     RETURN_WITHIN,
     STEADY_AFTER,
+    TOO_MUCH,
     Stream,
 )
-from clock.tests.clients.fixture import Observer
+from clock.tests.clients.fixture import Connection, Observer
+from clock.tests.clients.reading.test_lines import whole
 
 ADDRESS = IPv4Address("TCP", "127.0.0.1", 8080)
 
+#: What is reported when a connection is made, and when it is closed.
+CONNECTED = ["connecting", (Step.CONNECTED, "127.0.0.1:8080"), "connected"]
+CLOSED = End(How.CLOSED, "closed by the server")
 
-class Connection:
+
+class Body(StringTransport):
     """
-    A socket that records its options.
+    The transport of a body over HTTP.
     """
 
-    def __init__(self, family: int) -> None:
-        self.family = family
-        self.options: list[tuple[int, int, int]] = []
+    isEventStream = False
 
-    def setsockopt(self, *option: int) -> None:
+
+class Handle:
+    """
+    A TLS connection of OpenSSL.
+    """
+
+    def get_protocol_version_name(self) -> str:
         """
-        Record an option.
+        Return the version.
         """
-        self.options.append(option)  # type: ignore[arg-type]
+        return "TLSv1.3"
 
 
 class StreamTests(SynchronousTestCase):
@@ -82,14 +88,25 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(last, MAX_RETRY)
         return lambda attempts: attempts
 
-    def connect(self, transport: Any = None) -> IProtocol:
+    def connect(self, transport: Any = None) -> Any:
         """
         Let the latest attempt succeed.
         """
-        self.transport: Any = transport or StringTransport()
         factory: Any = self.reactor.tcpClients[-1][2]
-        protocol: IProtocol = factory.buildProtocol(ADDRESS)
+        protocol: Any = factory.buildProtocol(ADDRESS)
+        self.transport: Any = transport or Connection(self.reactor, protocol)
         protocol.makeConnection(self.transport)
+        return protocol
+
+    def connectBody(self, isEventStream: bool = False) -> Any:
+        """
+        Let the latest attempt succeed over HTTP. Return the protocol that receives the
+        body.
+        """
+        transport = Body()
+        transport.isEventStream = isEventStream
+        protocol: Any = self.connect(transport)
+        self.takeEvents()
         return protocol
 
     def test_lines(self) -> None:
@@ -99,8 +116,9 @@ class StreamTests(SynchronousTestCase):
         protocol = self.connect()
         protocol.dataReceived(b"19:03:13\n19:0")
         protocol.dataReceived(b"3:14\n")
-        lines = [Line("19:03:13"), Line("19:03:14")]
-        self.assertEqual(self.takeEvents(), ["connecting", "connected", *lines])
+        lines = [whole("19:03:13"), whole("19:03:14")]
+        self.assertEqual(self.takeEvents(), [*CONNECTED, *lines])
+        self.assertEqual(self.observer.bytes, 18)
 
     def test_reconnect(self) -> None:
         """
@@ -111,13 +129,45 @@ class StreamTests(SynchronousTestCase):
         protocol.dataReceived(b"19:0")
         self.takeEvents()
         protocol.connectionLost(Failure(ConnectionDone()))
-        expected = [Line("19:0", truncated=True), ("closed by the server", 1)]
+        end = End(How.CLOSED_WITHIN_LINE, "closed in the middle of a line")
+        expected = [Line("19:0", truncated=True, size=4), (end, 1)]
         self.assertEqual(self.takeEvents(), expected)
         self.reactor.advance(1)
         self.connect().dataReceived(b"19:03:14\n")
-        self.assertEqual(
-            self.takeEvents(), ["connecting", "connected", Line("19:03:14")]
-        )
+        self.assertEqual(self.takeEvents(), [*CONNECTED, whole("19:03:14")])
+
+    def test_once(self) -> None:
+        """
+        With C{once}, there is one connection, or one attempt, and no delayed call after
+        it.
+        """
+        for isRefused in (False, True):
+            endpoint = TCP4ClientEndpoint(self.reactor, "127.0.0.1", 8080)
+            Stream(endpoint, self.observer, self.reactor, once=True).startService()
+            self.takeEvents()
+            if isRefused:
+                factory: Any = self.reactor.tcpClients[-1][2]
+                factory.clientConnectionFailed(None, Failure(ConnectionRefusedError()))
+            else:
+                self.connect().connectionLost(Failure(ConnectionDone()))
+            ((_, retryIn),) = self.takeEvents()[-1:]
+            self.assertIsNone(retryIn)
+            attempts = len(self.reactor.tcpClients)
+            self.reactor.advance(0)
+            self.assertEqual(self.reactor.getDelayedCalls(), [])
+            self.assertEqual(len(self.reactor.tcpClients), attempts)
+
+    def test_retryAfter(self) -> None:
+        """
+        The delay is at least what the server asks for, up to a day. A shorter delay is
+        not.
+        """
+        for asked, expected in [(None, 1), (0.5, 2), (60, 60), (1e9, MAX_RETRY_AFTER)]:
+            factory: Any = self.reactor.tcpClients[-1][2]
+            error = EndError(How.STATUS, "429 Too Many Requests", 429, "", asked)
+            factory.clientConnectionFailed(None, Failure(error))
+            self.assertEqual(self.takeEvents()[-1], (error.end, expected))
+            self.reactor.advance(expected)
 
     def test_refused(self) -> None:
         """
@@ -125,20 +175,18 @@ class StreamTests(SynchronousTestCase):
         any. The delay grows with each failure.
         """
         refused = ConnectionRefusedError(errno.ECONNREFUSED, "x")
-        for reason, words in [
-            (refused, "Connection refused"),
-            (
-                ConnectionRefusedError("by\nhand"),
-                "Connection was refused",
-            ),
-            (DNSLookupError("no host"), "DNS lookup failed: no host"),
+        other = ConnectionRefusedError("by\nhand")
+        for reason, how, words in [
+            (refused, How.REFUSED, "Connection refused"),
+            (other, How.REFUSED, "Connection was refused"),
+            (DNSLookupError("no host"), How.DNS, "DNS lookup failed: no host"),
         ]:
             factory: Any = self.reactor.tcpClients[-1][2]
             factory.clientConnectionFailed(None, Failure(reason))
             attempts = len(self.reactor.tcpClients)
-            connecting, (why, retryIn) = self.takeEvents()
+            connecting, (end, retryIn) = self.takeEvents()
             self.assertEqual(connecting, "connecting")
-            self.assertEqual(why[: len(words)], words)
+            self.assertEqual((end.how, end.text[: len(words)]), (how, words))
             self.assertEqual(retryIn, attempts)
             self.reactor.advance(attempts)
             self.assertEqual(len(self.reactor.tcpClients), attempts + 1)
@@ -150,87 +198,97 @@ class StreamTests(SynchronousTestCase):
         protocol = self.connect()
         self.takeEvents()
         protocol.connectionLost(Failure(ConnectionLost()))
-        ((why, _),) = self.takeEvents()
-        self.assertEqual(why, "reset by the server")
+        ((end, _),) = self.takeEvents()
+        self.assertEqual(end, End(How.RESET, "reset by the server"))
 
-    def test_flood(self) -> None:
+    def test_events(self) -> None:
         """
-        After many lines, the transport is paused for a while, in proportion to their
-        number. All of them are reported.
+        In an event stream, what is not a line is reported too. The layer below counts
+        the bytes. An end within an event is not one within a line.
         """
-        protocol = self.connect()
-        self.takeEvents()
-        count = READ_LIMIT // LINE_COST + 1
-        flood = b"x\n" * count
-        protocol.dataReceived(flood)
-        protocol.dataReceived(flood)
-        self.assertEqual(self.takeEvents(), [Line("x")] * 2 * count)
-        self.assertEqual(self.transport.producerState, "paused")
-        self.assertEqual(len(self.reactor.getDelayedCalls()), 1)
-        self.reactor.advance(READ_PAUSE * 1.01)
-        self.assertEqual(self.transport.producerState, "producing")
-        protocol.dataReceived(flood * 4)
-        self.reactor.advance(3.9 * READ_PAUSE)
-        self.assertEqual(self.transport.producerState, "paused")
-        self.reactor.advance(0.2 * READ_PAUSE)
-        self.assertEqual(self.transport.producerState, "producing")
+        protocol = self.connectBody(isEventStream=True)
+        protocol.dataReceived(b": x\n\ndata: a\nid: 7\n\ndata: b")
+        line = Line("a", id="7", size=1)
+        self.assertEqual(self.takeEvents(), [Other.COMMENT, Other.DATA, line])
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.takeEvents(), [Other.UNFINISHED, (CLOSED, 1)])
+        self.assertEqual(self.observer.bytes, 0)
 
-    def test_floodOfComments(self) -> None:
+    def test_pace(self) -> None:
         """
-        Lines of an event stream that are no events are counted too.
+        Many lines are reported at the pace of the connection. If too many are left when
+        it is lost, that is how it ends.
         """
-        for line in (b"\n", b":\r", b"id:\r\n"):
+        line = whole("x")
+        self.observer.lineReceived = self.takeTime  # type: ignore[method-assign]
+        for count, end in [(30, CLOSED), (600, End(How.OTHER, TOO_MUCH))]:
             protocol = self.connect()
-            protocol.dataReceived(line * READ_LIMIT)
-            self.assertEqual(self.transport.producerState, "paused")
-            self.reactor.advance(8 * READ_PAUSE)
-            self.assertEqual(self.transport.producerState, "paused")
-            self.reactor.advance(2 * READ_PAUSE)
+            self.takeEvents()
+            protocol.dataReceived(b"x\n" * count)
+            self.assertEqual(self.observer.events[:-1], [line] * 5)
             protocol.connectionLost(Failure(ConnectionDone()))
-            self.reactor.advance(60)
+            self.assertEqual(self.takeEvents()[-1][0], end)
+            self.reactor.advance(MAX_RETRY)
 
-    def test_longLines(self) -> None:
+    def takeTime(self, line: Line) -> None:
         """
-        A long line is read without a pause. Many of them are not.
+        Take a millisecond for a line.
         """
-        protocol = self.connect()
-        for count in range(2 * READ_LIMIT * BYTES // READ_SIZE):
-            state = "producing" if count < READ_LIMIT * BYTES // READ_SIZE else "paused"
-            self.assertEqual(self.transport.producerState, state)
-            protocol.dataReceived(b"x" * READ_SIZE)
+        self.observer.events.append(line)
+        self.reactor.rightNow += 0.0011
 
-    def test_floodInSmallReads(self) -> None:
+    def test_wantedEvents(self) -> None:
         """
-        Small reads within one pause are added up. TLS delivers such reads.
+        Events with another name than the one to read are not lines.
         """
-        protocol = self.connect()
-        for _ in range(READ_SIZE // MIN_READ - 1):
-            protocol.dataReceived(b"x\n")
-        self.assertEqual(self.transport.producerState, "producing")
-        protocol.dataReceived(b"x\n")
-        self.assertEqual(self.transport.producerState, "paused")
-        self.reactor.advance(READ_PAUSE)
-        for _ in range(READ_SIZE // MIN_READ * 2):
-            protocol.dataReceived(b"x\n")
-            self.reactor.advance(READ_PAUSE / 10)
-        self.assertEqual(self.transport.producerState, "producing")
+        self.stream.event = "a"
+        protocol = self.connectBody(isEventStream=True)
+        protocol.dataReceived(b"data: x\n\nevent: a\ndata: y\n\n")
+        line = Line("y", name="a", size=1)
+        expected = [Other.DATA, Other.OTHER_EVENT, Other.DATA, line]
+        self.assertEqual(self.takeEvents(), expected)
+
+    def test_messages(self) -> None:
+        """
+        A message is a line, also with newlines within, or without one.
+        """
+        protocol = self.connectBody()
+        for message, text in [(b"a\nb\n", "a\nb"), (b"c", "c"), (b"\n\n", "\n")]:
+            protocol._wrappedProtocol.messageReceived(message, len(message))
+            self.assertEqual(self.takeEvents(), [whole(text)])
+
+    def test_bodyWithinLine(self) -> None:
+        """
+        How a body ended is known to the layer below.
+        """
+        protocol = self.connectBody()
+        protocol.dataReceived(b"x")
+        complete = EndError(How.COMPLETE, "complete")
+        protocol.connectionLost(Failure(complete))
+        expected = [Line("x", truncated=True, size=1), (complete.end, 1)]
+        self.assertEqual(self.takeEvents(), expected)
 
     def test_handshake(self) -> None:
         """
         Over TLS, the connection is reported after the handshake. A failed handshake is
         reported with OpenSSL's reasons.
         """
-        transport: Any = StringTransport()
+        transport: Any = StringTransport(peerAddress=ADDRESS)
+        transport.getHandle = Handle
         directlyProvides(transport, ISSLTransport)
-        protocol = self.connect(transport)
+        protocol: Any = self.connect(transport)
         self.assertTrue(IHandshakeListener.providedBy(protocol))
-        self.assertEqual(self.takeEvents(), ["connecting"])
+        connecting, connected = CONNECTED[:-1], CONNECTED[-1]
+        self.assertEqual(self.takeEvents(), connecting)
         failed = ValueError([("SSL routines", "", "no shared cipher"), "a mismatch"])
         protocol.connectionLost(Failure(failed))
-        self.assertEqual(self.takeEvents(), [("no shared cipher, a mismatch", 1)])
+        end = End(How.TLS, "no shared cipher, a mismatch")
+        self.assertEqual(self.takeEvents(), [(end, 1)])
         self.reactor.advance(1)
-        self.connect(transport).handshakeCompleted()  # type: ignore[attr-defined]
-        self.assertEqual(self.takeEvents(), ["connecting", "connected"])
+        protocol = self.connect(transport)
+        protocol.handshakeCompleted()
+        secured = (Step.SECURED, "TLSv1.3")
+        self.assertEqual(self.takeEvents(), [*connecting, secured, connected])
 
     def test_backoff(self) -> None:
         """
@@ -243,7 +301,7 @@ class StreamTests(SynchronousTestCase):
             protocol.dataReceived(data)
             self.takeEvents()
             protocol.connectionLost(Failure(ConnectionDone()))
-            self.assertEqual(self.takeEvents()[-1], ("closed by the server", expected))
+            self.assertEqual(self.takeEvents()[-1][1], expected)
             self.reactor.advance(expected)
 
     def test_steady(self) -> None:
@@ -259,7 +317,7 @@ class StreamTests(SynchronousTestCase):
         self.takeEvents()
         protocol.connectionLost(Failure(ConnectionDone()))
         soon = RETURN_WITHIN / 2
-        self.assertEqual(self.takeEvents(), [("closed by the server", soon)])
+        self.assertEqual(self.takeEvents(), [(CLOSED, soon)])
         self.reactor.advance(soon)
         self.assertEqual(self.takeEvents(), ["connecting"])
         factory: Any = self.reactor.tcpClients[-1][2]
@@ -277,44 +335,7 @@ class StreamTests(SynchronousTestCase):
         self.reactor.advance(STEADY_AFTER / 2)
         self.takeEvents()
         protocol.connectionLost(Failure(ConnectionDone()))
-        self.assertEqual(self.takeEvents(), [("closed by the server", 1)])
-
-    def test_lostWhilePaused(self) -> None:
-        """
-        The loss of a paused connection cancels the call that would resume it.
-        """
-        protocol = self.connect()
-        protocol.dataReceived(b"x\n" * READ_LIMIT)
-        protocol.connectionLost(Failure(ConnectionDone()))
-        (retry,) = self.reactor.getDelayedCalls()
-        self.assertEqual(retry.getTime(), 1)
-
-    def test_clockIsNotPaused(self) -> None:
-        """
-        A server that sends little is never paused.
-        """
-        protocol = self.connect()
-        protocol.dataReceived(b"x" * (READ_SIZE - 1))
-        self.assertEqual(self.transport.producerState, "producing")
-        self.assertEqual(self.transport.bufferSize, READ_SIZE)
-
-    def test_keepalive(self) -> None:
-        """
-        A TCP connection gets keepalive options, over TLS as well. Other connections
-        have no such options.
-        """
-        for family, expected in [(socket.AF_INET6, True), (socket.AF_UNIX, False)]:
-            for encrypted in (False, True):
-                lower: Any = StringTransport()
-                lower.socket = Connection(family)
-                upper: Any = StringTransport()
-                upper.transport = lower
-                protocol = self.connect(upper if encrypted else lower)
-                keepalive = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                self.assertEqual(keepalive in lower.socket.options, expected)
-                self.assertEqual(lower.bufferSize, READ_SIZE)
-                protocol.connectionLost(Failure(ConnectionDone()))
-                self.reactor.advance(MAX_RETRY)
+        self.assertEqual(self.takeEvents(), [(CLOSED, 1)])
 
     def test_stop(self) -> None:
         """

@@ -5,12 +5,15 @@ Tests for L{clock.clients.reading.targets}.
 from __future__ import annotations
 
 from twisted.internet.endpoints import HostnameEndpoint, UNIXClientEndpoint
+from twisted.internet.error import ConnectionDone
+from twisted.python.failure import Failure
 from twisted.python.usage import UsageError
 
-from clock.clients.reading.lines import Line
+from clock.clients.reading.observer import Step
 from clock.clients.reading.targets import ClockTarget, parseTargets, startStreams
-from clock.clients.reading.urls.endpoint import DEFAULTS
+from clock.clients.reading.urls.endpoint import DEFAULTS, WebOptions
 from clock.tests.clients.fixture import ClientTestCase, Observer
+from clock.tests.clients.reading.test_lines import whole
 
 
 class TargetTests(ClientTestCase):
@@ -88,8 +91,29 @@ class TargetTests(ClientTestCase):
         self.assertGreater(self.reactor.threads, 20)
         self.connect(b"19:03:13\n")
         events = [observer.events for observer in observers]
-        expected = ["connecting", "connected", Line("19:03:13")]
+        connected = [(Step.CONNECTED, "127.0.0.1:8080"), "connected"]
+        expected = ["connecting", *connected, whole("19:03:13")]
         self.assertEqual(events, [*[["connecting"]] * 19, expected])
+
+    def test_settings(self) -> None:
+        """
+        Each URL gets its own settings. The streams are read once, and for the events of
+        one name, if that is asked for.
+        """
+        targets = parseTargets(["x=tcp:127.0.0.1:80"])
+        asked: list[str] = []
+
+        def web(name: str) -> WebOptions:
+            asked.append(name)
+            return DEFAULTS
+
+        observer = Observer()
+        startStreams(self.reactor, targets, [observer], web, once=True, event="a")
+        self.assertEqual(asked, ["x"])
+        protocol = self.connect(b"")
+        self.assertEqual(protocol._wrappedProtocol._stream.event, "a")
+        protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertIsNone(observer.events[-1][1])
 
     def test_startNone(self) -> None:
         """

@@ -14,6 +14,7 @@ from unittest import SkipTest, mock
 from twisted.internet.defer import ensureDeferred
 
 from clock.clients.reading.targets import ClockTarget
+from clock.clients.reading.urls.endpoint import WebOptions
 from clock.clients.wall import command
 from clock.clients.wall.options import Options
 from clock.clients.wall.printer import Printer
@@ -45,6 +46,10 @@ class OptionsTests(fixture.OptionsTestCase):
         ("x=:1 --colour", "option --colour not recognized"),
         ("x=:1 --check", "option --check not recognized"),
         ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
+        ("--header y=A:1 x=:1", "--header: no stream is named 'y'"),
+        ("-x y= x=:1", "--proxy: no stream is named 'y'"),
+        ("--connect-to y=h:1 x=:1", "--connect-to: no stream is named 'y'"),
+        ("--http1.1-for y x=:1", "--http1.1-for: no stream is named 'y'"),
     )
 
     def test_defaults(self) -> None:
@@ -52,7 +57,8 @@ class OptionsTests(fixture.OptionsTestCase):
         By default the interval is measured.
         """
         options = self.parse("x=:1")
-        self.assertEqual(options, {"interval": None, "field": None, "insecure": 0})
+        unset = dict.fromkeys(["interval", "field", "event", "http1.1-for"])
+        self.assertEqual(options, {**unset, "insecure": 0, "http1.1": 0})
         self.assertEqual(options.targets, [ClockTarget("x", ":1")])
 
     def test_order(self) -> None:
@@ -62,6 +68,25 @@ class OptionsTests(fixture.OptionsTestCase):
         options = self.parse("x=:1", "--interval", "2", "y=:2")
         self.assertEqual([target.name for target in options.targets], ["x", "y"])
         self.assertEqual(options["interval"], 2)
+
+    def test_web(self) -> None:
+        """
+        What is given for one stream does not apply to another, and replaces what is
+        given for all.
+        """
+        options = self.parse(
+            *("-H", "A: 1", "-H", "x=B: 2=", "-x", "http://p:1", "-x", "x="),
+            *("--connect-to", "h:1", "--connect-to", "x=[::1]:2"),
+            *("--http1.1-for", "x", "x=:1", "y=:2"),
+        )
+        a, b = ("A", "1"), ("B", "2=")
+        for name, expected in [
+            ("x", WebOptions([a, b], proxy="", connectTo="[::1]:2", http1=True)),
+            ("y", WebOptions([a], proxy="http://p:1", connectTo="h:1")),
+        ]:
+            self.assertEqual(options.webOptions("clockwall", name), expected)
+        options = self.parse("--http1.1", "y=:2")
+        self.assertTrue(options.webOptions("clockwall", "y").http1)
 
 
 class CommandTests(ClientTestCase):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from clock.clients.reading.ends import End, How
 from clock.clients.reading.lines import Line
 from clock.clients.wall.monitor import ClockMonitor, ClockStatus, State
 from clock.clients.wall.printer import STALE_CHECK_INTERVAL, Printer
@@ -51,7 +52,6 @@ class ClockMonitorTests(SynchronousTestCase):
         next attempt.
         """
         self.monitor.connecting()
-        self.monitor.waitingForHeaders()
         self.monitor.redirected("http://x/\x1b")
         self.monitor.connected()
         self.monitor.lineReceived(Line("19:03:13"))
@@ -161,7 +161,7 @@ class ClockMonitorTests(SynchronousTestCase):
             self.assertEqual(monitor.status().state, State.LIVE)
             self.clock.advance(0.125)
             self.assertEqual(monitor.status().state, State.STALE)
-            monitor.disconnected("closed by the server", 1)
+            monitor.disconnected(End(How.CLOSED, "closed by the server"), 1)
 
     def test_down(self) -> None:
         """
@@ -170,7 +170,7 @@ class ClockMonitorTests(SynchronousTestCase):
         """
         self.monitor.connected()
         self.monitor.lineReceived(Line("19:03:13"))
-        self.monitor.disconnected("a\x1breason", 3)
+        self.monitor.disconnected(End(How.OTHER, "a\x1breason"), 3)
         self.clock.advance(1)
         expected = ClockStatus(State.DOWN, reason=r"a\x1breason", retryIn=2)
         self.assertEqual(self.monitor.status(), expected)
@@ -215,6 +215,7 @@ class PrinterTests(SynchronousTestCase):
             for name in ("Tokyo", "Lon\x07don")
         ]
         printer.start(monitors)
+        refused = End(How.REFUSED, "Connection refused")
         for monitor in monitors:
             monitor.connecting()
             monitor.connected()
@@ -222,10 +223,10 @@ class PrinterTests(SynchronousTestCase):
         tokyo.lineReceived(Line("19:03:13"))
         london.lineReceived(Line("10:03:13"))
         clock.pump([STALE_CHECK_INTERVAL] * 14)
-        london.disconnected("Connection refused", 1.5)
+        london.disconnected(refused, 1.5)
         clock.advance(1.5)
         london.connecting()
-        london.disconnected("Connection refused", 2.5)
+        london.disconnected(refused, 2.5)
         london.connecting()
         london.connected()
         london.lineReceived(Line("10:03:13"))

@@ -1,81 +1,32 @@
 """
-Tests for L{clock.clients.reading.urls.body}, L{clock.clients.reading.urls.connector}
-and L{clock.clients.reading.urls.endpoint}.
+Tests for L{clock.clients.reading.urls.body} and L{clock.clients.reading.urls.exchange}.
 """
 
 from __future__ import annotations
 
 import gzip
-import sys
 import zlib
-from importlib.util import find_spec
-from unittest import SkipTest, mock
+from typing import Any
 
 from twisted.internet.error import ConnectionRefusedError
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.internet.protocol import Factory, Protocol
 
+from clock.clients.reading.connection import READ_SIZE, paceOf
+from clock.clients.reading.ends import How
 from clock.clients.reading.lines import Line
-from clock.clients.reading.stream import MIN_READ, READ_SIZE
-from clock.clients.reading.urls.body import GZIP, MAX_HEADERS, MAX_RATIO
-from clock.clients.reading.urls.connector import UnverifiedConnections
-from clock.clients.reading.urls.endpoint import (
-    DEFAULTS,
-    WebOptions,
-    addressEndpoint,
-    parseHeader,
-)
-from clock.tests.clients.fixture import Observer
+from clock.clients.reading.observer import Response
+from clock.clients.reading.urls.decoders import GZIP
+from clock.clients.reading.urls.head import MAX_HEADERS
 from clock.tests.clients.reading.webclient import OK, START, WebClientTestCase
 
+#: A header for a body in chunks.
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
-class HTTPTests(WebClientTestCase):
+
+class BodyTests(WebClientTestCase):
     """
     Reading the body of a response.
     """
-
-    def test_request(self) -> None:
-        """
-        The request says what can be decoded. The stream is connected when the headers
-        have arrived.
-        """
-        self.read("http://example.org/lines?zone=UTC#x")
-        self.assertEqual(self.addresses, ["example.org:80"])
-        first, headers = self.request()
-        self.assertEqual(first, "GET /lines?zone=UTC HTTP/1.1")
-        self.assertEqual(headers.pop("User-Agent")[:8], "txclock/")
-        expected = {"Accept": "*/*", "Accept-Encoding": "gzip", "Host": "example.org"}
-        self.assertEqual(headers, {**expected, "Connection": "close"})
-        self.assertEqual(self.takeEvents(), START)
-        self.receive(OK)
-        self.assertEqual(self.takeEvents(), [])
-        self.receive(b"\r\n19:03:13\n19:0")
-        self.receive(b"3:14\n")
-        lines = [Line("19:03:13"), Line("19:03:14")]
-        self.assertEqual(self.takeEvents(), ["connected", *lines])
-
-    def test_otherScript(self) -> None:
-        """
-        A host name and a path in another script are encoded, and so are characters that
-        a request must not contain.
-        """
-        self.read("http://bücher.example/ü")
-        self.assertEqual(self.addresses, ["xn--bcher-kva.example:80"])
-        self.assertEqual(self.request()[0], "GET /%C3%BC HTTP/1.1")
-        self.read("http://[::1]:8000/ü\n x")
-        self.assertEqual(self.addresses[1:], ["[::1]:8000"])
-        self.assertEqual(self.request()[0], "GET /%C3%BC%0A%20x HTTP/1.1")
-
-    def test_headers(self) -> None:
-        """
-        A user's header replaces the default one, and may be repeated.
-        """
-        headers = [("accept-encoding", "br"), ("X", "1"), ("X", "2"), ("Host", "y")]
-        self.read("http://[::1]:8000", WebOptions(headers))
-        self.assertEqual(self.addresses, ["[::1]:8000"])
-        first, sent = self.request()
-        self.assertEqual(first, "GET / HTTP/1.1")
-        self.assertEqual((sent["Accept-Encoding"], sent["Host"]), ("br", "y"))
-        self.assertEqual(self.transport.value().count(b"\r\nX: "), 2)
 
     def test_endlessHeaders(self) -> None:
         """
@@ -88,67 +39,121 @@ class HTTPTests(WebClientTestCase):
                 self.receive(b"X: " + b"x" * (READ_SIZE - 5) + b"\r\n")
             self.assertTrue(self.transport.disconnected)
             self.reset()
-            self.assertDown("the headers are too long")
+            self.assertDown(How.NOT_HTTP, "the headers are too long")
         self.read("http://x/")
         self.receive(OK + b"\r\n")
         for _ in range(MAX_HEADERS // READ_SIZE):
             self.receive(b"x" * READ_SIZE)
         self.assertFalse(self.transport.disconnected)
 
-    def test_chunks(self) -> None:
+    def test_longHeader(self) -> None:
         """
-        Chunks are decoded as they come. The last one is the end.
+        Twisted closes the connection if one header is too long.
         """
         self.read("http://x/")
-        self.receive(OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\na\n\r\n")
-        self.assertEqual(self.takeEvents(), [*START, "connected", Line("a")])
+        self.receive(OK + b"X: " + b"x" * 20000)
+        self.assertTrue(self.transport.disconnecting)
+        self.close()
+        self.assertDown(How.NOT_HTTP, "the headers are too long")
+
+    def test_chunks(self) -> None:
+        """
+        Chunks are decoded as they come. The last one is the end, and another attempt
+        is made. What is counted is the body.
+        """
+        self.read("http://x/")
+        self.receive(OK + CHUNKED + b"\r\n2\r\na\n\r\n")
+        self.assertEqual(self.takeEvents(), [*START, "connected", Line("a", size=1)])
+        self.assertEqual(self.observer.bytes, 2)
         self.receive(b"0\r\n\r\n")
-        self.assertDown("closed by the server")
+        self.assertDown(How.COMPLETE, "complete")
         self.close()
         self.reactor.advance(1)
         self.connect()
         self.assertEqual(self.takeEvents(), START)
 
-    def test_shortBody(self) -> None:
+    def test_length(self) -> None:
         """
-        A body that arrives with its headers, and ends, is read as well.
+        A body that arrives with its headers, and has its whole length, is complete.
         """
-        self.read("http://x/")
-        self.receive(OK + b"Content-Length: 2\r\n\r\na\n")
-        connected, line, _ = self.takeEvents()[2:]
-        self.assertEqual((connected, line), ("connected", Line("a")))
+        for length, lines in [(b"2", [Line("a", size=1)]), (b"0", [])]:
+            self.read("http://x/")
+            self.receive(OK + b"Content-Length: " + length + b"\r\n\r\na\n")
+            *events, (end, _) = self.takeEvents()
+            self.assertEqual(events, [*START, "connected", *lines])
+            self.assertEqual(end.how, How.COMPLETE)
+            self.assertTrue(self.transport.disconnecting)
 
     def test_end(self) -> None:
         """
-        The end of the connection is the end of a body without a length. It cuts a body
-        with chunks. A reset is reported as such.
+        The end of the connection is the end of a body without a length. It cuts one
+        with chunks, or with a length. A reset is told apart.
         """
-        chunked = b"Transfer-Encoding: chunked\r\n"
-        for header, end, reason in [
-            (b"", self.close, "closed by the server"),
-            (chunked, self.close, "cut within a response"),
-            (chunked, self.reset, "reset by the server"),
+        length = b"Content-Length: 9\r\n"
+        for header, end, how, text in [
+            (b"", self.close, How.CLOSED, "closed by the server"),
+            (b"", self.reset, How.RESET, "reset by the server"),
+            (CHUNKED, self.close, How.CUT, "cut within a response"),
+            (CHUNKED, self.reset, How.RESET, "reset by the server"),
+            (length, self.close, How.CUT, "cut within a response"),
+            (length, self.reset, How.RESET, "reset by the server"),
         ]:
             self.read("http://x/")
             self.receive(OK + header + b"\r\n")
             end()
-            self.assertDown(reason)
+            self.assertDown(how, text)
+
+    def test_brokenChunk(self) -> None:
+        """
+        A chunk that is broken ends the response, as some servers mean it to.
+        """
+        self.read("http://x/")
+        self.receive(OK + CHUNKED + b"\r\n2\r\na\n\r\n")
+        self.receive(b"\0\r\n")
+        self.assertTrue(self.transport.disconnecting)
+        self.assertDown(How.CUT, "cut within a response: a chunk is broken")
 
     def test_noResponse(self) -> None:
         """
         Without headers there is no connection, whatever ends the wait.
         """
-        for data, end, reason in [
+        for data, end, text in [
             (b"", self.close, "closed by the server without a response"),
             (b"HTTP/1.1 2", self.close, "closed by the server without a response"),
-            (b"", self.reset, "reset by the server"),
-            (b"19:03:13\r\n", self.close, "the response is not HTTP"),
+            (b"", self.reset, "reset by the server without a response"),
         ]:
             self.read("http://x/")
             self.receive(data)
             end()
-            events = self.takeEvents()
-            self.assertEqual((events[:2], events[2][0]), (START, reason))
+            *events, (failure, _) = self.takeEvents()
+            self.assertEqual(events, START)
+            self.assertEqual(failure[:2], (How.NO_RESPONSE, text))
+
+    def test_notHTTP(self) -> None:
+        """
+        What is not HTTP/1 is the reason. Frames of HTTP/2 are told apart.
+        """
+        http2 = "the server speaks HTTP/2, not HTTP/1.1"
+        for data, text in [
+            (b"19:03:13\r\n", "the response is not HTTP"),
+            (b"HTTP/1.1 200 OK\r\nX\r\n\r\n", "the response is not HTTP"),
+            (OK + b"Content-Length: x\r\n\r\n", "the response is not HTTP"),
+            (b"\0\0\x12\4\0\0\0\0\0", http2),
+            (b"\0\0\0\4\0\0\0\0\0\0\0\x08\7", http2),
+        ]:
+            self.read("http://x/")
+            self.receive(data)
+            self.reset()
+            self.assertDown(How.NOT_HTTP, text)
+
+    def test_almostHTTP2(self) -> None:
+        """
+        Other bytes that are not printable do not look like HTTP/2.
+        """
+        for data in (b"\0\0\x12\3\0", b"\0\1\x12\4\0", b"\0\0\x12\4\1"):
+            self.read("http://x/")
+            self.receive(data + b"\n")
+            self.assertDown(How.NOT_HTTP, "the response is not HTTP")
 
     def test_transferEncoding(self) -> None:
         """
@@ -157,67 +162,124 @@ class HTTPTests(WebClientTestCase):
         self.read("http://x/")
         self.receive(OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n")
         self.reset()
-        self.assertDown("the transfer encoding is not supported: only chunked is")
+        text = "the transfer encoding is not supported: only chunked is"
+        self.assertDown(How.MALFORMED, text)
+
+    def test_head(self) -> None:
+        """
+        The head of a response is reported as it was sent, also the headers about the
+        connection, but not an interim response. It is reported before the connection.
+        """
+        self.read("http://x/")
+        self.receive(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+        self.assertEqual(self.responses, [])
+        self.receive(b"HTTP/1.1 200 Fine\r\nserver: x\r\nX: a\r\n b\r\nX:\xff\x1b\r\n")
+        self.receive(b"Content-Length: 2\r\n\r\na")
+        (head,) = self.responses
+        self.assertEqual(head[:3], ("HTTP/1.1", 200, "Fine"))
+        self.assertEqual(
+            head.headers,
+            (
+                ("server", "x"),
+                ("X", "a b"),
+                ("X", "\\xff\\x1b"),
+                ("Content-Length", "2"),
+            ),
+        )
+
+    def test_oldHead(self) -> None:
+        """
+        A head may be of HTTP/1.0, with lines that end in a newline only, and without
+        words.
+        """
+        self.read("http://x/")
+        self.receive(b"HTTP/1.0 200\nX: y\n\na\n\nb\n")
+        self.assertEqual(self.responses, [Response("HTTP/1.0", 200, "", (("X", "y"),))])
 
     def test_status(self) -> None:
         """
         A status other than 200 is the reason, and the connection is aborted.
         """
-        for status, reason in [
-            (b"502 Bad Gateway", "502 Bad Gateway"),
-            (b"404 Nothing\x1b here", "404 Nothing\\x1b here"),
-            (b"204 No Content", "204 No Content"),
+        for status, how, text in [
+            (b"502 Bad Gateway", How.STATUS, "502 Bad Gateway"),
+            (b"504", How.STATUS, "504 Gateway Timeout"),
+            (b"404 Nothing\x1b here", How.STATUS, "404 Nothing\\x1b here"),
+            (b"204 No Content", How.STATUS, "204 No Content"),
+            (b"407 Sign in", How.PROXY, "407 Sign in"),
         ]:
             self.read("http://x/")
             self.receive(b"HTTP/1.1 " + status + b"\r\n\r\n")
-            self.assertDown(reason)
+            end = self.takeEnd()
+            self.assertEqual(end[:3], (how, text, int(status[:3])))
+            self.assertIsNone(end.retryAfter)
+            self.assertEqual(self.responses[-1].status, end.code)
             self.assertTrue(self.transport.disconnected)
+
+    def test_retryAfter(self) -> None:
+        """
+        A server can ask to wait: for seconds, or until a time on its own clock.
+        """
+        date = b"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+        for headers, seconds in [
+            (b"Retry-After: 120\r\n", 120),
+            (date + b"Retry-After: Sun, 06 Nov 1994 08:50:37 GMT\r\n", 60),
+            (date + b"Retry-After: Sun, 06 Nov 1994 08:48:37 GMT\r\n", 0),
+            (b"Retry-After: Sun, 06 Nov 1994 08:50:37 GMT\r\n", None),
+            (date + b"Retry-After: Sun, 06 Nov 99999 08:50:37 GMT\r\n", None),
+            (date + b"Retry-After: soon\r\n", None),
+        ]:
+            self.read("http://x/")
+            self.receive(b"HTTP/1.1 503 Busy\r\n" + headers + b"\r\n")
+            self.assertEqual(self.takeEnd().retryAfter, seconds)
 
     def test_gzip(self) -> None:
         """
-        A gzip body is decoded at each flush. It may have several members.
+        A gzip body is decoded at each flush. What is counted is not decoded.
         """
         self.read("http://x/")
         self.receive(OK + b"Content-Encoding: gzip\r\n\r\n")
         self.takeEvents()
-        for text in ("a", "b"):
-            encoder = zlib.compressobj(wbits=GZIP)
-            data = encoder.compress(f"{text}\n".encode())
-            self.receive(data + encoder.flush(zlib.Z_SYNC_FLUSH))
-            self.assertEqual(self.takeEvents(), [Line(text)])
-            self.receive(encoder.flush())
-        self.assertEqual(self.takeEvents(), [])
+        encoder = zlib.compressobj(wbits=GZIP)
+        data = encoder.compress(b"a\n" * 99) + encoder.flush(zlib.Z_SYNC_FLUSH)
+        self.receive(data)
+        self.assertEqual(self.takeEvents(), [Line("a", size=1)] * 99)
+        self.assertEqual(self.observer.bytes, len(data))
 
     def test_gzipCut(self) -> None:
         """
-        The end of the connection within gzip cuts a body without a length.
+        Without the end of its gzip, a body is cut, even if its chunks are complete.
         """
         encoder = zlib.compressobj(wbits=GZIP)
         data = encoder.compress(b"a\n") + encoder.flush(zlib.Z_SYNC_FLUSH)
-        for rest, reason in [
-            (b"", "cut within a response"),
-            (encoder.flush(), "closed by the server"),
+        end, cut = encoder.flush(), "cut within a response"
+        missing = f"{cut}: the end of its encoding is missing"
+        for rest, close, how, text in [
+            (b"", self.close, How.CUT, cut),
+            (b"", self.reset, How.RESET, "reset by the server"),
+            (end, self.close, How.CLOSED, "closed by the server"),
         ]:
             self.read("http://x/")
             self.receive(OK + b"Content-Encoding: gzip\r\n\r\n" + data + rest)
-            self.close()
-            self.assertDown(reason)
-
-    def test_gzipBomb(self) -> None:
-        """
-        A body that grows too much ends the connection, even in several members.
-        """
-        data = b"\n" * READ_SIZE * MAX_RATIO
-        for bomb in (
-            gzip.compress(data * 64),
-            gzip.compress(data[: 60 * READ_SIZE]) * 100,
-        ):
+            close()
+            self.assertDown(how, text)
+        for rest, how, text in [
+            (b"", How.CUT, missing),
+            (end, How.COMPLETE, "complete"),
+        ]:
             self.read("http://x/")
-            self.receive(OK + b"Content-Encoding: gzip\r\n\r\n")
-            self.receive(bomb)
-            self.assertTrue(self.transport.disconnected)
-            self.reset()
-            self.assertDown("the body grows too much when it is decoded")
+            length = b"Content-Length: %d\r\n\r\n" % len(data + rest)
+            self.receive(OK + b"Content-Encoding: gzip\r\n" + length + data + rest)
+            self.assertDown(how, text)
+
+    def test_padding(self) -> None:
+        """
+        Padding against buffers is read: 8 KB of blanks in gzip.
+        """
+        self.read("http://x/")
+        self.receive(OK + b"Content-Encoding: gzip\r\n\r\n")
+        self.receive(gzip.compress(b" " * 8192 + b"\n" + b"a\n"))
+        self.assertEqual(self.takeEvents()[-1], Line("a", size=1))
+        self.assertFalse(self.transport.disconnecting)
 
     def test_badEncoding(self) -> None:
         """
@@ -228,113 +290,31 @@ class HTTPTests(WebClientTestCase):
         self.receive(b"19:03:14\n")
         self.assertTrue(self.transport.disconnected)
         self.reset()
-        self.assertDown("the body is not gzip, as its header says")
+        self.assertDown(How.MALFORMED, "the body is not gzip, as its header says")
         self.read("http://x/")
-        self.receive(OK + b"Content-Encoding: br\r\n\r\n")
-        self.assertDown("the encoding br is not supported: only gzip is")
+        self.receive(OK + b"Content-Encoding: x\xff\r\n\r\n")
+        self.assertEqual(self.takeEnd().how, How.MALFORMED)
 
     def test_eventStream(self) -> None:
         """
-        The data of each event in an event stream is a line.
+        The data of each event in an event stream is a line. Its type need not be UTF-8.
         """
-        self.read("http://x/")
-        self.receive(OK + b"Content-Type: text/event-stream; charset=utf-8\r\n\r\n")
-        self.receive(b": connected\n\nid: 7\ndata: 19:03:13\n\n")
-        expected = [*START, "connected", Line("19:03:13", id="7")]
-        self.assertEqual(self.takeEvents(), expected)
-
-    def redirect(self, location: bytes) -> None:
-        """
-        Redirect the request, and connect to the next server.
-        """
-        previous = self.transport
-        self.receive(b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\n\r\n")
-        self.connect()
-        self.assertTrue(previous.disconnected)
-
-    def test_headersNotUTF8(self) -> None:
-        """
-        Headers need not be UTF-8.
-        """
-        self.read("http://x/")
-        self.receive(OK + b"Content-Type: text/event-stream;\xff\r\n\r\ndata: a\n\n")
-        self.assertEqual(self.takeEvents(), [*START, "connected", Line("a")])
-        self.read("http://x/")
-        self.receive(OK + b"Content-Encoding: \xff\r\n\r\n")
-        self.assertDown("the encoding \\xff is not supported: only gzip is")
-
-    def test_redirect(self) -> None:
-        """
-        A redirect is followed and reported. A password is not passed on to another
-        server.
-        """
-        self.read("http://x/", WebOptions([("Authorization", "Basic eA==")]))
-        self.assertIn("Authorization", self.request()[1])
-        self.redirect(b"http://y:8000/lines")
-        first, headers = self.request()
-        self.assertEqual(first, "GET /lines HTTP/1.1")
-        self.assertEqual(headers["Host"], "y:8000")
-        self.assertNotIn("Authorization", headers)
-        self.receive(OK + b"\r\n")
-        expected = [*START, START[1], "redirected to http://y:8000/lines", "connected"]
-        self.assertEqual(self.takeEvents(), expected)
-
-    def test_redirectHost(self) -> None:
-        """
-        The user's host is not passed on to another server.
-        """
-        self.read("http://x/", WebOptions([("host", "z")]))
-        self.redirect(b"/a")
-        self.assertEqual(self.request()[1]["Host"], "z")
-        self.redirect(b"http://y/")
-        self.assertEqual(self.request()[1]["Host"], "y")
-
-    def test_redirects(self) -> None:
-        """
-        Five redirects are followed, and no more.
-        """
-        self.read("http://x/")
-        for number in range(5):
-            self.redirect(b"/%d" % number)
-        self.receive(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n")
-        self.assertDown("more than 5 redirects")
-
-    def test_badRedirects(self) -> None:
-        """
-        A redirect that cannot be followed is the reason.
-        """
-        for header, reason in [
-            (b"", "redirected without a location"),
-            (b"Location: ftp://x/\r\n", "redirected to ftp"),
-            (b"Location: wss://x/\r\n", "redirected to wss"),
-            (b"Location: /\xc3\xbc\r\n", "redirected to an address not in ASCII"),
-            (b"Location: http://\xff/\r\n", "redirected to an address not in ASCII"),
-        ]:
+        for parameter in (b"", b"; charset=utf-8", b";\xff"):
             self.read("http://x/")
-            self.receive(b"HTTP/1.1 302 Found\r\n" + header + b"\r\n")
-            self.assertDown(reason)
+            self.receive(OK + b"Content-Type: text/event-stream" + parameter)
+            self.receive(b"\r\n\r\nid: 7\ndata: 19:03:13\n\n")
+            self.assertEqual(self.takeEvents()[-1][:3], ("19:03:13", False, "7"))
 
-    def test_flood(self) -> None:
+    def test_pace(self) -> None:
         """
-        A server that sends too much is paused.
+        The receiver of a body finds the pace of its connection.
         """
-        self.read("http://x/")
-        self.receive(OK + b"\r\n" + b"x\n" * 4096)
-        self.assertEqual(self.transport.producerState, "paused")
-        self.reactor.advance(1)
-        self.assertEqual(self.transport.producerState, "producing")
-
-    def test_floodOfNothing(self) -> None:
-        """
-        A server that sends much gzip that decodes to nothing is paused.
-        """
-        self.read("http://x/")
-        self.receive(OK + b"Content-Encoding: gzip\r\n\r\n")
-        self.receive(gzip.compress(b"")[:10])
-        for _ in range(READ_SIZE // MIN_READ):
-            # An empty block (RFC 1951).
-            self.receive(b"\0\0\0\xff\xff")
-        self.assertEqual(self.transport.producerState, "paused")
+        attempt = self.endpoint("http://x/").connect(Factory.forProtocol(Protocol))
+        self.connect()
+        self.receive(OK + b"\r\n")
+        receiver: Any = self.successResultOf(attempt)
+        self.assertIs(receiver.transport.transport, self.transport)
+        self.assertIsNotNone(paceOf(receiver.transport))
 
     def test_stop(self) -> None:
         """
@@ -353,107 +333,7 @@ class HTTPTests(WebClientTestCase):
         """
         A connection that fails is reported in the system's words.
         """
-        endpoint = addressEndpoint(self.reactor, "http://x/", DEFAULTS, self.observer)
+        endpoint = self.endpoint("http://x/")
         attempt = endpoint.connect(None)  # type: ignore[arg-type]
         self.refuse()
         self.failureResultOf(attempt, ConnectionRefusedError)
-
-
-class TLSTests(WebClientTestCase):
-    """
-    TLS below HTTP.
-    """
-
-    def setUp(self) -> None:
-        """
-        Require OpenSSL.
-        """
-        super().setUp()
-        if find_spec("OpenSSL") is None:
-            raise SkipTest("OpenSSL is not installed: pip install 'txclock[tls]'")
-
-    def test_handshake(self) -> None:
-        """
-        The first bytes are those of a handshake, for which C{example.org} is named.
-        A server that does not speak TLS is reported with OpenSSL's reason.
-        """
-        for verify in (True, False):
-            self.read("https://example.org/", WebOptions(verify=verify))
-            self.assertEqual(self.addresses[-1], "example.org:443")
-            hello = self.transport.value()
-            self.assertEqual(hello[:2], b"\x16\x03")
-            self.assertIn(b"example.org", hello)
-            self.receive(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            self.reset()
-            self.assertDown("wrong version number")
-            self.reactor.advance(1)
-            # The lost connection is not aborted again.
-            self.connect()
-            self.assertEqual(self.takeEvents(), START)
-
-    def test_unverified(self) -> None:
-        """
-        Without verification, any certificate will do. An IP address is not sent as the
-        server's name.
-        """
-        from OpenSSL.SSL import VERIFY_NONE
-
-        for host, name in [("x", b"x"), ("127.0.0.1", None), ("::1", None)]:
-            connection = UnverifiedConnections(host).clientConnectionForTLS(None)
-            self.assertEqual(connection.get_servername(), name)
-            self.assertEqual(connection.get_context().get_verify_mode(), VERIFY_NONE)
-
-
-class AddressTests(SynchronousTestCase):
-    """
-    URLs and headers.
-    """
-
-    def refused(self, url: str) -> str:
-        """
-        Return why a URL is refused.
-        """
-        error = self.assertRaises(
-            ValueError, addressEndpoint, None, url, DEFAULTS, Observer()
-        )
-        return str(error)
-
-    def test_refused(self) -> None:
-        """
-        A URL that is not valid is refused.
-        """
-        for url, reason in [
-            ("http:///x", "there is no host: try http://localhost:8000/lines"),
-            ("http://x:0/", "a port is a whole number from 1 to 65535"),
-            ("http://x:65536/", "a port is a whole number from 1 to 65535"),
-            (
-                "http://me:secret@x/",
-                "send a password with --header 'Authorization: Basic ...'",
-            ),
-        ]:
-            self.assertEqual(self.refused(url), reason)
-        self.assertIn("port", self.refused("ws://x:y/"))
-
-    def test_missing(self) -> None:
-        """
-        A missing package is named with the command that installs it.
-        """
-        with mock.patch.dict(sys.modules, {"OpenSSL": None}):
-            hint = "TLS needs OpenSSL: pip install 'txclock[tls]'"
-            self.assertEqual(self.refused("https://x/"), hint)
-            self.assertEqual(self.refused("wss://x/"), hint)
-        with mock.patch.dict(
-            sys.modules, {"clock.clients.reading.urls.messages": None}
-        ):
-            hint = "a WebSocket needs wsproto: pip install 'txclock[websocket]'"
-            self.assertEqual(self.refused("ws://x/"), hint)
-
-    def test_header(self) -> None:
-        """
-        A header has a name and a value, which may be empty.
-        """
-        self.assertEqual(parseHeader("X-A:  b: c "), ("X-A", "b: c"))
-        self.assertEqual(parseHeader("X:"), ("X", ""))
-        for text in ("", "X", ": x", "X Y: z", "X: \n", "X: é", "é: x"):
-            error = self.assertRaises(ValueError, parseHeader, text)
-            self.assertEqual(str(error), "is not a header: try 'Name: value'")

@@ -1,0 +1,141 @@
+"""
+Compare streams with the first one, which is the reference.
+
+If two streams bring the same lines, the time between the two arrivals of a line is by
+how much later it came on one path than on the other. This needs no clock that agrees.
+Lines are matched by their numbers, by the times that they show, or else by their text:
+by the first of these that tells lines of the reference apart and that most lines of
+both have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from statistics import median
+
+from clock.clients.check.boundaries import Arrival
+from clock.clients.check.evidence import Evidence
+from clock.clients.check.report.histogram import Histogram
+from clock.clients.check.verdict import Comparison, Diagnosis, Verdict
+
+#: The shortest delay that is worth mentioning, in seconds.
+LATER = 0.05
+
+#: The fewest lines that two streams must have in common, and the part of the lines in
+#: the time that both were read.
+FEWEST, MOST = 3, 0.6
+
+Key = Callable[[Arrival], Hashable]
+
+
+def compareAll(
+    verdicts: Sequence[Verdict], streams: Sequence[Evidence]
+) -> list[Verdict]:
+    """
+    Compare each stream with the first one.
+
+    @param verdicts: the verdicts on the streams.
+    @param streams: what was seen of each stream, in the same order.
+
+    @return: the verdicts, with what the comparison adds to them.
+    """
+    return [
+        verdict if number == 0 else _compared(verdict, streams[0], streams[number])
+        for number, verdict in enumerate(verdicts)
+    ]
+
+
+def _compared(verdict: Verdict, reference: Evidence, other: Evidence) -> Verdict:
+    found = compare(reference, other)
+    if found is None:
+        return verdict
+    trouble, diagnosis = [*verdict.trouble], [*verdict.diagnosis]
+    if found.missing:
+        trouble.append(f"{found.missing} missing")
+        lines = "line" if found.missing == 1 else "lines"
+        diagnosis.append(
+            Diagnosis(
+                "missing-on-path",
+                f"{found.missing} {lines} of {found.name} did not come on this path.",
+            )
+        )
+    if found.later.p50 >= LATER:
+        diagnosis.append(
+            Diagnosis(
+                "later-on-path",
+                f"Each line came {found.later.p50:.2f} s later than on {found.name} "
+                f"(p50; p99 {found.later.p99:.2f} s): this path holds it back.",
+            )
+        )
+    return verdict._replace(trouble=trouble, diagnosis=diagnosis, comparison=found)
+
+
+def compare(reference: Evidence, other: Evidence) -> Comparison | None:
+    """
+    Compare two streams.
+
+    @param reference: what was seen of the first stream.
+    @param other: what was seen of the other.
+
+    @return: the comparison; C{None} if they do not bring the same lines.
+    """
+    for key in _keys(reference, other):
+        found = _compareBy(key, reference, other)
+        if found is not None:
+            return found
+    return None
+
+
+def _keys(reference: Evidence, other: Evidence) -> list[Key]:
+    keys: list[Key] = [_instant, _text]
+    if reference.sequence.isCounter() and other.sequence.isCounter():
+        keys.insert(0, _number)
+    return keys
+
+
+def _compareBy(key: Key, reference: Evidence, other: Evidence) -> Comparison | None:
+    ours, theirs = _index(key, reference), _index(key, other)
+    common = [each for each in ours if each in theirs]
+    if len(common) < FEWEST:
+        return None
+    later = [theirs[each] - ours[each] for each in common]
+    first, last = common[0], common[-1]
+    between = [each for each, at in ours.items() if ours[first] <= at <= ours[last]]
+    if len(common) < MOST * len(between) or abs(median(later)) > 3600:
+        return None
+    times = Histogram()
+    for each in later:
+        times.add(each)
+    percentiles = times.percentiles()
+    assert percentiles is not None
+    missing = len(between) - len(common)
+    return Comparison(reference.name, len(common), missing, percentiles)
+
+
+def _index(key: Key, evidence: Evidence) -> dict[Hashable, float]:
+    """
+    Return when the lines arrived that differ from all others. The first line of a
+    connection does not count: it is sent on connecting.
+    """
+    found: dict[Hashable, float] = {}
+    repeated = set()
+    for each in evidence.arrivals:
+        value = key(each)
+        if each.isFirst or value is None:
+            continue
+        if value in found:
+            repeated.add(value)
+        found[value] = each.at
+    return {value: at for value, at in found.items() if value not in repeated}
+
+
+def _number(arrival: Arrival) -> Hashable:
+    return arrival.number
+
+
+def _instant(arrival: Arrival) -> Hashable:
+    return None if arrival.reading is None else arrival.reading.instant
+
+
+def _text(arrival: Arrival) -> Hashable:
+    return arrival.digest

@@ -1,0 +1,107 @@
+"""
+The record of one connection, or of an attempt to connect.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from clock.clients.reading.ends import End, How
+from clock.clients.reading.observer import Other, Response, Step
+
+#: Media types that are documents rather than streams, if all of one arrives at once.
+DOCUMENTS = ("text/html", "application/json", "application/problem+json")
+
+
+@dataclass
+class Connection:
+    """
+    An attempt to connect, and what arrived on its connection.
+
+    @ivar begun: when the attempt began.
+    @ivar steps: when each step was reached.
+    @ivar details: more about a step, as L{Step} says.
+    @ivar redirectedTo: the address that the request was redirected to, or C{None}.
+    @ivar response: the head of the response, or C{None}.
+    @ivar headersAt: when it arrived.
+    @ivar isMade: whether the stream has begun.
+    @ivar start: when the request was sent, or when the connection was made if there is
+        no request; C{None} before that.
+    @ivar bytes: number of bytes, before they are decoded.
+    @ivar firstByte: when the first byte of the stream arrived, or C{None}.
+    @ivar lastByte: when the last one arrived.
+    @ivar longestPause: the longest time between two arrivals of bytes.
+    @ivar lines: number of lines that are complete.
+    @ivar firstLine: when the first of them arrived, or C{None}.
+    @ivar lastLine: when the last of them arrived.
+    @ivar longestGap: the longest time from one line to the next.
+    @ivar looksLikeEvents: whether a line looks like data of an event, although the
+        response is no event stream.
+    @ivar tooLong: number of lines that were too long to be read whole.
+    @ivar longestLine: the length of the longest line, in bytes.
+    @ivar isWithinLine: whether the last line is not complete.
+    @ivar others: number of comments, pings, and so on.
+    @ivar paused: seconds in which this client did not read, because too much came.
+    @ivar end: when the connection was lost, or the attempt failed; C{None} before that.
+    @ivar how: how it ended.
+    """
+
+    begun: float
+    steps: dict[Step, float] = field(default_factory=dict)
+    details: dict[Step, str] = field(default_factory=dict)
+    redirectedTo: str | None = None
+    response: Response | None = None
+    headersAt: float | None = None
+    isMade: bool = False
+    start: float | None = None
+    bytes: int = 0
+    firstByte: float | None = None
+    lastByte: float | None = None
+    longestPause: float = 0.0
+    lines: int = 0
+    firstLine: float | None = None
+    lastLine: float | None = None
+    longestGap: float = 0.0
+    looksLikeEvents: bool = False
+    tooLong: int = 0
+    longestLine: int = 0
+    isWithinLine: bool = False
+    others: Counter[Other] = field(default_factory=Counter)
+    paused: float = 0.0
+    end: float | None = None
+    how: End | None = None
+
+    def isEventStream(self) -> bool:
+        """
+        Return whether the response is an event stream.
+        """
+        return self.contentType() == "text/event-stream"
+
+    def contentType(self) -> str:
+        """
+        Return the media type of the response; empty if there is none.
+        """
+        value = self.response.header("Content-Type") if self.response else ""
+        return value.partition(";")[0].strip().lower()
+
+    def isWebSocket(self) -> bool:
+        """
+        Return whether the response begins a WebSocket.
+        """
+        return self.response is not None and self.response.status == 101
+
+    def endedInOrder(self) -> bool:
+        """
+        Return whether the other side ended the stream, and nothing shows that a part of
+        it is missing.
+        """
+        return self.how is not None and self.how.isInOrder()
+
+    def isDocument(self) -> bool:
+        """
+        Return whether the response was a document, which arrived at once, and no
+        stream.
+        """
+        isWhole = self.how is not None and self.how.how is How.COMPLETE
+        return isWhole and self.contentType() in DOCUMENTS and self.longestPause < 0.1

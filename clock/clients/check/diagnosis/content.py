@@ -1,0 +1,97 @@
+"""
+Say what is wrong with what came: its type, its lines, and the pace of this client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clock.clients.check.diagnosis.bursts import Burst
+from clock.clients.check.diagnosis.words import Findings, countText, rangeText
+from clock.clients.check.evidence import Evidence
+from clock.clients.reading.lines import MAX_LENGTH
+from clock.clients.reading.observer import Other
+
+#: The shortest time that is worth mentioning in which this client did not read, in
+#: seconds.
+PAUSED = 0.2
+
+
+def diagnoseContent(
+    evidence: Evidence, maxGap: float, bursts: Sequence[Burst]
+) -> Findings:
+    """
+    Say what is wrong with what came.
+
+    @param evidence: what was seen.
+    @param maxGap: the longest time without a line that is allowed, in seconds.
+    @param bursts: the lines that arrived together.
+
+    @return: codes and sentences.
+    """
+    made = evidence.made()
+    documents = [each for each in made if each.isDocument()]
+    if documents:
+        yield (
+            "not-a-stream",
+            f"The response is a complete {documents[-1].contentType()} of "
+            f"{documents[-1].bytes} bytes, {countText(len(documents))}, and no stream: "
+            "an error, a page to log in, or another path.",
+        )
+        return
+    if evidence.hasWrongType():
+        (other,) = [each for each in made if each.looksLikeEvents][-1:]
+        yield (
+            "wrong-type",
+            f"Events came as {other.contentType() or 'no type'}: browsers refuse an "
+            "event stream that is not sent as text/event-stream.",
+        )
+        return
+    paused = sum(each.paused for each in made)
+    if paused >= PAUSED:
+        yield (
+            "reader-paused",
+            f"More came than this client can read, so it stopped reading for "
+            f"{paused:.1f} s in all. Lines that are late may be late because of that.",
+        )
+    tooLong = sum(each.tooLong for each in made)
+    if tooLong:
+        longest = max(each.longestLine for each in made)
+        yield (
+            "too-long",
+            f"{tooLong} lines were longer than {MAX_LENGTH} bytes: {longest} bytes at "
+            "most. They were counted, and their end was not read.",
+        )
+    ordered = [each for each in made if each.endedInOrder()]
+    unfinished = sum(each.others[Other.UNFINISHED] for each in ordered)
+    if unfinished and evidence.lines:
+        yield (
+            "unfinished-event",
+            f"The stream ended within an event, {countText(unfinished)}: the empty "
+            "line after its data did not come, so a browser drops it.",
+        )
+    yield from _lateToBegin(evidence, maxGap, bursts)
+
+
+def _lateToBegin(
+    evidence: Evidence, maxGap: float, bursts: Sequence[Burst]
+) -> Findings:
+    """
+    Say that the first line came late, and alone. If others came with it, it was held
+    back with them.
+    """
+    wait = evidence.firstWait
+    if wait is None or wait <= maxGap or any(each.silence == wait for each in bursts):
+        return
+    heads = [
+        each.headersAt - each.start
+        for each in evidence.made()
+        if each.headersAt is not None and each.start is not None
+    ]
+    if max(heads, default=0) <= maxGap:
+        before = ", and the headers before" if heads else ""
+        yield (
+            "late-to-begin",
+            f"The first line came after {rangeText([wait])}{before}: the server took "
+            "long to begin, or a buffer held back what came first.",
+        )

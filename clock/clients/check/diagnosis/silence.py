@@ -1,0 +1,283 @@
+"""
+Say why no lines come: while connecting, before the response, and on an open connection.
+"""
+
+from __future__ import annotations
+
+from clock.clients.check.connection import Connection
+from clock.clients.check.diagnosis.words import Findings, countText, rangeText
+from clock.clients.check.evidence import Evidence
+from clock.clients.reading.ends import End, How
+from clock.clients.reading.observer import Other, Step
+
+#: By kind: what usually makes an attempt to connect fail.
+FAILURES = {
+    How.DNS: "the host name does not exist, or the resolver of this machine fails",
+    How.REFUSED: "no process listens there, or a firewall rejects connections",
+    How.UNREACHABLE: "this machine has no route to the host",
+    How.NO_ANSWER: "the host is down, or a firewall drops its packets",
+    How.TLS: "the server does not speak TLS there, or its certificate is not valid",
+    How.PROXY: "this is the proxy that this client uses: see --proxy",
+    How.NO_RESPONSE: "the server, or a proxy, closed when it had read the request; it "
+    "may expect TLS",
+}
+
+#: By status: what usually makes a server respond with it.
+STATUSES = {
+    400: "the server, or a proxy, does not accept the request",
+    401: "the server wants credentials: try --header 'Authorization: Bearer ...'",
+    403: "the server refuses these credentials, or this client",
+    404: "the server has no such path",
+    405: "the server wants another method: try --data, which sends a POST",
+    406: "the server does not have what the request accepts; it sends Accept: "
+    "text/event-stream, */*",
+    415: "the server wants another Content-Type: see --header",
+    426: "a proxy on the way does not pass on Upgrade, which a WebSocket needs",
+    429: "the server limits the number of requests",
+    502: "a proxy answers, but not the server behind it",
+    503: "the server, or a proxy in front of it, is overloaded or has no server",
+    504: "a proxy answers, but not the server behind it in time",
+}
+
+#: What a browser makes of an event stream without events.
+BROWSER = "A browser shows no event"
+
+
+def diagnoseConnecting(evidence: Evidence, maxGap: float, now: float) -> Findings:
+    """
+    Say why attempts to connect failed, or how long a response is awaited.
+
+    @param evidence: what was seen.
+    @param maxGap: the longest time without a line that is allowed, in seconds.
+    @param now: the steady time, in seconds.
+
+    @return: codes and sentences.
+    """
+    if not evidence.connections:
+        return
+    late = [each for each in evidence.made() if _waited(each) > maxGap]
+    held = [_waited(each) for each in late if _cameTogether(evidence, each)]
+    awaited = evidence.awaitingHeaders()
+    if awaited is not None:
+        held.append(now - awaited)
+    if max(held, default=0) > maxGap:
+        yield (
+            "headers-held-back",
+            f"Not even the headers of the response came in the first {max(held):.1f} s "
+            "after the request: a proxy holds them back until its buffer is full, or "
+            "the server does not answer.",
+        )
+    elif late:
+        waited = rangeText([*map(_waited, late)])
+        yield (
+            "late-to-begin",
+            f"The headers of the response came after {waited}, and lines one by one "
+            "since then: the server, or a queue before it, took long to begin.",
+        )
+    yield from _handshake(evidence.connections[-1], maxGap, now)
+    yield from _failures(evidence)
+
+
+def _waited(connection: Connection) -> float:
+    """
+    Return how long the headers of a response took, in seconds; 0 without a response.
+    """
+    at, start = connection.headersAt, connection.start
+    return 0.0 if at is None or start is None else at - start
+
+
+def _cameTogether(evidence: Evidence, connection: Connection) -> bool:
+    """
+    Return whether several lines came together with the headers, as from a buffer.
+    """
+    at = connection.headersAt or 0.0
+    return sum(0 <= each.at - at < 0.1 for each in evidence.arrivals) > 1
+
+
+def _handshake(last: Connection, maxGap: float, now: float) -> Findings:
+    """
+    Say that an attempt to connect is not over.
+    """
+    if last.isMade or last.end is not None or Step.REQUESTED in last.steps:
+        return
+    step, since = [(None, last.begun), *last.steps.items()][-1]
+    if now - since <= maxGap:
+        return
+    waited = f"in {now - since:.1f} s"
+    if step is None:
+        text = f"The host did not answer {waited}: {FAILURES[How.NO_ANSWER]}."
+    elif step is Step.PROXY:
+        text = (
+            f"The connection to the proxy was made, but the proxy did not answer "
+            f"{waited}: {FAILURES[How.PROXY]}."
+        )
+    else:
+        text = (
+            f"The connection was made, but the TLS handshake did not finish {waited}: "
+            "the server does not speak TLS there, or something on the way drops large "
+            "packets."
+        )
+    yield "not-reached", text
+
+
+def _failures(evidence: Evidence) -> Findings:
+    failed = [each for each in evidence.connections if each.how and not each.isMade]
+    if not failed:
+        return
+    end = failed[-1].how
+    assert end is not None
+    after = ""
+    if end.how is How.STATUS:
+        took = [
+            _took(each) for each in failed if each.how and each.how.code == end.code
+        ]
+        after = f" after {rangeText(took)}" if max(took) >= 1 else ""
+    usual = _cause(end)
+    yield (
+        "not-reached",
+        f"Connecting failed {countText(evidence.failures)} ({end.text}{after})"
+        f"{f': {usual}' if usual else ''}.",
+    )
+
+
+def _took(connection: Connection) -> float:
+    return (connection.end or 0) - connection.steps.get(
+        Step.REQUESTED, connection.begun
+    )
+
+
+def _cause(end: End) -> str:
+    usual = FAILURES.get(end.how, "")
+    if end.how is How.STATUS:
+        usual = STATUSES.get(end.code or 0, "")
+    if end.retryAfter is not None:
+        usual += f"; the server asks to wait for {end.retryAfter:g} s"
+    return usual
+
+
+def diagnoseSilence(evidence: Evidence, maxGap: float, now: float) -> Findings:
+    """
+    Say what came instead of lines, or that nothing came, on the last connection.
+
+    @param evidence: what was seen.
+    @param maxGap: the longest time without a line that is allowed, in seconds.
+    @param now: the steady time, in seconds.
+
+    @return: a code and a sentence, if lines are missing.
+    """
+    made = evidence.made()
+    if not made or made[-1] is not evidence.connections[-1]:
+        return
+    last = made[-1]
+    assert last.start is not None
+    end = now if last.end is None else last.end
+    since = last.start if last.lastLine is None else last.lastLine
+    silence = end - since
+    isEnded = last.end is not None
+    if last.lines == 0 and last.bytes and (isEnded or silence > maxGap):
+        yield from _withoutLines(last, silence)
+    elif isEnded or silence <= maxGap:
+        return
+    elif last.lastByte is not None and last.lastByte > since + 0.1:
+        beats = sum(last.others[each] for each in (Other.COMMENT, Other.PING))
+        what = f"{beats} comments" if last.isEventStream() else f"{beats} pings"
+        what = what if beats else "bytes"
+        lines = "one line" if last.lines == 1 else f"{last.lines} lines"
+        yield (
+            "heartbeats-only",
+            f"After {lines}, only {what} came, for {silence:.1f} s: the connection "
+            "works, and the server has nothing to send. Some protocols do this, such "
+            "as MCP after its endpoint event.",
+        )
+    else:
+        yield "silent", _silent(last, silence)
+
+
+def _silent(last: Connection, silence: float) -> str:
+    if last.lines == 1 and last.isEventStream():
+        return (
+            f"One event came, and then nothing for {silence:.1f} s, though the "
+            "connection is still open: normal for protocols such as MCP, whose first "
+            "event names an endpoint; otherwise a buffer on the way is not full yet, "
+            "or the server sends nothing."
+        )
+    if last.lines:
+        return (
+            f"No line came in the last {silence:.1f} s, though the connection is "
+            "still open: the server or the path hangs, or a buffer on the way is not "
+            "full yet."
+        )
+    encoding = last.response.header("Content-Encoding") if last.response else ""
+    if encoding:
+        return (
+            f"The headers of the response came, but no line came for {silence:.1f} s. "
+            f"The response is compressed ({encoding}): a compressor in the server or "
+            "on the way is not flushed after each line, or the server sends nothing. "
+            "--header 'Accept-Encoding: identity' tells which."
+        )
+    if last.response is not None:
+        return (
+            f"The headers of the response came, but no line came for {silence:.1f} s: "
+            "a buffer on the way, such as a compressor's, is not full yet, or the "
+            "server sends nothing, for example because another client has its turn."
+        )
+    return (
+        f"The connection was made, but no line came for {silence:.1f} s: the "
+        "server sends nothing, for example because another client has its turn, "
+        "or a buffer on the way is not full yet."
+    )
+
+
+def _withoutLines(last: Connection, silence: float) -> Findings:
+    """
+    Say what came that is no line.
+    """
+    encoding = last.response.header("Content-Encoding") if last.response else ""
+    if not any(last.others.values()) and encoding:
+        yield "silent", _silent(last, silence)
+    elif last.isEventStream():
+        yield "no-events", f"{last.bytes} bytes came, but no event: {_noEvents(last)}"
+    elif last.isWebSocket():
+        yield (
+            "only-pings",
+            f"{last.others[Other.PING]} pings came, but no message, for "
+            f"{silence:.1f} s: the connection works, and the server sends nothing.",
+        )
+    else:
+        yield (
+            "no-lines",
+            f"{last.bytes} bytes came, but no end of a line: the server does not end "
+            "its lines, or a buffer on the way holds the end back.",
+        )
+
+
+def _noEvents(last: Connection) -> str:
+    counts = last.others
+    if counts[Other.DATA]:
+        return (
+            f"{counts[Other.DATA]} data fields, without the empty line that must "
+            f"follow each event. {BROWSER}. In the server, end each event with two "
+            "newlines."
+        )
+    if counts[Other.NO_FIELD]:
+        return (
+            f"{counts[Other.NO_FIELD]} lines that are no fields of an event. "
+            f"{BROWSER}. In the server, begin each line with 'data: ', and end each "
+            "event with an empty line."
+        )
+    if counts[Other.NO_DATA]:
+        return (
+            f"{counts[Other.NO_DATA]} events without data. {BROWSER}. In the server, "
+            "add a data field to each."
+        )
+    if counts[Other.OTHER_EVENT]:
+        return (
+            f"{counts[Other.OTHER_EVENT]} events that have another name than the one "
+            "that --event names."
+        )
+    if counts[Other.COMMENT]:
+        return (
+            f"{counts[Other.COMMENT]} comments. The connection works, and the server "
+            f"has no events to send. {BROWSER}."
+        )
+    return "an event that has not ended yet."

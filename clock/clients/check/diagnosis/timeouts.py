@@ -1,0 +1,48 @@
+"""
+The default timeouts of well-known proxies, load balancers and platforms, in seconds.
+
+C{docs/diagnoses.rst} has the source of each.
+"""
+
+from __future__ import annotations
+
+#: By seconds: whose default it is.
+Defaults = dict[int, tuple[str, ...]]
+
+#: Timeouts of a connection on which nothing is sent.
+IDLE: Defaults = {
+    30: ("CloudFront",),
+    55: ("Heroku",),
+    60: ("nginx", "Apache", "Varnish", "AWS's ALB"),
+    100: ("Cloudflare until 2025",),
+    120: ("Cloudflare", "Node before version 13"),
+    240: ("Azure's load balancer",),
+    300: ("Envoy's streams", "Apache in Debian"),
+    350: ("AWS's NLB",),
+    600: ("Google Cloud's VPC", "WebSockets of CloudFront"),
+    3600: ("Envoy's TCP proxy",),
+}
+
+#: Limits of a whole response.
+TOTAL: Defaults = {
+    15: ("Envoy's routes",),
+    29: ("AWS's API Gateway",),
+    30: ("Google Cloud's load balancer", "gunicorn's sync worker"),
+}
+
+
+def defaultText(defaults: Defaults, seconds: float) -> str:
+    """
+    Say whose default a timeout is.
+
+    @param defaults: L{IDLE} or L{TOTAL}.
+    @param seconds: the timeout.
+
+    @return: C{60 s is the default of nginx and Apache}; empty if it is nobody's.
+    """
+    for default, names in defaults.items():
+        if abs(seconds - default) <= max(0.15, default / 100):
+            *others, last = names
+            named = f"{', '.join(others)} and {last}" if others else last
+            return f"{default} s is the default of {named}"
+    return ""
