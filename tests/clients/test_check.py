@@ -140,7 +140,7 @@ def test_interrupted() -> None:
         with server.connect() as client:
             client.lines(2)
         program.interrupt(signal.SIGINT)
-        assert b"clock" in program.line().text
+        assert program.line().text.startswith(b"stream ")
         assert b"Here" in program.line().text
         assert program.end() == 130
 
@@ -201,7 +201,7 @@ def test_progress() -> None:
         terminal.type(CTRL_C)
         assert terminal.end() == 130
         rows = terminal.rows()
-        assert rows[0].startswith("clock ")
+        assert rows[0].startswith("stream ")
         assert not re.search("checking|connected|down:", "".join(rows))
 
 

@@ -259,7 +259,7 @@ RELAYS: dict[Behavior, tuple[str, str] | None] = {
     ),
     one_behind: ("one-behind", r"^Each line came 0\.\d+ s late, when the next "),
     differ: ("clock-differs", r"^The server's clock is 3\.\d+ s behind this"),
-    idle_timeout: ("cut-every-idle", r" 0\.[89]\d s after its last line: an idle "),
+    idle_timeout: ("cut-every-idle", r" 0\.[89]\d s after its last byte: an idle "),
     total_timeout: ("cut-every-total", r" 1\.[789]\d s after its start, with "),
     reset: ("reset", "^The connection was reset once, "),
     close: ("closed", "^The connection was closed in good order once, "),
@@ -305,5 +305,6 @@ def test_relay(clocks: dict[str, dict[str, Any]], behavior: Behavior) -> None:
         assert clock["diagnosis"] == clock["trouble"] == []
         return
     code, pattern = expected
-    assert [each["code"] for each in clock["diagnosis"]] == [code], clock
-    assert re.search(pattern, clock["diagnosis"][0]["text"])
+    found = [each for each in clock["diagnosis"] if "-on-path" not in each["code"]]
+    assert [each["code"] for each in found] == [code], clock
+    assert re.search(pattern, found[0]["text"])

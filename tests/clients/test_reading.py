@@ -78,7 +78,7 @@ class Origin(BaseHTTPRequestHandler):
         """
         Send events with a time in milliseconds, in gzip, flushed after each.
         """
-        assert self.headers["Accept-Encoding"] == "gzip"
+        assert "gzip" in self.headers["Accept-Encoding"]
         self.head(
             Content_Encoding="gzip",
             Content_Type="text/event-stream",
@@ -365,18 +365,18 @@ def test_reasons(origin: str) -> None:
     The report distinguishes how a stream ended, or why it did not begin.
     """
     found = {
-        "cut": ("cut within a response", "cut-within-response"),
-        "limit": ("cut within a response", "cut-every"),
-        "reset": ("reset by the server", "reset"),
+        "cut": ("(cut within a response)", "cut-within-response"),
+        "limit": ("(cut within a response)", "cut-every"),
+        "reset": ("(reset by the server)", "reset"),
         "bad": ("502 Bad Gateway", "not-reached"),
-        "hold": ("no answer", "headers-held-back"),
+        "hold": ("no headers for ", "headers-held-back"),
     }
     addresses = (f"{path}={origin}/{path}" for path in found)
     for clock in check("--interval", str(PERIOD), "--max-gap", "3", *addresses):
         reason, code = found[clock["name"]]
         if clock["reached"]:
-            assert f"({reason})" in clock["trouble"][-1]
+            assert reason in clock["trouble"][-1]
         else:
             assert clock["trouble"] == [f"not reached: {reason}"]
-        assert clock["reached"] == (clock["name"] not in ("bad", "hold"))
+        assert clock["reached"] == (clock["name"] != "bad")
         assert [each["code"] for each in clock["diagnosis"]] == [code]

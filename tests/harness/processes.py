@@ -87,7 +87,7 @@ class Program:
         self.process = subprocess.Popen(
             arguments,
             cwd=cwd,
-            env={**os.environ, **(environment or {})},
+            env={**_environment(), **(environment or {})},
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -221,6 +221,17 @@ class Program:
         Count the open files of the program.
         """
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+
+def _environment() -> dict[str, str]:
+    """
+    Return the environment without proxies: a client would read through them.
+    """
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy")
+    }
 
 
 _ACTIVATION = """
