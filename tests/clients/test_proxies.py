@@ -80,7 +80,7 @@ TOGETHER = Said("whole", median=0, most=1)
 DELAYED = Said("delayed", frozenset({"whole"}), median=0.2, most=0.2)
 #: A first line that is sent just before the next one is not delayed, so it does not
 #: show this either.
-BEHIND = Said("one-behind", frozenset({"late"}), median=1, most=1)
+BEHIND = Said("one-behind", frozenset({"whole"}), median=1, most=1)
 HELD = Said("held-back")
 EMPTY = Said("silent")
 NOTHING = Said("headers-held-back")
