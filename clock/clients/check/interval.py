@@ -78,6 +78,22 @@ def findInterval(points: Sequence[Point]) -> float | None:
     return None
 
 
+def areRegular(steps: Sequence[float], interval: float, resolution: float) -> bool:
+    """
+    Return whether most times follow one another by whole intervals, or are the same.
+
+    @param steps: the differences from one time to the next, in seconds.
+    @param interval: the interval, in seconds.
+    @param resolution: the smallest step that the times can show, in seconds.
+    """
+    tolerance = ALIKE * interval + resolution
+    regular = sum(
+        step == 0 or abs(step - max(1, round(step / interval)) * interval) <= tolerance
+        for step in steps
+    )
+    return regular >= MOST * len(steps)
+
+
 def _areAlike(times: Sequence[float], middle: float, part: float) -> bool:
     alike = sum(abs(each - middle) <= ALIKE * middle for each in times)
     return middle > 0 and alike >= part * len(times)

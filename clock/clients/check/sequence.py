@@ -14,9 +14,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
-from clock.clients.check.boundaries import Arrival, Boundaries, shownTime
-from clock.clients.check.interval import Point, findInterval
+from clock.clients.check.boundaries import Arrival, Boundaries, hasTime, shownTime
+from clock.clients.check.interval import Point, areRegular, findInterval
 from clock.clients.check.report.histogram import Histogram
 from clock.clients.reading.lines import Line
 from clock.clients.reading.timestamps import (
@@ -64,7 +65,7 @@ class Sequence:
         # By the name of the event: lines that show something, and others.
         self._shown: Counter[str] = Counter()
         self._plain: Counter[str] = Counter()
-        self._isSearching = interval is None
+        self._isSearching, self._isFound = interval is None, False
         # Lines that show a time, until the interval is known.
         self._pending: list[Arrival] = []
         self._connection = 0
@@ -128,6 +129,12 @@ class Sequence:
         """
         if self._isSearching:
             self._addPending(self._found())
+        if self._isFound and not self._areRegular(arrivals):
+            # Only the first lines had it, such as the old lines of a log.
+            self.interval = None
+            self.repeats = self.skips = 0
+            for each in arrivals:
+                each.intervals = None
         for each in arrivals:
             if each.step is not None and self.isCounter():
                 each.lost = max(0, each.step - 1)
@@ -203,8 +210,20 @@ class Sequence:
             points.append(Point(each.at, each.isFirst, instant, resolution))
         return findInterval(points)
 
+    def _areRegular(self, arrivals: Iterable[Arrival]) -> bool:
+        shown = [each for each in arrivals if hasTime(each)]
+        steps = [
+            (shownTime(after)[0] - shownTime(before)[0]) / SECOND
+            for before, after in pairwise(shown)
+            if before.connection == after.connection and not before.isFirst
+        ]
+        resolution = max(shownTime(each)[1] for each in shown) / SECOND
+        assert self.interval is not None
+        return areRegular(steps, self.interval, resolution)
+
     def _addPending(self, interval: float | None) -> None:
         self.interval, self._isSearching = interval, False
+        self._isFound = interval is not None
         for each in self._pending:
             self._add(each)
         self._pending = []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.clients.check.interval import Point, findInterval
+from clock.clients.check.interval import Point, areRegular, findInterval
 from clock.clients.reading.timestamps import SECOND
 
 
@@ -128,3 +128,24 @@ class FindIntervalTests(SynchronousTestCase):
         ):
             found = findInterval(points([interval * each for each in range(9)]))
             self.assertEqual(found, rounded)
+
+
+class AreRegularTests(SynchronousTestCase):
+    """
+    Whether lines keep to an interval.
+    """
+
+    def test_steps(self) -> None:
+        """
+        Lines may be skipped, repeated, and a little early or late. A quarter may be
+        irregular.
+        """
+        self.assertTrue(areRegular([1, 1.1, 3, 0, 1, 0.9, 0.5, 1.4], 1, 0))
+        self.assertFalse(areRegular([1, 1, 0.5, 1.4, 0.1], 1, 0))
+        self.assertTrue(areRegular([], 1, 0))
+
+    def test_coarse(self) -> None:
+        """
+        A time that is rounded may be off by its resolution.
+        """
+        self.assertTrue(areRegular([2, 1, 2, 1], 1.5, 1))

@@ -70,6 +70,23 @@ class TimesTests(SynchronousTestCase):
         self.assertEqual(last.uncertainty, SECOND)
         self.assertEqual(sequence.lateBy, 0)
 
+    def test_onlyOldLinesHaveAnInterval(self) -> None:
+        """
+        The old lines of a log may be regular by chance. If the others are not, there is
+        no interval, and none is skipped or repeated.
+        """
+        stream = FakeStream("iso")
+        stream.connect()
+        stream.send(Sent(0, 7 * each - 70) for each in range(10))
+        times = [1.5, 2, 4.3, 5, 5.2, 7, 7.1, 9.3, 10, 11.9]
+        stream.send(Sent(each, each) for each in times)
+        self.assertEqual(stream.verdict().trouble, [])
+        sequence = stream.evidence.sequence
+        found = sequence.interval, sequence.skips, sequence.repeats
+        self.assertEqual(found, (None, 0, 0))
+        arrivals = stream.evidence.arrivals
+        self.assertEqual({each.intervals for each in arrivals}, {None})
+
     def test_lateBy(self) -> None:
         """
         A line is late for certain by what its time cannot hide.
