@@ -16,7 +16,8 @@ FAILURES = {
     How.REFUSED: "no process listens there, or a firewall rejects connections",
     How.UNREACHABLE: "this machine has no route to the host",
     How.NO_ANSWER: "the host is down, or a firewall drops its packets",
-    How.TLS: "the server does not speak TLS there, or its certificate is not valid",
+    How.TLS: "the server does not speak TLS there, its certificate is not valid, or it "
+    "speaks no version and no protocol that this client offers",
     How.PROXY: "this is the proxy that this client uses: see --proxy",
     How.NO_RESPONSE: "the server, or a proxy, closed when it had read the request; it "
     "may expect TLS",
@@ -38,6 +39,9 @@ STATUSES = {
     503: "the server, or a proxy in front of it, is overloaded or has no server",
     504: "a proxy answers, but not the server behind it in time",
 }
+
+#: What comes within so many seconds came together.
+TOGETHER = 0.1
 
 #: What a browser makes of an event stream without events.
 BROWSER = "A browser shows no event"
@@ -64,15 +68,15 @@ def diagnoseConnecting(evidence: Evidence, maxGap: float, now: float) -> Finding
         yield (
             "headers-held-back",
             f"Not even the headers of the response came in the first {max(held):.1f} s "
-            "after the request: a proxy holds them back until its buffer is full, or "
-            "the server does not answer.",
+            "after the request: the server does not flush them, or a proxy holds them "
+            "back until its buffer is full, or the server does not answer.",
         )
     elif late:
         waited = rangeText([*map(_waited, late)])
         yield (
             "late-to-begin",
-            f"The headers of the response came after {waited}, and lines one by one "
-            "since then: the server, or a queue before it, took long to begin.",
+            f"The headers of the response came after {waited}, and the lines since "
+            "then: the server, or a queue before it, took long to begin.",
         )
     yield from _handshake(evidence.connections[-1], maxGap, now)
     yield from _failures(evidence)
@@ -88,10 +92,15 @@ def _waited(connection: Connection) -> float:
 
 def _cameTogether(evidence: Evidence, connection: Connection) -> bool:
     """
-    Return whether several lines came together with the headers, as from a buffer.
+    Return whether lines came together with the headers, as from a buffer: more than
+    come in the same time later. No buffer holds the headers of a WebSocket.
     """
     at = connection.headersAt or 0.0
-    return sum(0 <= each.at - at < 0.1 for each in evidence.arrivals) > 1
+    after = [each.at - at for each in evidence.arrivals if each.at >= at]
+    together = sum(each < TOGETHER for each in after)
+    later = len(after) - together
+    usual = later * TOGETHER / (after[-1] - TOGETHER) if later else 0
+    return together > 1 + 2 * usual and not connection.isWebSocket()
 
 
 def _handshake(last: Connection, maxGap: float, now: float) -> Findings:
@@ -237,18 +246,26 @@ def _withoutLines(last: Connection, silence: float) -> Findings:
         yield "silent", _silent(last, silence)
     elif last.isEventStream():
         yield "no-events", f"{last.bytes} bytes came, but no event: {_noEvents(last)}"
-    elif last.isWebSocket():
+    elif last.isWebSocket() and last.others[Other.PING]:
         yield (
             "only-pings",
             f"{last.others[Other.PING]} pings came, but no message, for "
             f"{silence:.1f} s: the connection works, and the server sends nothing.",
         )
-    else:
-        yield (
-            "no-lines",
-            f"{last.bytes} bytes came, but no end of a line: the server does not end "
-            "its lines, or a buffer on the way holds the end back.",
-        )
+    elif not last.isWebSocket():
+        yield "no-lines", _noLines(last)
+
+
+def _noLines(last: Connection) -> str:
+    took = (last.lastByte or 0) - (last.firstByte or 0)
+    over = f" in {took:.1f} s, {last.longestPause:.2f} s apart at most"
+    over = over if took > TOGETHER else ""
+    isComplete = last.how is not None and last.how.isComplete()
+    held = "" if isComplete else ", or a buffer on the way holds the end back"
+    return (
+        f"{last.bytes} bytes came{over}, but no end of a line: the server does not end "
+        f"its lines{held}."
+    )
 
 
 def _noEvents(last: Connection) -> str:

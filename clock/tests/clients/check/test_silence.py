@@ -25,7 +25,7 @@ class ConnectingTests(DiagnosisTestCase):
         self.assertDiagnosis("headers-held-back", seen.format("9.0"), 10)
         self.stream.respond()
         self.stream.send(served(10, 20))
-        late = "^The headers of the response came after 9 s, and lines one by one since"
+        late = "^The headers of the response came after 9 s, and the lines since then"
         self.assertDiagnosis("late-to-begin", late)
         self.prepare()
         self.stream.request(1)
@@ -33,6 +33,27 @@ class ConnectingTests(DiagnosisTestCase):
         self.stream.send(
             [*[line._replace(at=10) for line in served(8, 10)], Sent(11, 11, 11)]
         )
+        self.assertIn("headers-held-back", self.stream.codes())
+
+    def test_fastAfterHeaders(self) -> None:
+        """
+        If lines come as fast later, or the headers are those of a WebSocket, lines that
+        come soon after them were not held back with them.
+        """
+        self.stream.request(1)
+        self.stream.respond(10)
+        self.stream.receiveEach(0.03, "abcdefghijklmnopqrstuvwxyz")
+        self.assertEqual(self.stream.codes(), ["late-to-begin"])
+        self.prepare()
+        self.stream.request(1)
+        self.stream.respond(10, status=101)
+        self.stream.receive(*"abcdef")
+        self.assertNotIn("headers-held-back", self.stream.codes())
+        self.prepare()
+        self.stream.request(1)
+        self.stream.respond(10)
+        self.stream.receive(*"abcdef")
+        self.stream.receiveEach(0.03, "ghijklmnopqrstuvwxyz")
         self.assertIn("headers-held-back", self.stream.codes())
 
     def test_headersInTime(self) -> None:
@@ -191,6 +212,21 @@ class SilenceTests(DiagnosisTestCase):
         self.assertEqual(self.stream.codes(2), ["unclear"])
         self.assertDiagnosis("no-lines", "^300 bytes came, but no end of a line: ", 9)
 
+    def test_noLinesInPieces(self) -> None:
+        """
+        If bytes without the end of a line flow, that is said. If they are complete, no
+        buffer holds the end back.
+        """
+        self.stream.connect()
+        for each in range(6):
+            self.stream.advance(each)
+            self.stream.evidence.bytesReceived(50)
+        seen = "^300 bytes came in 5.0 s, 1.00 s apart at most, but no end of a line: "
+        self.assertDiagnosis("no-lines", f"{seen}.* or a buffer", 9)
+        self.stream.disconnect(9, End(How.COMPLETE, "complete"))
+        seen = r"the server does not end its lines\.$"
+        self.assertDiagnosis("no-lines", seen, once=True)
+
     def test_oneEvent(self) -> None:
         """
         A stream of one event may be meant so.
@@ -247,6 +283,17 @@ class SilenceTests(DiagnosisTestCase):
             self.stream.other(Other.PING, at=each)
         seen = "^8 pings came, but no message, for 9.0 s: the connection works, and "
         self.assertDiagnosis("only-pings", seen, 9)
+
+    def test_closedWithoutPings(self) -> None:
+        """
+        Of a WebSocket that is closed without a ping, nothing is said of pings.
+        """
+        self.stream.request()
+        self.stream.respond(status=101)
+        self.stream.evidence.bytesReceived(4)
+        end = End(How.CLOSE_FRAME, "closed with 1008 (policy violation)", 1008)
+        self.stream.disconnect(0.1, end)
+        self.assertEqual(self.stream.codes(), ["closed-with-code"])
 
     def test_noEvents(self) -> None:
         """
