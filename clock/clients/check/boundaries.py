@@ -159,11 +159,13 @@ class Boundaries:
         """
         before, resolution = shownTime(previous)
         interval = self._interval / SECOND
+        # Not the gap, for a line between the two may show no time.
+        gap = arrival.at - previous.at
         if previous.isFirst:
-            isEven = CLOSE < arrival.gap < (1 + EVEN) * interval
-            moved = (instant - before) / SECOND - arrival.gap
+            isEven = CLOSE < gap < (1 + EVEN) * interval
+            moved = (instant - before) / SECOND - gap
         else:
-            isEven = abs(arrival.gap - interval) <= EVEN * interval
+            isEven = abs(gap - interval) <= EVEN * interval
             at, shown = self._origin or (arrival.at, instant)
             moved = (instant - shown) / SECOND - (arrival.at - at)
         return isEven and abs(moved) < resolution / SECOND + EVEN * interval

@@ -77,6 +77,7 @@ class Evidence(Observer):
         self.firstWait: float | None = None
         self.lostAt: float | None = None
         self.last = ""
+        self._unfinished: Line | None = None
         self._seconds = seconds
         self._wallClock = wallClock
 
@@ -136,14 +137,19 @@ class Evidence(Observer):
         """
         Record a line.
         """
-        now, connection = self._seconds(), self.connections[-1]
+        connection = self.connections[-1]
         connection.longestLine = max(connection.longestLine, line.size)
         connection.isWithinLine = line.truncated
         self.last = line.text[:MAX_SHOWN]
         if line.truncated and line.size <= MAX_LENGTH:
             # It arrives when the connection is cut, not when it was sent.
             self.truncated += 1
-            return
+            self._unfinished = line
+        else:
+            self._add(line, self._seconds())
+
+    def _add(self, line: Line, now: float) -> None:
+        connection = self.connections[-1]
         isFirst = connection.lastLine is None
         assert connection.start is not None and self.waitingSince is not None
         gap = now - (connection.start if isFirst else connection.lastLine or 0)
@@ -187,6 +193,11 @@ class Evidence(Observer):
         """
         now, connection = self._seconds(), self.connections[-1]
         connection.end, connection.how = now, end
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished and connection.lines and end.how is How.COMPLETE:
+            # Many servers write a newline between two lines, and none after the last.
+            self.truncated -= 1
+            self._add(unfinished._replace(truncated=False), connection.lastByte or now)
         if connection.isMade:
             self.disconnects += 1
             self.lostAt = now

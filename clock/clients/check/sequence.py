@@ -169,8 +169,11 @@ class Sequence:
         """
         Return the number of lines that show neither a time nor a number, although most
         others of the same name do. A first line, and a JSON object, may be of another
-        kind.
+        kind; so may all, as the lines of a traceback in a log, if no line is missing
+        in their place.
         """
+        if not self.skips and not self.countLost():
+            return 0
         return sum(
             count for name, count in self._plain.items() if self._shown[name] > count
         )

@@ -109,6 +109,38 @@ class EvidenceTests(SynchronousTestCase):
         self.assertEqual((first.gap, second.gap), (4, 2))
         self.assertEqual((first.isFirst, second.isFirst), (True, True))
 
+    def test_withoutNewline(self) -> None:
+        """
+        The last line of a complete response need not end with a newline. It came with
+        the last byte. If the response was cut, the line was too.
+        """
+        for how, counts in ((How.COMPLETE, (2, 0)), (How.CUT, (1, 1))):
+            stream = FakeStream()
+            stream.request(0.5)
+            stream.respond(1)
+            stream.receive("one")
+            stream.advance(2)
+            stream.evidence.bytesReceived(3)
+            stream.advance(4)
+            stream.evidence.lineReceived(Line("two", True, size=3))
+            stream.disconnect(end=End(how, "x"))
+            evidence = stream.evidence
+            self.assertEqual((evidence.lines, evidence.truncated), counts)
+            self.assertEqual(
+                [each.at for each in evidence.arrivals], [1, 2][: counts[0]]
+            )
+
+    def test_onlyPartOfALine(self) -> None:
+        """
+        Text without a newline is no line, though it is complete.
+        """
+        stream = FakeStream()
+        stream.request()
+        stream.respond()
+        stream.receive("one", truncated=True)
+        stream.disconnect(end=End(How.COMPLETE, "complete"))
+        self.assertEqual((stream.evidence.lines, stream.evidence.truncated), (0, 1))
+
     def test_truncated(self) -> None:
         """
         A line that is cut is counted, but it did not arrive then. One that is too long

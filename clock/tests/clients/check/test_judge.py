@@ -242,14 +242,24 @@ class JudgeTests(VerdictTestCase):
 
     def test_unreadable(self) -> None:
         """
-        A line that does not show the time, or is truncated, is unreadable. So is none
-        that is an object of JSON, or the first of its connection.
+        A line that comes instead of one that shows the time, or is truncated, is
+        unreadable. So is none that is an object of JSON, or the first of its
+        connection, or that comes besides.
         """
         stream = started()
-        stream.receive("hello")
         stream.send(onTime(1))
+        stream.advance(2)
+        stream.receive("hello")
+        stream.send(onTime(3))
         stream.receive("19:03:14", truncated=True)
-        self.assertVerdict(stream, unreadable=2, trouble=["2 unreadable"])
+        faults = {"unreadable": 2, "skips": 1}
+        trouble = ["2 unreadable", "1 skipped"]
+        self.assertVerdict(stream, lines=5, **faults, trouble=trouble)
+        stream = started()
+        stream.send(onTime(1, 2))
+        stream.receive("hello")
+        stream.send(onTime(3))
+        self.assertVerdict(stream, lines=5)
         stream = FakeStream(interval=1)
         stream.connect()
         stream.receive("welcome")
@@ -284,12 +294,12 @@ class JudgeTests(VerdictTestCase):
         stream = started()
         stream.send(onTime(1, 2))
         stream.receive("hello", name="welcome")
-        self.assertFalse(stream.isBroken())
-        self.assertVerdict(stream)
+        stream.send(onTime(4))
+        self.assertEqual(stream.evidence.sequence.countUnreadable(), 0)
         stream.receive("hello")
         self.assertTrue(stream.isBroken())
-        trouble = ["1 unreadable"]
-        self.assertVerdict(stream, lines=5, unreadable=1, trouble=trouble)
+        trouble = ["1 unreadable", "1 skipped"]
+        self.assertVerdict(stream, lines=6, unreadable=1, skips=1, trouble=trouble)
 
 
 class NumbersTests(VerdictTestCase):
@@ -643,7 +653,6 @@ class IsBrokenTests(SynchronousTestCase):
         """
         for fault in (
             lambda stream: stream.disconnect(),
-            lambda stream: stream.receive("hello"),
             lambda stream: stream.receive("1", truncated=True),
             lambda stream: stream.send([Sent(2.1, 2)]),
             lambda stream: stream.send([Sent(4, 4)]),

@@ -148,16 +148,33 @@ class TimesTests(SynchronousTestCase):
         stream.receive("hello")
         stream.send([Sent(1, 1)])
         self.assertEqual(self.intervals(stream), [1, None, 1])
+        stream.send([Sent(3, 3)])
         self.assertEqual(stream.evidence.sequence.countUnreadable(), 1)
+
+    def test_onlyMissingLinesAreUnreadable(self) -> None:
+        """
+        A line comes instead of another if an interval or a number is missing. Others
+        may come besides, as the messages of a protocol.
+        """
+        for format in ("unix", "json"):
+            stream = FakeStream(format, 1)
+            stream.connect()
+            stream.send([Sent(0, 0, 0), Sent(1, 1, 1)])
+            stream.receive("hello")
+            stream.send([Sent(2, 2, 2)])
+            stream.verdict()
+            self.assertEqual(stream.evidence.sequence.countUnreadable(), 0)
+            stream.send([Sent(4, 4, 4)])
+            self.assertEqual(stream.evidence.sequence.countUnreadable(), 1)
 
     def test_mostlyPlain(self) -> None:
         """
         If most lines show nothing, none is unreadable.
         """
-        stream = FakeStream("unix")
+        stream = FakeStream("unix", 1)
         stream.connect()
-        stream.send([Sent(0, 0)])
-        stream.receive("hello", "hello")
+        stream.send([Sent(0, 0), Sent(4, 4)])
+        stream.receive("hello", "hello", "hello")
         self.assertEqual(stream.evidence.sequence.countUnreadable(), 0)
 
     def test_names(self) -> None:
