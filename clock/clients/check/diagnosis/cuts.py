@@ -96,9 +96,7 @@ def diagnoseCuts(
         if cuts:
             last = _how(cuts[-1])
             named = how in (How.HTTP2_ERROR, How.MALFORMED, *_LOST)
-            what = f"{what} ({last.text})" if named else what
-            if how is How.CUT and cuts[-1].isWebSocket():
-                what = "closed without a close frame"
+            what = f"{what} ({last.text})" if named else _kind(cuts[-1])
             usual = f": {cause}" if cause else ""
             yield (
                 code,
@@ -147,7 +145,7 @@ def _timeout(
     idle, total = [*map(_idle, ended)], [*map(_total, ended)]
     longest = max(each.longestPause for each in ended)
     isIdle = _match(idle) and longest <= _most(min(idle), TOLERANCE / 5)
-    kinds = {KINDS[_how(each).how][1] for each in ended}
+    kinds = set(map(_kind, ended))
     how = f"Each of {len(ended)} connections was {' or '.join(sorted(kinds))}"
     after = f"{median(total):.2f} s after its start"
     middle = median(idle)
@@ -155,7 +153,8 @@ def _timeout(
         default = defaultText(IDLE, middle) or defaultText(TOTAL, median(total))
         return "cut-every", (
             f"{how} {after}, and {middle:.2f} s after its last byte, if any: a "
-            f"timeout on the way, for idle connections or for all{_in(default)}."
+            "timeout on the way or in the server, for idle connections or for all"
+            f"{_in(default)}; or the server ends at the same place each time."
         )
     if isIdle and interval and abs(middle - interval) <= 0.1 * interval:
         return "cut-every", (
@@ -171,8 +170,9 @@ def _timeout(
         )
     if _match(total):
         return "cut-every-total", (
-            f"{how} {after}, with lines or without: something on the way limits the "
-            f"length of each connection{_in(defaultText(TOTAL, median(total)))}."
+            f"{how} {after}, with lines or without: something on the way or in the "
+            "server limits the length of each connection"
+            f"{_in(defaultText(TOTAL, median(total)))}."
         )
     return None
 
@@ -188,6 +188,12 @@ def _candidate(cuts: Sequence[Connection]) -> str:
     if not default:
         return ""
     return f". {default}; a second connection that ends like this would confirm it"
+
+
+def _kind(ended: Connection) -> str:
+    how = _how(ended).how
+    isCutWebSocket = how is How.CUT and ended.isWebSocket()
+    return "closed without a close frame" if isCutWebSocket else KINDS[how][1]
 
 
 def _in(default: str) -> str:

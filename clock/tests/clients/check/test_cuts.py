@@ -197,6 +197,21 @@ class CutsTests(DiagnosisTestCase):
         seen = "^The connection was closed without a close frame once, 1.00 s after"
         self.assertDiagnosis("cut-within-response", seen)
 
+    def test_noCloseFrames(self) -> None:
+        """
+        So are several. A timeout may be in the server, or the server may fail.
+        """
+        for _ in range(2):
+            self.stream.request()
+            self.stream.respond(status=101)
+            now = self.stream.clock.seconds()
+            self.stream.disconnect(now + 1, End(How.CUT, "cut within a response"))
+        seen = (
+            "^Each of 2 connections was closed without a close frame 1.00 s .*: a "
+            "timeout on the way or in the server, .*; or the server ends at the same "
+        )
+        self.assertDiagnosis("cut-every", seen)
+
     def test_closeFrame(self) -> None:
         """
         The code and the reason of a close frame are shown. A good code ends the stream.
