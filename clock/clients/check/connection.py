@@ -85,6 +85,12 @@ class Connection:
         value = self.response.header("Content-Type") if self.response else ""
         return value.partition(";")[0].strip().lower()
 
+    def encoding(self) -> str:
+        """
+        Return the content encoding of the response; empty if there is none.
+        """
+        return self.response.header("Content-Encoding") if self.response else ""
+
     def isWebSocket(self) -> bool:
         """
         Return whether the response begins a WebSocket.

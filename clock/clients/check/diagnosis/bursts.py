@@ -162,7 +162,10 @@ def diagnoseHistory(old: Sequence[int]) -> Findings:
 
 
 def diagnoseBursts(
-    bursts: Sequence[Burst], arrivals: Sequence[Arrival], showsNothing: bool
+    bursts: Sequence[Burst],
+    arrivals: Sequence[Arrival],
+    showsNothing: bool,
+    encoding: str,
 ) -> Findings:
     """
     Say how lines were held back.
@@ -170,9 +173,15 @@ def diagnoseBursts(
     @param bursts: the bursts: one at least.
     @param arrivals: the lines that arrived.
     @param showsNothing: whether the lines show neither times nor numbers.
+    @param encoding: the content encoding of the response; empty if there is none.
 
     @return: a code and a sentence.
     """
+    compressed = (
+        f" The response is compressed ({encoding}): --header 'Accept-Encoding: "
+        "identity' tells whether the compressor does this."
+    )
+    hint = compressed if encoding else ""
     silence = rangeText([burst.silence for burst in bursts])
     seen = (
         f"Nothing came for {silence}, then "
@@ -188,15 +197,16 @@ def diagnoseBursts(
     elif showsNothing:
         yield (
             "held-back",
-            f"{seen}: a buffer on the way holds lines back, such as nginx's "
-            "proxy_buffering or a compressor, or the server sends them together. Read "
-            "the server directly in the same run to tell which.",
+            f"{seen}: a buffer in the server or on the way holds lines back, such as "
+            "nginx's proxy_buffering or a compressor, or the server makes them "
+            f"together. Read the server directly in the same run to tell which.{hint}",
         )
     else:
         yield (
             "held-back",
-            f"{seen}: a buffer on the way holds lines back until it is full, such "
-            "as nginx's proxy_buffering, or a compressor that waits for a block.",
+            f"{seen}: a buffer in the server or on the way holds lines back until it "
+            "is full, such as nginx's proxy_buffering, or a compressor that waits for "
+            f"a block.{hint}",
         )
 
 

@@ -67,7 +67,8 @@ def diagnose(
     if not codes & {"not-a-stream", "wrong-type"}:
         if bursts:
             showsNothing = not evidence.sequence.times and interval is None
-            found += diagnoseBursts(bursts, arrivals, showsNothing)
+            encoding = evidence.made()[-1].encoding()
+            found += diagnoseBursts(bursts, arrivals, showsNothing, encoding)
         else:
             found += diagnoseSilence(evidence, maxGap, now)
         gaps = evidence.gaps.percentiles()

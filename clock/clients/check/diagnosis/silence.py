@@ -216,7 +216,7 @@ def _silent(last: Connection, silence: float) -> str:
             "still open: the server or the path hangs, or a buffer on the way is not "
             "full yet."
         )
-    encoding = last.response.header("Content-Encoding") if last.response else ""
+    encoding = last.encoding()
     if encoding:
         return (
             f"The headers of the response came, but no line came for {silence:.1f} s. "
@@ -241,7 +241,7 @@ def _withoutLines(last: Connection, silence: float) -> Findings:
     """
     Say what came that is no line.
     """
-    encoding = last.response.header("Content-Encoding") if last.response else ""
+    encoding = last.encoding()
     if not any(last.others.values()) and encoding:
         yield "silent", _silent(last, silence)
     elif last.isEventStream():

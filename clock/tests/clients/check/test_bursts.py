@@ -39,7 +39,7 @@ class BurstsTests(DiagnosisTestCase):
         self.stream.read(0.5, 20.5, inBlocks)
         seen = (
             "^Nothing came for 4 s, then 4 lines at once, 5 times: a buffer .* or the "
-            "server sends them together"
+            "server makes them together"
         )
         self.assertDiagnosis("held-back", seen)
 
@@ -73,6 +73,22 @@ class BurstsTests(DiagnosisTestCase):
             self.stream.send(Sent(block, each) for each in shown)
         self.assertIsNone(self.stream.verdict().interval)
         self.assertDiagnosis("held-back", "holds lines back until it is full, such")
+
+    def test_compressed(self) -> None:
+        """
+        If the response is compressed, the compressor may hold lines back.
+        """
+        for show in ("", "08:13:{:02}"):
+            self.prepare()
+            self.stream.request()
+            self.stream.respond(Content_Encoding="br")
+            for block in range(4, 20, 4):
+                self.stream.advance(block)
+                self.stream.receive(
+                    *(show.format(block - each) for each in (3, 2, 1, 0))
+                )
+            seen = r"compressed \(br\): --header 'Accept-Encoding: identity' tells"
+            self.assertDiagnosis("held-back", seen)
 
     def test_heldBackInPairs(self) -> None:
         """
