@@ -109,5 +109,17 @@ class Connection:
         Return whether the response was a document, which arrived at once, and no
         stream.
         """
-        isWhole = self.how is not None and self.how.how is How.COMPLETE
-        return isWhole and self.contentType() in DOCUMENTS and self.longestPause < 0.1
+        return (
+            self._isComplete()
+            and self.contentType() in DOCUMENTS
+            and self.longestPause < 0.1
+        )
+
+    def isEmpty(self) -> bool:
+        """
+        Return whether the response was complete, and nothing came.
+        """
+        return self._isComplete() and self.bytes == 0
+
+    def _isComplete(self) -> bool:
+        return self.how is not None and self.how.how is How.COMPLETE

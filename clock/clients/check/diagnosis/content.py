@@ -39,6 +39,15 @@ def diagnoseContent(
             "an error, a page to log in, or another path.",
         )
         return
+    empty = [each for each in made if each.isEmpty()]
+    if empty and not evidence.lines:
+        yield (
+            "not-a-stream",
+            f"The response is complete and empty, {countText(len(empty))}: the server "
+            "had nothing to send, or serves no stream at this path, or not for this "
+            "host.",
+        )
+        return
     if evidence.hasWrongType():
         (other,) = [each for each in made if each.looksLikeEvents][-1:]
         yield (

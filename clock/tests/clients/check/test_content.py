@@ -41,6 +41,20 @@ class ContentTests(DiagnosisTestCase):
         seen = "^The response is a complete application/json of 3 bytes, 2 times, and "
         self.assertDiagnosis("not-a-stream", seen)
 
+    def test_empty(self) -> None:
+        """
+        Neither is an empty response, unless lines came before.
+        """
+        self.respond("text/event-stream")
+        self.stream.disconnect(end=COMPLETE)
+        seen = "^The response is complete and empty, once: the server had nothing to"
+        self.assertDiagnosis("not-a-stream", seen)
+        self.assertDiagnosis("not-a-stream", seen, once=True)
+        self.respond()
+        self.stream.receive("a")
+        self.stream.disconnect(end=COMPLETE)
+        self.assertEqual(self.stream.codes(), ["ended"])
+
     def test_wrongType(self) -> None:
         """
         Events that come as another type are no events for a browser.
