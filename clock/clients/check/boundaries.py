@@ -87,11 +87,14 @@ class Boundaries:
     The boundaries that the lines of one connection are for.
     """
 
-    def __init__(self, interval: int) -> None:
+    def __init__(self, interval: int, tolerance: int = 0) -> None:
         """
         @param interval: nanoseconds between two lines.
+        @param tolerance: by how many nanoseconds a time that shows fractions may be
+            early or late in any case.
         """
         self._interval = interval
+        self._tolerated = max(tolerance, round(TOLERATED * interval))
         self._first = self._last = 0
         self._previous: Arrival | None = None
         # When the last line was due, if lines show fractions of an interval.
@@ -147,7 +150,7 @@ class Boundaries:
         self._expected = instant
         if previous.isFirst and steps > 0:
             return max(1, math.ceil(steps - EVEN))
-        if previous.isFirst or abs(instant - due) > TOLERATED * self._interval:
+        if previous.isFirst or abs(instant - due) > self._tolerated:
             return round(steps)
         self._expected = due + round(DRIFT * (instant - due))
         return 1

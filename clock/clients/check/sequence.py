@@ -34,6 +34,10 @@ ENOUGH, TOO_MANY = 6, 30
 #: The most names of events that are told apart.
 MAX_NAMES = 100
 
+#: A busy machine may send a line so many nanoseconds late, and the next ones at once.
+#: If the user did not say how often lines come, no interval is skipped by that.
+HICCUP = SECOND // 10
+
 # Longer ids are times, or hashes, and need not be consecutive.
 _ID = re.compile(f"[0-9]{{1,{COUNTER_DIGITS}}}")
 
@@ -239,7 +243,8 @@ class Sequence:
         else:
             number, boundaries = self._boundaries or (None, None)
             if boundaries is None or number != arrival.connection:
-                boundaries = Boundaries(round(self.interval * SECOND))
+                tolerance = HICCUP if self._isFound else 0
+                boundaries = Boundaries(round(self.interval * SECOND), tolerance)
                 self._boundaries = arrival.connection, boundaries
             boundaries.add(arrival, instant, resolution)
             assert arrival.intervals is not None

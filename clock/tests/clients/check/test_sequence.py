@@ -87,6 +87,21 @@ class TimesTests(SynchronousTestCase):
         arrivals = stream.evidence.arrivals
         self.assertEqual({each.intervals for each in arrivals}, {None})
 
+    def test_hiccup(self) -> None:
+        """
+        A busy machine delays several lines of a fast stream. None is skipped, unless
+        the user says how often lines come.
+        """
+        for interval, expected in ((None, (0, 0)), (0.02, (3, 2))):
+            stream = FakeStream("%T.%f", interval)
+            stream.connect()
+            for each in range(100):
+                delay = max(0, 0.05 - 0.02 * (each - 50)) * (each >= 50)
+                stream.send([Sent(each * 0.02 + delay, each * 0.02 + delay)])
+            self.assertEqual(stream.verdict().interval, 0.02)
+            sequence = stream.evidence.sequence
+            self.assertEqual((sequence.skips, sequence.repeats), expected)
+
     def test_lateBy(self) -> None:
         """
         A line is late for certain by what its time cannot hide.
