@@ -64,7 +64,8 @@ def _compared(verdict: Verdict, reference: Evidence, other: Evidence) -> Verdict
             Diagnosis(
                 "later-on-path",
                 f"Each line came {found.later.p50:.2f} s later than on {found.name} "
-                f"(p50; p99 {found.later.p99:.2f} s): this path holds it back.",
+                f"(p50; p99 {found.later.p99:.2f} s): this path holds it back, or the "
+                "server sends it later here.",
             )
         )
     return verdict._replace(trouble=trouble, diagnosis=diagnosis, comparison=found)
