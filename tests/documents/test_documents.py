@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from clock.clients.check.diagnosis.cuts import KINDS
+from clock.clients.check.diagnosis.timeouts import IDLE, TOTAL
 
 ROOT = Path(__file__).parents[2]
 
@@ -144,10 +145,13 @@ def test_make() -> None:
 
 
 @pytest.mark.parametrize("line", command_lines())
-def test_command(line: str) -> None:
+def test_command(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Each command line in the documents is valid.
+    Each command line in the documents is valid. The files that it reads exist.
     """
+    monkeypatch.chdir(tmp_path)
+    for file in re.findall(r" @(\S+)", line):
+        (tmp_path / file).touch()
     name, *words = shlex.split(line)
     if name.startswith("twist"):
         words = words[words.index("clock") + 1 :]
@@ -167,29 +171,47 @@ def test_messages() -> None:
     assert {*documented} == messages()
 
 
+def codes() -> set[str]:
+    """
+    Find each code of a diagnosis.
+    """
+    check = ROOT / "clock" / "clients" / "check"
+    found = {code for code, *_ in KINDS.values()}
+    for module in (*(check / "diagnosis").glob("*.py"), check / "compare.py"):
+        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+            # A finding is a tuple of a code and a sentence, or a Diagnosis of both.
+            both: list[ast.expr] = []
+            if isinstance(node, ast.Tuple):
+                both = node.elts
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Diagnosis":
+                both = node.args
+            if len(both) == 2 and isinstance(both[0], ast.Constant):
+                code = str(both[0].value)
+                if re.fullmatch("[a-z]+(-[a-z]+)*", code):
+                    found.add(code)
+    return found
+
+
 def test_diagnoses() -> None:
     """
     The list of diagnoses has each code of the check, and no other.
     """
-    page = (ROOT / "docs" / "proxies.rst").read_text("utf-8")
-    documented = re.findall(r"^``([a-z-]+)``\n    ", page, re.M)
+    page = (ROOT / "docs" / "diagnoses.rst").read_text("utf-8")
+    documented = re.findall(r"^``([a-z0-9-]+)``\n    ", page, re.M)
     assert len(documented) == len(set(documented))
-    found = {*KINDS}
-    for module in (ROOT / "clock" / "clients" / "check" / "diagnosis").glob("*.py"):
-        tree = ast.parse(module.read_text("utf-8"))
-        for node in ast.walk(tree):
-            # A finding is a tuple that begins with its code.
-            first: list[ast.expr] = []
-            if isinstance(node, (ast.Yield, ast.Return)):
-                value = node.value
-                first = value.elts[:1] if isinstance(value, ast.Tuple) else []
-            elif isinstance(node, ast.Assign) and isinstance(node.value, ast.List):
-                first = [
-                    each.elts[0]
-                    for each in node.value.elts
-                    if isinstance(each, ast.Tuple)
-                ]
-            # Otherwise the code is a key of KINDS.
-            values = [each.value for each in first if isinstance(each, ast.Constant)]
-            found |= {each for each in values if isinstance(each, str)}
-    assert {*documented} == found
+    assert {*documented} == codes()
+
+
+def test_timeouts() -> None:
+    """
+    The tables of default timeouts have each of the check, and no other.
+    """
+    page = (ROOT / "docs" / "diagnoses.rst").read_text("utf-8")
+    tables = page.split("   * - seconds\n")[1:]
+    for table, defaults in zip(tables, (IDLE, TOTAL), strict=True):
+        found = re.findall(r"   \* - (\d+)\n     - (.+)\n", table)
+        assert found == [
+            (str(seconds), name)
+            for seconds, names in defaults.items()
+            for name in names
+        ]
