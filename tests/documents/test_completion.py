@@ -35,7 +35,7 @@ def zsh() -> Iterator[Terminal]:
     shell = [need("zsh"), "-f", "-i"]
     path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
     environment = {"PS1": "$ ", "PATH": path}
-    with Terminal(shell, rows=20, columns=80, environment=environment) as terminal:
+    with Terminal(shell, rows=40, columns=80, environment=environment) as terminal:
         terminal.type("; ".join(SETUP.strip().splitlines()).encode() + b"\n")
         terminal.wait(lambda rows: any(row.startswith("ready") for row in rows))
         yield terminal
