@@ -222,7 +222,8 @@ class Evidence(Observer):
         server that has responded with an error before is not awaited.
         """
         ends = [each.how for each in self.connections]
-        if not ends or any(end is not None and end.how is How.STATUS for end in ends):
+        errors = (How.STATUS, How.NOT_WEBSOCKET)
+        if not ends or any(end is not None and end.how in errors for end in ends):
             return None
         last = self.connections[-1]
         isOver = last.isMade or last.end is not None

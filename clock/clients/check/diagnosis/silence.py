@@ -19,6 +19,8 @@ FAILURES = {
     How.TLS: "the server does not speak TLS there, its certificate is not valid, or it "
     "speaks no version and no protocol that this client offers",
     How.PROXY: "this is the proxy that this client uses: see --proxy",
+    How.NOT_WEBSOCKET: "a proxy on the way does not pass on Upgrade, which a WebSocket "
+    "needs, or the server has no WebSocket there",
     How.NO_RESPONSE: "the server, or a proxy, closed when it had read the request; it "
     "may expect TLS",
 }
@@ -33,7 +35,6 @@ STATUSES = {
     406: "the server does not have what the request accepts; it sends Accept: "
     "text/event-stream, */*",
     415: "the server wants another Content-Type: see --header",
-    426: "a proxy on the way does not pass on Upgrade, which a WebSocket needs",
     429: "the server limits the number of requests",
     502: "a proxy answers, but not the server behind it",
     503: "the server, or a proxy in front of it, is overloaded or has no server",
@@ -150,9 +151,8 @@ def _failures(evidence: Evidence) -> Findings:
 
 
 def _took(connection: Connection) -> float:
-    return (connection.end or 0) - connection.steps.get(
-        Step.REQUESTED, connection.begun
-    )
+    sent = connection.steps.get(Step.REQUESTED, connection.begun)
+    return (connection.end or 0) - sent
 
 
 def _cause(end: End) -> str:

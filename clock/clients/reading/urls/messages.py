@@ -48,6 +48,9 @@ from clock.console.text import oneLine
 #: The most bytes of a message to keep: one more than a line has.
 MAX_MESSAGE = MAX_LENGTH + 1
 
+#: Statuses of servers that see no request for a WebSocket, or have none at this path.
+NO_WEBSOCKET = (400, 404, 405, 426)
+
 #: The code that wsproto gives a close frame without one (RFC 6455, section 7.1.5).
 _NO_CODE = 1005
 
@@ -157,7 +160,7 @@ class WebSocketProtocol(Protocol):
         head, _ = parseHead(self._exchange.takeHead())
         self._observer.responded(head)
         error = statusError(head)
-        if head.status < 300:
+        if head.status < 300 or head.status in NO_WEBSOCKET:
             text = f"not a WebSocket: {error}"
             error = EndError(How.NOT_WEBSOCKET, text, head.status)
         self._fail(error)

@@ -82,6 +82,11 @@ class EvidenceTests(SynchronousTestCase):
         self.assertEqual(stream.evidence.awaitingHeaders(), 2)
         stream.respond(3)
         self.assertIsNone(stream.evidence.awaitingHeaders())
+        for how in (How.STATUS, How.NOT_WEBSOCKET):
+            stream = FakeStream()
+            stream.disconnect(end=End(how, "404 Not Found", 404))
+            stream.request()
+            self.assertIsNone(stream.evidence.awaitingHeaders())
 
     def test_silence(self) -> None:
         """

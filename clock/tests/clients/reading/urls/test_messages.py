@@ -235,7 +235,21 @@ class WebSocketTests(WebClientTestCase):
             (b"", self.close, none, "closed by the server without a response", None),
             (b"", self.reset, none, "reset by the server without a response", None),
             (b"502 x\r\nX: y", self.reset, How.STATUS, "502 x", 502),
-            (b"426 ", self.reset, How.STATUS, "426 Upgrade Required", 426),
+            (b"403 ", self.reset, How.STATUS, "403 Forbidden", 403),
+            (
+                b"404 ",
+                self.reset,
+                How.NOT_WEBSOCKET,
+                "not a WebSocket: 404 Not Found",
+                404,
+            ),
+            (
+                b"426 ",
+                self.reset,
+                How.NOT_WEBSOCKET,
+                "not a WebSocket: 426 Upgrade Required",
+                426,
+            ),
             (b"599 ", self.reset, How.STATUS, "599", 599),
             (b"301 Moved", self.reset, How.STATUS, "301 Moved", 301),
             (
