@@ -82,6 +82,26 @@ def diagnoseContent(
     yield from _lateToBegin(evidence, maxGap, bursts)
 
 
+def diagnosePause(evidence: Evidence, maxGap: float) -> Findings:
+    """
+    Say that no line came for a while, on a stream whose lines do not show when the next
+    one is due.
+
+    @param evidence: what was seen.
+    @param maxGap: the longest time without a line that is allowed, in seconds.
+
+    @return: a code and a sentence, if this happened.
+    """
+    longest = max((each.longestGap for each in evidence.made()), default=0)
+    if evidence.sequence.interval is None and longest > maxGap:
+        yield (
+            "silent",
+            f"No line came for {longest:.3g} s, with lines before and after: the "
+            "server had nothing to send, or was busy, or the path paused. --max-gap "
+            "allows longer pauses.",
+        )
+
+
 def _lateToBegin(
     evidence: Evidence, maxGap: float, bursts: Sequence[Burst]
 ) -> Findings:

@@ -19,7 +19,7 @@ from clock.clients.check.diagnosis.bursts import (
     findBursts,
     splitHistory,
 )
-from clock.clients.check.diagnosis.content import diagnoseContent
+from clock.clients.check.diagnosis.content import diagnoseContent, diagnosePause
 from clock.clients.check.diagnosis.cuts import diagnoseCuts
 from clock.clients.check.diagnosis.drift import (
     diagnoseClockSet,
@@ -79,6 +79,8 @@ def diagnose(
         elif "reader-paused" not in codes and not bursts:
             found += _onTime(arrivals, interval)
         found += diagnoseHourJump(arrivals)
+    if len(trouble) == 1 and not found:
+        found += diagnosePause(evidence, maxGap)
     if trouble and not found:
         seen = "; ".join(trouble)
         found = [("unclear", f"Seen: {seen}. This check does not show why.")]

@@ -55,6 +55,25 @@ class ContentTests(DiagnosisTestCase):
         self.stream.disconnect(end=COMPLETE)
         self.assertEqual(self.stream.codes(), ["ended"])
 
+    def test_pause(self) -> None:
+        """
+        A pause between lines that show nothing may be right. If it is at the end, or
+        lines come at once after it, that is said instead.
+        """
+        self.respond()
+        self.stream.receiveEach(0.5, "abcdefghijkl")
+        self.stream.receiveEach(4, "m")
+        self.stream.receiveEach(0.5, "nopqr")
+        seen = "^No line came for 4 s, with lines before and after: the server had "
+        self.assertDiagnosis("silent", seen)
+        self.assertDiagnosis("silent", seen, self.stream.clock.seconds() + 2)
+        self.prepare()
+        self.respond()
+        for _ in range(4):
+            self.stream.receiveEach(4, "a")
+            self.stream.receive(*"bcdef")
+        self.assertEqual(self.stream.codes(), ["held-back"])
+
     def test_wrongType(self) -> None:
         """
         Events that come as another type are no events for a browser.
