@@ -94,7 +94,7 @@ class Boundaries:
             early or late in any case.
         """
         self._interval = interval
-        self._tolerated = max(tolerance, round(TOLERATED * interval))
+        self._tolerance = tolerance
         self._first = self._last = 0
         self._previous: Arrival | None = None
         # When the last line was due, if lines show fractions of an interval.
@@ -149,8 +149,10 @@ class Boundaries:
         due = self._expected + self._interval
         self._expected = instant
         if previous.isFirst and steps > 0:
-            return max(1, math.ceil(steps - EVEN))
-        if previous.isFirst or abs(instant - due) > self._tolerated:
+            late = max(EVEN, self._tolerance / self._interval - 1)
+            return max(1, math.ceil(steps - late))
+        tolerated = max(self._tolerance, TOLERATED * self._interval)
+        if previous.isFirst or abs(instant - due) > tolerated:
             return round(steps)
         self._expected = due + round(DRIFT * (instant - due))
         return 1

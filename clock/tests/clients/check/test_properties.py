@@ -110,7 +110,7 @@ class PropertiesTests(SynchronousTestCase):
 
     @holds(
         100,
-        interval=lambda s: s.floats(0.14, 60).map(lambda each: round(each, 3)),
+        interval=lambda s: s.floats(0.15, 60).map(lambda each: round(each, 3)),
         format=lambda s: s.sampled_from(("json", "%T.%f")),
         phase=lambda s: s.floats(0, 0.8),
         jitter=lambda s: s.floats(0, 0.05),

@@ -92,11 +92,15 @@ class TimesTests(SynchronousTestCase):
         A busy machine delays several lines of a fast stream. None is skipped, unless
         the user says how often lines come.
         """
-        for interval, expected in ((None, (0, 0)), (0.02, (3, 2))):
+        for interval, start, expected in (
+            (None, 50, (0, 0)),
+            (None, 1, (0, 0)),
+            (0.02, 50, (3, 2)),
+        ):
             stream = FakeStream("%T.%f", interval)
             stream.connect()
             for each in range(100):
-                delay = max(0, 0.05 - 0.02 * (each - 50)) * (each >= 50)
+                delay = max(0, 0.05 - 0.02 * (each - start)) * (each >= start)
                 stream.send([Sent(each * 0.02 + delay, each * 0.02 + delay)])
             self.assertEqual(stream.verdict().interval, 0.02)
             sequence = stream.evidence.sequence
