@@ -1,9 +1,10 @@
 """
-C{clock-check}: read clocks for a while, and report what is wrong with their streams.
+C{clock-check}: read streams for a while, and report what is wrong with them.
 
-Each clock has a L{Judge<clock.clients.check.judge.Judge>}. It observes the clock's
-L{Stream<clock.clients.reading.stream.Stream>}, and counts lines that are repeated,
-skipped, lost or late, and connections that are lost.
-L{diagnose<clock.clients.check.diagnosis.diagnose.diagnose>} looks at when that
-happened, and says what usually causes it.
+L{Evidence<clock.clients.check.evidence.Evidence>} observes each
+L{Stream<clock.clients.reading.stream.Stream>}, and records what was seen, once.
+L{judge<clock.clients.check.judge.judge>} says whether the stream is whole,
+L{diagnose<clock.clients.check.diagnosis.diagnose.diagnose>} what usually causes what is
+wrong, and L{compareAll<clock.clients.check.compare.compareAll>} how it differs from the
+first stream. All of them, and the reports, read the evidence.
 """

@@ -74,7 +74,9 @@ async def check(reactor: Any, options: Options) -> int:
         removeProgress()
         now = reactor.seconds()
         verdicts = [judge(each, limits, now) for each in streams]
-        return _report(options, compareAll(verdicts, streams), streams, start, now)
+        return _report(
+            options, compareAll(verdicts, streams, limits.once), streams, start, now
+        )
 
     exitOnSignals(report)
     end = start + options["for"]

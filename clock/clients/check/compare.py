@@ -29,24 +29,30 @@ Key = Callable[[Arrival], Hashable]
 
 
 def compareAll(
-    verdicts: Sequence[Verdict], streams: Sequence[Evidence]
+    verdicts: Sequence[Verdict], streams: Sequence[Evidence], once: bool = False
 ) -> list[Verdict]:
     """
     Compare each stream with the first one.
 
     @param verdicts: the verdicts on the streams.
     @param streams: what was seen of each stream, in the same order.
+    @param once: whether each stream was read once. It then begins with its request, and
+        the times since then are compared.
 
     @return: the verdicts, with what the comparison adds to them.
     """
     return [
-        verdict if number == 0 else _compared(verdict, streams[0], streams[number])
+        verdict
+        if number == 0
+        else _compared(verdict, streams[0], streams[number], once)
         for number, verdict in enumerate(verdicts)
     ]
 
 
-def _compared(verdict: Verdict, reference: Evidence, other: Evidence) -> Verdict:
-    found = compare(reference, other)
+def _compared(
+    verdict: Verdict, reference: Evidence, other: Evidence, once: bool
+) -> Verdict:
+    found = compare(reference, other, once)
     if found is None:
         return verdict
     trouble, diagnosis = [*verdict.trouble], [*verdict.diagnosis]
@@ -71,17 +77,20 @@ def _compared(verdict: Verdict, reference: Evidence, other: Evidence) -> Verdict
     return verdict._replace(trouble=trouble, diagnosis=diagnosis, comparison=found)
 
 
-def compare(reference: Evidence, other: Evidence) -> Comparison | None:
+def compare(
+    reference: Evidence, other: Evidence, once: bool = False
+) -> Comparison | None:
     """
     Compare two streams.
 
     @param reference: what was seen of the first stream.
     @param other: what was seen of the other.
+    @param once: whether each stream begins with its request.
 
     @return: the comparison; C{None} if they do not bring the same lines.
     """
     for key in _keys(reference, other):
-        found = _compareBy(key, reference, other)
+        found = _compareBy(key, reference, other, once)
         if found is not None:
             return found
     return None
@@ -94,8 +103,10 @@ def _keys(reference: Evidence, other: Evidence) -> list[Key]:
     return keys
 
 
-def _compareBy(key: Key, reference: Evidence, other: Evidence) -> Comparison | None:
-    ours, theirs = _index(key, reference), _index(key, other)
+def _compareBy(
+    key: Key, reference: Evidence, other: Evidence, once: bool
+) -> Comparison | None:
+    ours, theirs = _index(key, reference, once), _index(key, other, once)
     common = [each for each in ours if each in theirs]
     if len(common) < FEWEST:
         return None
@@ -113,12 +124,13 @@ def _compareBy(key: Key, reference: Evidence, other: Evidence) -> Comparison | N
     return Comparison(reference.name, len(common), missing, percentiles)
 
 
-def _index(key: Key, evidence: Evidence) -> dict[Hashable, float]:
+def _index(key: Key, evidence: Evidence, once: bool) -> dict[Hashable, float]:
     """
     Return when the lines arrived that differ from all others. The first line of a
     connection does not count: it is sent on connecting.
     """
     found: dict[Hashable, float] = {}
+    start = (evidence.made()[-1].start or 0.0) if once and evidence.made() else 0.0
     repeated = set()
     for each in evidence.arrivals:
         value = key(each)
@@ -126,7 +138,7 @@ def _index(key: Key, evidence: Evidence) -> dict[Hashable, float]:
             continue
         if value in found:
             repeated.add(value)
-        found[value] = each.at
+        found[value] = each.at - start
     return {value: at for value, at in found.items() if value not in repeated}
 
 

@@ -22,6 +22,10 @@ from clock.clients.reading.observer import Observer, Other, Response, Step
 #: The most lines and connections to keep. A line each second fills this in a day.
 MAX_ARRIVALS, MAX_CONNECTIONS = 100_000, 1_000
 
+#: The shortest time that matters in which this client did not read, in seconds and as a
+#: part of the time in which it did.
+PAUSED, PAUSED_PART = 0.2, 0.05
+
 #: The most characters of a line that are kept to be shown.
 MAX_SHOWN = 256
 
@@ -215,6 +219,16 @@ class Evidence(Observer):
         Return whether events came as another type than C{text/event-stream}.
         """
         return any(each.looksLikeEvents for each in self.connections)
+
+    def hasPaused(self) -> bool:
+        """
+        Return whether this client stopped reading for a time that matters, because more
+        came than it can read.
+        """
+        made = self.made()
+        paused = sum(each.paused for each in made)
+        read = sum((each.lastByte or 0) - (each.start or 0) for each in made)
+        return paused >= max(PAUSED, PAUSED_PART * read)
 
     def awaitingHeaders(self) -> float | None:
         """

@@ -80,12 +80,12 @@ def judge(evidence: Evidence, limits: Limits, now: float) -> Verdict:
     awaited = evidence.awaitingHeaders()
     if awaited is not None:
         silence = max(silence, now - awaited)
-    bursts = countTogether(evidence) if _showsNothing(evidence) else None
-    reached = evidence.reached or awaited is not None
-    trouble = [*_trouble(evidence, limits, reached, silence, bursts or 0)]
     maxGap = limits.gap(interval)
-    begun = evidence.connections[0].begun if evidence.connections else 0.0
-    firsts = [c.firstLine for c in evidence.connections if c.firstLine is not None]
+    bursts = countTogether(evidence, maxGap, _showsNothing(evidence))
+    reached = evidence.reached or awaited is not None
+    first = _firstLine(evidence)
+    trouble = [*_trouble(evidence, limits, reached, silence, first, bursts)]
+    ends = [each.endedInOrder() for each in evidence.made()]
     redirects = [each.redirectedTo for each in evidence.connections]
     return Verdict(
         name=evidence.name,
@@ -97,11 +97,11 @@ def judge(evidence: Evidence, limits: Limits, now: float) -> Verdict:
         unreadable=evidence.truncated + sequence.countUnreadable(),
         bursts=bursts,
         interval=interval,
-        firstLine=firsts[0] - begun if firsts else None,
+        firstLine=first,
         gaps=evidence.gaps.percentiles(),
         lateness=sequence.lateness.percentiles(),
         silence=silence,
-        disconnects=evidence.disconnects,
+        disconnects=evidence.disconnects - (limits.once and sum(ends)),
         outage=evidence.longestOutage(end),
         failures=evidence.failures,
         redirectedTo=next((each for each in reversed(redirects) if each), None),
@@ -151,13 +151,28 @@ def _isBadEnd(connection: Connection, limits: Limits) -> bool:
     return isEnded and not (limits.once and connection.endedInOrder())
 
 
+def _firstLine(evidence: Evidence) -> float | None:
+    """
+    Return the seconds from the first attempt to connect to the first line.
+    """
+    for each in evidence.connections:
+        if each.firstLine is not None:
+            return each.firstLine - evidence.connections[0].begun
+    return None
+
+
 def _showsNothing(evidence: Evidence) -> bool:
     sequence = evidence.sequence
     return not sequence.isCounter() and 2 * sequence.times < evidence.lines
 
 
 def _trouble(
-    evidence: Evidence, limits: Limits, reached: bool, silence: float, bursts: int
+    evidence: Evidence,
+    limits: Limits,
+    reached: bool,
+    silence: float,
+    first: float | None,
+    bursts: int,
 ) -> Iterator[str]:
     sequence, connections = evidence.sequence, evidence.connections
     failures = [each.how for each in connections if each.how and not each.isMade]
@@ -176,9 +191,10 @@ def _trouble(
         yield from _lineTrouble(evidence, bursts)
     maxGap = limits.gap(sequence.interval)
     if evidence.reached and silence > maxGap:
-        isFirst = silence == evidence.firstWait
-        what = "first line after" if isFirst else "no line for"
-        yield f"{what} {silence:.3g} s"
+        if silence == evidence.firstWait and first is not None:
+            yield f"first line after {first:.3g} s"
+        else:
+            yield f"no line for {silence:.3g} s"
     if limits.maxLate is not None and sequence.lateBy > limits.maxLate:
         yield f"late by {sequence.lateBy:.3g} s"
     bad = [each for each in connections if _isBadEnd(each, limits)]

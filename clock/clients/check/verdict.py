@@ -52,8 +52,8 @@ class Verdict(NamedTuple):
         numbers that count them.
     @ivar unreadable: number of lines that are truncated, or show neither a time nor a
         number although most others do.
-    @ivar bursts: number of lines that arrived together with the line before; C{None} if
-        lines show times or numbers, which say more.
+    @ivar bursts: number of lines that arrived together with the line before, if most
+        lines do, or if there is an interval and lines show neither times nor numbers.
     @ivar interval: seconds between two lines, as given, or as the lines show; C{None}
         if they show none.
     @ivar firstLine: seconds from the first attempt to connect to the first line;
@@ -63,7 +63,8 @@ class Verdict(NamedTuple):
         local wall clock.
     @ivar silence: the longest time without a line, from the first request to the end of
         the check, or of a stream that is read once, in seconds.
-    @ivar disconnects: number of connections that were lost.
+    @ivar disconnects: number of connections that were lost. The end of a stream that is
+        read once, and is complete, does not count.
     @ivar outage: the longest time from the end of a connection to the start of the
         next one, or to the end of the check, in seconds.
     @ivar failures: number of attempts to connect that failed.
@@ -80,7 +81,7 @@ class Verdict(NamedTuple):
     skips: int
     lost: int | None
     unreadable: int
-    bursts: int | None
+    bursts: int
     interval: float | None
     firstLine: float | None
     gaps: Percentiles | None

@@ -76,16 +76,23 @@ def findBursts(
     return found if len(found) > 1 and _areMost(found, arrivals) else []
 
 
-def countTogether(evidence: Evidence) -> int:
+def countTogether(evidence: Evidence, maxGap: float, showsNothing: bool) -> int:
     """
-    Count the lines that arrived together with the line before, in a stream that shows
-    neither times nor numbers.
+    Count the lines that arrived together with the line before, if most lines do, and
+    this client read all the time. With an interval, each line counts that shows neither
+    a time nor a number.
 
     @param evidence: what was seen.
+    @param maxGap: the longest time without a line that is allowed, in seconds.
+    @param showsNothing: whether the lines show neither times nor numbers.
     """
-    arrivals, interval = [*evidence.arrivals], evidence.sequence.interval
-    if interval is None:
-        return sum(each.lines - 1 for each in _findWithoutInterval(arrivals))
+    interval = evidence.sequence.interval
+    _, arrivals = splitHistory([*evidence.arrivals], interval)
+    if evidence.hasPaused():
+        return 0
+    if interval is None or not showsNothing:
+        found = findBursts(arrivals, interval, maxGap)
+        return sum(each.lines - 1 for each in found) * _areMost(found, arrivals)
     # The second line may follow the first at once, which is sent on connecting.
     return sum(
         not before.isFirst and not after.isFirst and after.gap < interval / 10

@@ -12,10 +12,6 @@ from clock.clients.check.evidence import Evidence
 from clock.clients.reading.lines import MAX_LENGTH
 from clock.clients.reading.observer import Other
 
-#: The shortest time that is worth mentioning in which this client did not read, in
-#: seconds.
-PAUSED = 0.2
-
 
 def diagnoseContent(
     evidence: Evidence, maxGap: float, bursts: Sequence[Burst]
@@ -56,8 +52,8 @@ def diagnoseContent(
             "event stream that is not sent as text/event-stream.",
         )
         return
-    paused = sum(each.paused for each in made)
-    if paused >= PAUSED:
+    if evidence.hasPaused():
+        paused = sum(each.paused for each in made)
         yield (
             "reader-paused",
             f"More came than this client can read, so it stopped reading for "

@@ -227,10 +227,8 @@ def _idle(connection: Connection) -> float:
 def _when(cuts: Sequence[Connection]) -> str:
     total, idle = [*map(_total, cuts)], [*map(_idle, cuts)]
     if len(cuts) > 1:
-        return (
-            f"{countText(len(cuts))}, {min(total):.2f} to {max(total):.2f} s after the "
-            "start"
-        )
+        times = {f"{min(total):.2f}": None, f"{max(total):.2f}": None}
+        return f"{countText(len(cuts))}, {' to '.join(times)} s after the start"
     if cuts[0].lastByte is None:
         return f"once, {total[0]:.2f} s after its start, without a byte"
     return (

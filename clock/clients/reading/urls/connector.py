@@ -6,6 +6,7 @@ TLS and through proxies.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -166,6 +167,8 @@ class Connector:
         if find_spec("h2") is None:
             hint = "HTTP/2 needs h2: pip install 'txclock[http2]'"
             return [b"http/1.1"], f"http/1.1 ({hint})"
+        # Importing it takes a while, which must not be taken for reading.
+        import_module("clock.clients.reading.urls.http2")
         return [b"h2", b"http/1.1"], "h2, http/1.1"
 
     def _proxyFor(self, url: URL) -> Proxy | None:
@@ -223,7 +226,7 @@ class _ObservedEndpoint:
         return protocol
 
     def _failed(self, reason: Failure) -> Failure:
-        if self._proxy is None or reason.check(CancelledError):
+        if self._proxy is None or reason.check(CancelledError, EndError):
             return reason
         text = f"the proxy {self._proxy.url}: {connectionError(reason.value)}"
         return Failure(EndError(How.PROXY, text))

@@ -152,7 +152,7 @@ class HTTP2Response:
         """
         Report the end of the body, or keep it.
 
-        @param reason: L{ResponseDone} if the body is complete.
+        @param reason: C{ResponseDone} if the body is complete.
         """
         self._end = reason
         if self._protocol is not None:

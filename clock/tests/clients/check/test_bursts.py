@@ -96,7 +96,7 @@ class BurstsTests(DiagnosisTestCase):
         few do, nothing is said.
         """
         self.stream.read(0.5, 20, lambda line: line._replace(at=line.at // 2 * 2 + 2))
-        self.assertEqual(self.stream.verdict().trouble, [])
+        self.assertEqual(self.stream.verdict().trouble, ["9 in bursts"])
         self.assertDiagnosis("held-back", "^Nothing came for 2 s, then 2 lines at onc")
         self.prepare()
         self.stream.read(0.5, 20, lambda line: line.later(0.95 * (line.at in (5, 12))))

@@ -96,7 +96,7 @@ class ContentTests(DiagnosisTestCase):
         If this client did not read for a while, lines that come together, or late, are
         not blamed on others.
         """
-        for paused, codes in ((0.3, ["reader-paused"]), (0.1, ["held-back"])):
+        for paused, codes in ((1.5, ["reader-paused"]), (0.3, ["held-back"])):
             self.prepare()
             self.stream.read(
                 0.5, 20.5, lambda line: line._replace(at=line.at // 4 * 4 + 4)

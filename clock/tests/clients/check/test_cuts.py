@@ -147,7 +147,7 @@ class CutsTests(DiagnosisTestCase):
             self.stream.read(start, start + 2)
             self.stream.disconnect(start + 3, COMPLETE)
         seen = (
-            "^The sender ended the stream in good order 3 times, 3.00 to 3.00 s after "
+            "^The sender ended the stream in good order 3 times, 3.00 s after "
             "the start: the response was complete. To read such a stream once, to its "
             "end, use --once"
         )

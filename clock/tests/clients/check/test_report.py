@@ -166,7 +166,7 @@ class ReportTests(SynchronousTestCase):
                 "skips": 0,
                 "lost": 0,
                 "unreadable": 0,
-                "bursts": None,
+                "bursts": 0,
                 "interval": 1,
                 "firstLine": 0.5,
                 "gaps": {"p50": 0.5, "p99": 0.5, "max": 0.5},
