@@ -64,8 +64,9 @@ def diagnoseContent(
         longest = max(each.longestLine for each in made)
         yield (
             "too-long",
-            f"{tooLong} lines were longer than {MAX_LENGTH} bytes: {longest} bytes at "
-            "most. They were counted, and their end was not read.",
+            f"{'One line was' if tooLong == 1 else f'{tooLong} lines were'} longer "
+            f"than {MAX_LENGTH} bytes: {longest} bytes at most. Such a line is "
+            "counted, and its end is not read.",
         )
     ordered = [each for each in made if each.endedInOrder()]
     unfinished = sum(each.others[Other.UNFINISHED] for each in ordered)

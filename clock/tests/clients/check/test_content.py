@@ -118,10 +118,14 @@ class ContentTests(DiagnosisTestCase):
             self.stream.disconnect()
             self.stream.connect()
             self.stream.receive("x", truncated=True, size=size)
-        seen = "^3 lines were longer than 65536 bytes: 750000 bytes at most. They were "
+        seen = "^3 lines were longer than 65536 bytes: 750000 bytes at most. Such a "
         found = self.stream.diagnosis()
         self.assertEqual(found[0].code, "too-long")
         self.assertRegex(found[0].text, seen)
+        self.prepare()
+        self.stream.connect()
+        self.stream.receive("x", truncated=True, size=70_000)
+        self.assertDiagnosis("too-long", "^One line was longer than 65536 bytes: 70000")
         self.prepare()
         self.stream.connect()
         self.stream.receiveEach(1, ["x" * 65_536])
