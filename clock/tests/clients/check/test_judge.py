@@ -224,7 +224,7 @@ class JudgeTests(VerdictTestCase):
 
     def test_heldBack(self) -> None:
         """
-        Lines that arrive late and together are a long gap and a burst, and nothing else.
+        Lines that arrive late and together are a long gap and a burst, and no more.
         """
         stream = started()
         stream.send([Sent(3.5, 1), Sent(3.5, 2), Sent(3.5, 3)])
