@@ -75,7 +75,7 @@ class TimesTests(SynchronousTestCase):
         The old lines of a log may be regular by chance. If the others are not, there is
         no interval, and none is skipped or repeated.
         """
-        stream = FakeStream("iso")
+        stream = FakeStream("%T.%f")
         stream.connect()
         stream.send(Sent(0, 7 * each - 70) for each in range(10))
         times = [1.5, 2, 4.3, 5, 5.2, 7, 7.1, 9.3, 10, 11.9]
