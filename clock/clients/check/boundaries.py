@@ -131,7 +131,8 @@ class Boundaries:
         if self._origin is None:
             self._origin = arrival.at, instant
         arrival.intervals = intervals
-        if isFine:
+        if isFine or (self._tolerance and 2 * resolution < 3 * self._interval):
+            # An interval that was found is rounded, so its boundaries are not known.
             arrival.lateness = late
         elif intervals > 0 and self._first == self._last:
             boundary = self._first * self._interval

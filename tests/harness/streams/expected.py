@@ -124,7 +124,7 @@ ENDLESS = {
     "numeric_milliseconds": good(**KNOWN),
     "late_by_700ms": noted("late|clock-differs", r"\b0\.[67]\d* s"),
     "prompt": good(**KNOWN),
-    "behind_by_3s": noted("clock-differs", r"\b3\.\d+ s behind"),
+    "behind_by_3s": noted("clock-differs|late", r"\b3\.\d+ s (behind|late)"),
     "ahead_by_3s": noted("clock-differs", r"\b[23]\.\d+ s ahead"),
     "one_behind": noted("one-behind"),
     "hour_jump": either("hour-jump", also("(hour|1 h)", "summer time")),

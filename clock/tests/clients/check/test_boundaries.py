@@ -8,9 +8,32 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.clients.check.boundaries import Arrival
-from clock.clients.reading.timestamps import SECOND
+from clock.clients.check.boundaries import Arrival, Boundaries
+from clock.clients.reading.timestamps import SECOND, Reading
 from clock.tests.clients.check.fixture import START, FakeStream, Sent
+
+
+class RoundedTests(SynchronousTestCase):
+    """
+    Lateness, if the interval was found.
+    """
+
+    def test_lateness(self) -> None:
+        """
+        An interval that was found is rounded, so a line is not compared with its
+        boundaries. One that was given is exact.
+        """
+        for tolerance, late in ((SECOND // 10, [200, 200]), (0, [-760, -740])):
+            boundaries = Boundaries(98 * SECOND // 100, tolerance)
+            arrivals = [Arrival(0.5, 0.5, True)]
+            arrivals += [Arrival(each + 0.2, 1, False) for each in (1, 2)]
+            for number, each in enumerate(arrivals):
+                instant = number * SECOND
+                each.reading = Reading(instant)
+                each.arrived = round(each.at * SECOND)
+                boundaries.add(each, instant, SECOND)
+            found = [each.lateness for each in arrivals[1:]]
+            self.assertEqual(found, [each * SECOND // 1000 for each in late])
 
 
 class AlignedTests(SynchronousTestCase):
