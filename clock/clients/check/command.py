@@ -18,7 +18,7 @@ from clock.clients.check.evidence import Evidence
 from clock.clients.check.judge import isBroken, judge
 from clock.clients.check.options import Options
 from clock.clients.check.report.junit import junitReport
-from clock.clients.check.report.log import LoggedEvidence
+from clock.clients.check.report.log import LogFile, LoggedEvidence
 from clock.clients.check.report.plot import canPlot, plot
 from clock.clients.check.report.progress import showProgress
 from clock.clients.check.report.text import exitStatus, jsonReport, textReport
@@ -62,7 +62,7 @@ async def check(reactor: Any, options: Options) -> int:
         raise SystemExit(
             f"{NAME}: --plot needs matplotlib: pip install 'txclock[plot]'"
         )
-    _start(reactor, options, streams)
+    log = _start(reactor, options, streams)
     start, limits = reactor.seconds(), options.limits()
     removeProgress = _nothing
     if not options["quiet"]:
@@ -74,9 +74,12 @@ async def check(reactor: Any, options: Options) -> int:
         removeProgress()
         now = reactor.seconds()
         verdicts = [judge(each, limits, now) for each in streams]
-        return _report(
-            options, compareAll(verdicts, streams, limits.once), streams, start, now
-        )
+        compared = compareAll(verdicts, streams, limits.once)
+        status = _report(options, compared, streams, start, now)
+        if log is not None and log.error is not None:
+            warn(NAME, f"{oneLine(options['log'])}: {log.error.strerror}")
+            return 1
+        return status
 
     exitOnSignals(report)
     end = start + options["for"]
@@ -96,19 +99,19 @@ async def check(reactor: Any, options: Options) -> int:
     return report()
 
 
-def _start(reactor: Any, options: Options, streams: Sequence[LoggedEvidence]) -> None:
+def _start(
+    reactor: Any, options: Options, streams: Sequence[LoggedEvidence]
+) -> LogFile | None:
     """
-    Check the files, and start to read.
+    Check the files, and start to read. Return the file for the log, if there is one.
     """
+    log = None
     for name in ("junit", "plot", "log"):
         if options[name]:
             _checkFile(options[name])
     try:
         if options["log"]:
-            # It is open until the process ends, and written line by line.
-            log = open(  # noqa: SIM115
-                options["log"], "w", encoding="utf-8", buffering=1
-            )
+            log = LogFile(options["log"])
             for each in streams:
                 each.logTo(log.write, reactor.seconds())
         web = partial(options.webOptions, NAME)
@@ -116,6 +119,7 @@ def _start(reactor: Any, options: Options, streams: Sequence[LoggedEvidence]) ->
         startStreams(reactor, options.targets, streams, web, once, options["event"])
     except ValueError as error:
         raise SystemExit(f"{NAME}: {error}") from None
+    return log
 
 
 def _report(

@@ -14,6 +14,38 @@ from clock.clients.reading.lines import Line
 from clock.clients.reading.observer import Other, Response, Step
 
 
+class LogFile:
+    """
+    A file for a log, until a write to it fails.
+
+    @ivar error: why a write has failed; C{None} if none has.
+    """
+
+    error: OSError | None = None
+
+    def __init__(self, name: str) -> None:
+        """
+        Open the file. It is open until the process ends, and written line by line.
+
+        @param name: its name.
+
+        @raise OSError: if it cannot be opened.
+        """
+        self._file = open(name, "w", encoding="utf-8", buffering=1)  # noqa: SIM115
+
+    def write(self, line: str) -> None:
+        """
+        Write a line, unless a write has failed before.
+
+        @param line: the line, with its newline.
+        """
+        if self.error is None:
+            try:
+                self._file.write(line)
+            except OSError as error:
+                self.error = error
+
+
 class LoggedEvidence(Evidence):
     """
     Evidence that is also written to a log as it arrives.

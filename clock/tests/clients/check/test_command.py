@@ -263,6 +263,20 @@ class CommandTests(ClientTestCase):
         self.assertEqual((entries[0]["time"], entries[-1]["time"]), (0, 0.5))
         self.assertEqual(entries[-1]["text"], "22:13:20")
 
+    def test_fullLog(self) -> None:
+        """
+        If the log cannot be written, the check goes on, and says so at its end.
+        """
+        stderr = StringIO()
+        self.patch(sys, "stderr", stderr)
+        checked = self.check("--log", "/dev/full", "--max-gap=20")
+        self.connect(b"0\n")
+        self.reactor.advance(10)
+        self.assertEqual(self.successResultOf(checked), 1)
+        self.assertIn(b" whole\n", self.written)
+        expected = "clock-check: /dev/full: No space left on device\n"
+        self.assertEqual(stderr.getvalue(), expected)
+
     def test_junit(self) -> None:
         """
         C{--junit} writes a report to a file, beside the one on standard output.
