@@ -224,7 +224,7 @@ class Sequence:
             for before, after in pairwise(shown)
             if before.connection == after.connection and not before.isFirst
         ]
-        resolution = max(shownTime(each)[1] for each in shown) / SECOND
+        resolution = max((shownTime(each)[1] for each in shown), default=0) / SECOND
         assert self.interval is not None
         return areRegular(steps, self.interval, resolution)
 

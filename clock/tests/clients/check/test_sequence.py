@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from clock.clients.check import evidence
 from clock.clients.check.sequence import ENOUGH, MAX_NAMES, TOO_MANY, Sequence
 from clock.clients.reading.timestamps import SECOND
 from clock.tests.clients.check.fixture import START, FakeStream, Sent, served
@@ -86,6 +87,16 @@ class TimesTests(SynchronousTestCase):
         self.assertEqual(found, (None, 0, 0))
         arrivals = stream.evidence.arrivals
         self.assertEqual({each.intervals for each in arrivals}, {None})
+
+    def test_forgottenLines(self) -> None:
+        """
+        The lines that had an interval may be older than all that are kept.
+        """
+        self.patch(evidence, "MAX_ARRIVALS", 9)
+        stream = FakeStream("iso")
+        stream.read(0.5, 9)
+        stream.receive(*"abcdefghi")
+        self.assertEqual(stream.verdict().interval, 1)
 
     def test_hiccup(self) -> None:
         """
