@@ -100,7 +100,7 @@ def _cameTogether(evidence: Evidence, connection: Connection) -> bool:
     after = [each.at - at for each in evidence.arrivals if each.at >= at]
     together = sum(each < TOGETHER for each in after)
     later = len(after) - together
-    usual = later * TOGETHER / (after[-1] - TOGETHER) if later else 0
+    usual = later * TOGETHER / max(TOGETHER, max(after, default=0) - TOGETHER)
     return together > 1 + 2 * usual and not connection.isWebSocket()
 
 
@@ -159,9 +159,9 @@ def _cause(end: End) -> str:
     usual = FAILURES.get(end.how, "")
     if end.how is How.STATUS:
         usual = STATUSES.get(end.code or 0, "")
-    if end.retryAfter is not None:
-        usual += f"; the server asks to wait for {end.retryAfter:g} s"
-    return usual
+    wait = end.retryAfter
+    asks = "" if wait is None else f"the server asks to wait for {wait:g} s"
+    return "; ".join(filter(None, (usual, asks)))
 
 
 def diagnoseSilence(evidence: Evidence, maxGap: float, now: float) -> Findings:

@@ -56,6 +56,17 @@ class ConnectingTests(DiagnosisTestCase):
         self.stream.receiveEach(0.03, "ghijklmnopqrstuvwxyz")
         self.assertIn("headers-held-back", self.stream.codes())
 
+    def test_lineSoonAfter(self) -> None:
+        """
+        One line that comes soon after the others shows no pace.
+        """
+        self.stream.request(0)
+        self.stream.respond(8)
+        self.stream.receive(*"abcdef")
+        self.stream.advance(8.101)
+        self.stream.receive("g")
+        self.assertIn("headers-held-back", self.stream.codes())
+
     def test_headersInTime(self) -> None:
         """
         Headers that come at once are not held back, and neither are those of an error
@@ -105,6 +116,11 @@ class ConnectingTests(DiagnosisTestCase):
         end = End(How.STATUS, "429 Too Many Requests", 429, retryAfter=30)
         self.stream.disconnect(0.2, end)
         seen = r"number of requests; the server asks to wait for 30 s\.$"
+        self.assertDiagnosis("not-reached", seen)
+        self.prepare()
+        end = End(How.STATUS, "500 x", 500, retryAfter=5)
+        self.stream.disconnect(0.2, end)
+        seen = r"once \(500 x\): the server asks to wait for 5 s\.$"
         self.assertDiagnosis("not-reached", seen)
 
     def test_statusTimes(self) -> None:
