@@ -93,7 +93,7 @@ class TimesTests(SynchronousTestCase):
         The lines that had an interval may be older than all that are kept.
         """
         self.patch(evidence, "MAX_ARRIVALS", 9)
-        stream = FakeStream("iso")
+        stream = FakeStream("rfc3339")
         stream.read(0.5, 9)
         stream.receive(*"abcdefghi")
         self.assertEqual(stream.verdict().interval, 1)
