@@ -20,9 +20,10 @@ class Connection:
     An attempt to connect, and what arrived on its connection.
 
     @ivar begun: when the attempt began.
-    @ivar steps: when each step was reached.
+    @ivar steps: when each step was reached, of the last request after redirects.
     @ivar details: more about a step, as L{Step} says.
     @ivar redirectedTo: the address that the request was redirected to, or C{None}.
+    @ivar redirectedAt: when the last redirect was followed, or C{None}.
     @ivar response: the head of the response, or C{None}.
     @ivar headersAt: when it arrived.
     @ivar isMade: whether the stream has begun.
@@ -51,6 +52,7 @@ class Connection:
     steps: dict[Step, float] = field(default_factory=dict)
     details: dict[Step, str] = field(default_factory=dict)
     redirectedTo: str | None = None
+    redirectedAt: float | None = None
     response: Response | None = None
     headersAt: float | None = None
     isMade: bool = False

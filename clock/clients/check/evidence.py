@@ -101,9 +101,12 @@ class Evidence(Observer):
 
     def redirected(self, url: str) -> None:
         """
-        Record the address that has answered.
+        Record the address that is asked next. The steps are those of its request.
         """
-        self.connections[-1].redirectedTo = url
+        connection = self.connections[-1]
+        connection.redirectedTo, connection.redirectedAt = url, self._seconds()
+        connection.steps.clear()
+        connection.details.clear()
 
     def responded(self, response: Response) -> None:
         """

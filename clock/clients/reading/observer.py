@@ -100,9 +100,10 @@ class Observer:
 
     def redirected(self, url: str) -> None:
         """
-        Called over HTTP when the server has redirected the request.
+        Called over HTTP when a redirect is followed. The steps of another request come
+        next.
 
-        @param url: the address that has answered.
+        @param url: the address that is asked next.
         """
 
     def responded(self, response: Response) -> None:

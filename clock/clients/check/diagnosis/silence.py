@@ -110,7 +110,7 @@ def _handshake(last: Connection, maxGap: float, now: float) -> Findings:
     """
     if last.isMade or last.end is not None or Step.REQUESTED in last.steps:
         return
-    step, since = [(None, last.begun), *last.steps.items()][-1]
+    step, since = [(None, last.redirectedAt or last.begun), *last.steps.items()][-1]
     if now - since <= maxGap:
         return
     waited = f"in {now - since:.1f} s"

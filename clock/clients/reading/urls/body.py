@@ -145,14 +145,13 @@ class HTTPEndpoint:
                 response = await exchange.request(request.build(exchange.proxy))
                 head = exchange.responseHead(response)
                 if head.status not in REDIRECTS:
-                    if redirects:
-                        exchange.observer.redirected(request.url.to_text())
                     return exchange, response, self._responded(head, response)
                 request = self._following(request, head, redirects)
             except Exception:
                 exchange.abort()
                 raise
             exchange.abort()
+            exchange.observer.redirected(request.url.to_text())
             redirects += 1
 
     def _responded(self, head: Response, response: Any) -> BodyDecoder:

@@ -22,11 +22,14 @@ class EvidenceTests(SynchronousTestCase):
 
     def test_record(self) -> None:
         """
-        The record of a connection has the time of each step, counts, and the end.
+        The record of a connection has the time of each step of its last request,
+        counts, and the end.
         """
         stream = FakeStream()
-        stream.request(1)
+        stream.begin(1)
+        stream.evidence.stepReached(Step.SECURED, "TLSv1.3")
         stream.evidence.redirected("http://x/")
+        stream.request(1)
         stream.respond(2, "text/event-stream; charset=utf-8")
         stream.advance(3)
         stream.receive("a", "bcd")

@@ -179,6 +179,22 @@ class ConnectingTests(DiagnosisTestCase):
         seen = "^The connection to the proxy was made, but the proxy did not answer in "
         self.assertDiagnosis("not-reached", seen, 10)
 
+    def test_redirected(self) -> None:
+        """
+        After a redirect, the next server is awaited, and not the headers of the first.
+        """
+        self.stream.request(1)
+        self.stream.advance(3)
+        self.stream.evidence.redirected("https://y/")
+        self.assertDiagnosis("not-reached", "^The host did not answer in 7.0 s", 10)
+        self.stream.evidence.stepReached(Step.CONNECTED, "127.0.0.1:443")
+        seen = "the TLS handshake did not finish in 5.0 s"
+        self.assertDiagnosis("not-reached", seen, 15)
+        self.stream.evidence.stepReached(Step.SECURED, "TLSv1.3")
+        self.stream.evidence.stepReached(Step.REQUESTED, "GET")
+        seen = "headers of the response came in the first 4.0 s after"
+        self.assertDiagnosis("headers-held-back", seen, 19)
+
 
 class SilenceTests(DiagnosisTestCase):
     """

@@ -119,7 +119,10 @@ class ProxyTests(WebClientTestCase):
         self.receive(b"HTTP/1.1 302 Found\r\nLocation: http://x/b\r\n\r\n")
         self.connect()
         self.assertEqual(self.addresses[1:], ["z:80", "y:81"])
-        self.assertEqual(self.takeEvents(), [*START, *START[1:] * 2])
+        expected = [*START]
+        for url in ("http://z/", "http://x/b"):
+            expected += [f"redirected to {url}", *START[1:]]
+        self.assertEqual(self.takeEvents(), expected)
 
     def test_webSocket(self) -> None:
         """

@@ -153,7 +153,9 @@ class RedirectTests(WebClientTestCase):
         self.redirect(b"e")
         self.assertEqual(self.request()[0], "GET /e HTTP/1.1")
         self.receive(OK + b"\r\n")
-        expected = [*START, *START[1:] * 3, "redirected to http://y:8000/e"]
+        expected = [*START]
+        for url in ("http://x/a/c?d", "http://y:8000/lines", "http://y:8000/e"):
+            expected += [f"redirected to {url}", *START[1:]]
         self.assertEqual(self.takeEvents(), [*expected, "connected"])
         self.assertEqual([each.status for each in self.responses], [200])
 
@@ -230,7 +232,7 @@ class RedirectTests(WebClientTestCase):
         """
         self.read("http://x/")
         self.receive(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n")
-        self.assertEqual(self.takeEvents(), START)
+        self.assertEqual(self.takeEvents(), [*START, "redirected to http://x/"])
         self.successResultOf(self.stream.stopService())
         self.assertEqual(self.takeEvents(), [])
         self.assertEqual(len(CONNECTED), 2)
