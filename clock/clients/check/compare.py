@@ -120,7 +120,9 @@ def _compareBy(
         times.add(each)
     percentiles = times.percentiles()
     assert percentiles is not None
-    missing = len(between) - len(common)
+    # A line that came twice, or first on a connection, is not compared, but it came.
+    came = set(map(key, other.arrivals))
+    missing = sum(each not in came for each in between)
     return Comparison(reference.name, len(common), missing, percentiles)
 
 

@@ -112,6 +112,24 @@ class CompareTests(SynchronousTestCase):
             expected = f"{text} Direct did not come on this path."
             self.assertEqual(said.text, expected)
 
+    def test_notMissing(self) -> None:
+        """
+        A line that came twice, or as the first of another connection, is not missing.
+        """
+        lines = [(each, f"x {each}") for each in range(12)]
+        other = texts("b", lines[:5])
+        other.advance(5)
+        other.receive("x 5", "x 5")
+        other.disconnect()
+        other.connect(6)
+        other.receive("x 6")
+        for each, text in lines[8:]:
+            other.advance(each)
+            other.receive(text)
+        found = self.compare([texts("a", lines), other])
+        assert found is not None
+        self.assertEqual((found.matched, found.missing), (9, 1))
+
     def test_numbers(self) -> None:
         """
         Numbers match lines whose texts and times differ.
