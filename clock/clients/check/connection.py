@@ -37,8 +37,8 @@ class Connection:
     @ivar firstLine: when the first of them arrived, or C{None}.
     @ivar lastLine: when the last of them arrived.
     @ivar longestGap: the longest time from one line to the next.
-    @ivar looksLikeEvents: whether a line looks like data of an event, although the
-        response is no event stream.
+    @ivar fields: number of lines as an event stream has them, although the response is
+        none, by their beginning, such as C{data:}; empty for empty lines.
     @ivar tooLong: number of lines that were too long to be read whole.
     @ivar longestLine: the length of the longest line, in bytes.
     @ivar isWithinLine: whether the last line is not complete.
@@ -65,7 +65,7 @@ class Connection:
     firstLine: float | None = None
     lastLine: float | None = None
     longestGap: float = 0.0
-    looksLikeEvents: bool = False
+    fields: Counter[str] = field(default_factory=Counter)
     tooLong: int = 0
     longestLine: int = 0
     isWithinLine: bool = False
@@ -92,6 +92,14 @@ class Connection:
         Return the content encoding of the response; empty if there is none.
         """
         return self.response.header("Content-Encoding") if self.response else ""
+
+    def looksLikeEvents(self) -> bool:
+        """
+        Return whether the lines look like events, although the response is no event
+        stream. A line in a log may look like a field by chance.
+        """
+        isEvent = self.fields["data:"] > 0 and self.fields[""] > 0
+        return isEvent and 2 * self.fields.total() >= self.lines
 
     def isWebSocket(self) -> bool:
         """

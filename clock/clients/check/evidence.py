@@ -8,6 +8,7 @@ lines and connections are kept, and the totals of all.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -28,6 +29,9 @@ PAUSED, PAUSED_PART = 0.2, 0.05
 
 #: The most characters of a line that are kept to be shown.
 MAX_SHOWN = 256
+
+#: A line of an event stream: a field, a comment, or an empty line.
+_FIELD = re.compile(r"\A(?:(?:data|event|id|retry|):|\Z)")
 
 
 class Evidence(Observer):
@@ -166,7 +170,7 @@ class Evidence(Observer):
             connection.longestGap = max(connection.longestGap, gap)
         isText = connection.response is not None and not connection.isWebSocket()
         if isText and not connection.isEventStream():
-            connection.looksLikeEvents |= line.text.startswith("data:")
+            connection.fields.update(_FIELD.findall(line.text))
         connection.tooLong += line.truncated
         connection.lines += 1
         connection.lastLine = now
@@ -221,7 +225,7 @@ class Evidence(Observer):
         """
         Return whether events came as another type than C{text/event-stream}.
         """
-        return any(each.looksLikeEvents for each in self.connections)
+        return any(each.looksLikeEvents() for each in self.connections)
 
     def hasPaused(self) -> bool:
         """

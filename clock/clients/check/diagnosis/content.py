@@ -45,7 +45,7 @@ def diagnoseContent(
         )
         return
     if evidence.hasWrongType():
-        (other,) = [each for each in made if each.looksLikeEvents][-1:]
+        (other,) = [each for each in made if each.looksLikeEvents()][-1:]
         yield (
             "wrong-type",
             f"Events came as {other.contentType() or 'no type'}: browsers refuse an "

@@ -168,7 +168,7 @@ class EvidenceTests(SynchronousTestCase):
 
     def test_looksLikeEvents(self) -> None:
         """
-        Lines of a text may look like events: not those of an event stream, of a
+        Most lines of a text may look like events: not those of an event stream, of a
         WebSocket, or over TCP.
         """
         for type, status, expected in (
@@ -179,16 +179,20 @@ class EvidenceTests(SynchronousTestCase):
             stream = FakeStream()
             stream.request()
             stream.respond(type=type, status=status)
-            stream.receive("x")
+            stream.receive("x", "data: x", ": ok")
             connection = stream.evidence.connections[-1]
-            self.assertFalse(connection.looksLikeEvents)
-            stream.receive("data: x", "x")
-            self.assertEqual(connection.looksLikeEvents, expected)
+            self.assertFalse(connection.looksLikeEvents())
+            stream.receive("")
+            self.assertEqual(connection.looksLikeEvents(), expected)
+            stream.receive(": ok", "data: x", "id: 1", "")
+            self.assertEqual(connection.looksLikeEvents(), expected)
+            stream.receive("x", "data", *"abcde")
+            self.assertFalse(connection.looksLikeEvents())
             self.assertEqual(connection.isWebSocket(), status == 101)
         stream = FakeStream()
         stream.connect()
-        stream.receive("data: x")
-        self.assertFalse(stream.evidence.connections[-1].looksLikeEvents)
+        stream.receive("data: x", "")
+        self.assertFalse(stream.evidence.connections[-1].looksLikeEvents())
 
     def test_memory(self) -> None:
         """
