@@ -4,6 +4,7 @@ The record of one connection, or of an attempt to connect.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -82,10 +83,11 @@ class Connection:
 
     def contentType(self) -> str:
         """
-        Return the media type of the response; empty if there is none.
+        Return the media type of the response, the first one if it has several; empty if
+        there is none.
         """
         value = self.response.header("Content-Type") if self.response else ""
-        return value.partition(";")[0].strip().lower()
+        return re.split("[;,]", value)[0].strip().lower()
 
     def encoding(self) -> str:
         """
@@ -106,6 +108,14 @@ class Connection:
         Return whether the response begins a WebSocket.
         """
         return self.response is not None and self.response.status == 101
+
+    def readFor(self) -> float:
+        """
+        Return the time from the request to the last byte, in seconds; 0 without a byte.
+        """
+        if self.lastByte is None or self.start is None:
+            return 0.0
+        return self.lastByte - self.start
 
     def endedInOrder(self) -> bool:
         """

@@ -234,7 +234,7 @@ class Evidence(Observer):
         """
         made = self.made()
         paused = sum(each.paused for each in made)
-        read = sum((each.lastByte or 0) - (each.start or 0) for each in made)
+        read = sum(each.readFor() for each in made)
         return paused >= max(PAUSED, PAUSED_PART * read)
 
     def awaitingHeaders(self) -> float | None:

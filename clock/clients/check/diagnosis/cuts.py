@@ -84,7 +84,7 @@ def diagnoseCuts(
     if complete and not once:
         yield from _ended(complete)
     codes = [each for each in ended if _how(each).how is How.CLOSE_FRAME]
-    yield from _closedWithCode([each for each in codes if each not in complete])
+    yield from _closedWithCode([each for each in codes if not _how(each).isComplete()])
     others = [each for each in ended if _how(each).how in KINDS]
     if once:
         others = [each for each in others if not each.endedInOrder()]

@@ -194,6 +194,23 @@ class EvidenceTests(SynchronousTestCase):
         stream.receive("data: x", "")
         self.assertFalse(stream.evidence.connections[-1].looksLikeEvents())
 
+    def test_hasPaused(self) -> None:
+        """
+        A pause matters if it is not short beside the time that was read, over all
+        connections. A connection without a byte does not count.
+        """
+        stream = FakeStream()
+        stream.connect(1)
+        stream.advance(11)
+        stream.receive("a")
+        stream.evidence.paused(0.4)
+        self.assertFalse(stream.evidence.hasPaused())
+        stream.disconnect(12)
+        stream.connect(13)
+        self.assertFalse(stream.evidence.hasPaused())
+        stream.evidence.paused(0.2)
+        self.assertTrue(stream.evidence.hasPaused())
+
     def test_memory(self) -> None:
         """
         The memory is limited, whatever the server sends.
@@ -235,6 +252,21 @@ class ConnectionTests(SynchronousTestCase):
             self.assertFalse(connection.endedInOrder())
             stream.disconnect(end=end)
             self.assertEqual(connection.endedInOrder(), isInOrder, end)
+
+    def test_contentType(self) -> None:
+        """
+        The media type has no parameters. If it was sent twice, the first one counts.
+        """
+        for type, expected in (
+            ("Text/Event-Stream ; charset=utf-8", "text/event-stream"),
+            ("text/event-stream, text/plain", "text/event-stream"),
+            ("", ""),
+        ):
+            stream = FakeStream()
+            stream.request()
+            stream.respond(type=type)
+            connection = stream.evidence.connections[-1]
+            self.assertEqual(connection.contentType(), expected)
 
     def test_isDocument(self) -> None:
         """
