@@ -42,7 +42,6 @@ class Connection:
         none, by their beginning, such as C{data:}; empty for empty lines.
     @ivar tooLong: number of lines that were too long to be read whole.
     @ivar longestLine: the length of the longest line, in bytes.
-    @ivar isWithinLine: whether the last line is not complete.
     @ivar others: number of comments, pings, and so on.
     @ivar paused: seconds in which this client did not read, because too much came.
     @ivar end: when the connection was lost, or the attempt failed; C{None} before that.
@@ -69,7 +68,6 @@ class Connection:
     fields: Counter[str] = field(default_factory=Counter)
     tooLong: int = 0
     longestLine: int = 0
-    isWithinLine: bool = False
     others: Counter[Other] = field(default_factory=Counter)
     paused: float = 0.0
     end: float | None = None

@@ -51,6 +51,8 @@ class Evidence(Observer):
     @ivar silence: the longest time without a line up to the last line, in seconds.
     @ivar waitingSince: the start of the time without a line that is not over; C{None}
         before the first connection.
+    @ivar firstLineAfter: seconds from the first attempt to connect to the first line;
+        C{None} before it.
     @ivar firstWait: the time without a line up to the first line, or C{None}.
     @ivar outage: the longest time from the end of a connection to the next one, in
         seconds.
@@ -82,9 +84,11 @@ class Evidence(Observer):
         self.reached = False
         self.silence = self.outage = 0.0
         self.waitingSince: float | None = None
+        self.firstLineAfter: float | None = None
         self.firstWait: float | None = None
         self.lostAt: float | None = None
         self.last = ""
+        self._begun: float | None = None
         self._unfinished: Line | None = None
         self._seconds = seconds
         self._wallClock = wallClock
@@ -93,7 +97,9 @@ class Evidence(Observer):
         """
         Begin a new record.
         """
-        self.connections.append(Connection(self._seconds()))
+        now = self._seconds()
+        self._begun = now if self._begun is None else self._begun
+        self.connections.append(Connection(now))
 
     def stepReached(self, step: Step, detail: str = "") -> None:
         """
@@ -150,7 +156,6 @@ class Evidence(Observer):
         """
         connection = self.connections[-1]
         connection.longestLine = max(connection.longestLine, line.size)
-        connection.isWithinLine = line.truncated
         self.last = line.text[:MAX_SHOWN]
         if line.truncated and line.size <= MAX_LENGTH:
             # It arrives when the connection is cut, not when it was sent.
@@ -179,7 +184,7 @@ class Evidence(Observer):
         if self.lines:
             self.gaps.add(waited)
         else:
-            self.firstWait = waited
+            self.firstWait, self.firstLineAfter = waited, now - (self._begun or 0)
         self.waitingSince = now
         self.lines += 1
         arrival = Arrival(now, gap, isFirst)

@@ -83,8 +83,7 @@ def judge(evidence: Evidence, limits: Limits, now: float) -> Verdict:
     maxGap = limits.gap(interval)
     bursts = countTogether(evidence, maxGap, _showsNothing(evidence))
     reached = evidence.reached or awaited is not None
-    first = _firstLine(evidence)
-    trouble = [*_trouble(evidence, limits, reached, silence, first, bursts)]
+    trouble = [*_trouble(evidence, limits, reached, silence, bursts)]
     ends = [each.endedInOrder() for each in evidence.made()]
     redirects = [each.redirectedTo for each in evidence.connections]
     return Verdict(
@@ -97,7 +96,7 @@ def judge(evidence: Evidence, limits: Limits, now: float) -> Verdict:
         unreadable=evidence.truncated + sequence.countUnreadable(),
         bursts=bursts,
         interval=interval,
-        firstLine=first,
+        firstLine=evidence.firstLineAfter,
         gaps=evidence.gaps.percentiles(),
         lateness=sequence.lateness.percentiles(),
         silence=silence,
@@ -129,6 +128,9 @@ def isBroken(evidence: Evidence, limits: Limits, now: float) -> bool:
         any((sequence.countRepeats(), sequence.skips, sequence.countLost()))
         or any((evidence.truncated, evidence.failures))
         or any(_isBadEnd(each, limits) for each in connections)
+        or any(each.isDocument() for each in connections)
+        or any(each.others[Other.UNFINISHED] for each in connections)
+        or evidence.hasWrongType()
         or sequence.countUnreadable() > 0
         or max(evidence.silence, _end(evidence, limits, now) - since) > maxGap
         or (limits.maxLate is not None and sequence.lateBy > limits.maxLate)
@@ -151,28 +153,13 @@ def _isBadEnd(connection: Connection, limits: Limits) -> bool:
     return isEnded and not (limits.once and connection.endedInOrder())
 
 
-def _firstLine(evidence: Evidence) -> float | None:
-    """
-    Return the seconds from the first attempt to connect to the first line.
-    """
-    for each in evidence.connections:
-        if each.firstLine is not None:
-            return each.firstLine - evidence.connections[0].begun
-    return None
-
-
 def _showsNothing(evidence: Evidence) -> bool:
     sequence = evidence.sequence
     return not sequence.isCounter() and 2 * sequence.times < evidence.lines
 
 
 def _trouble(
-    evidence: Evidence,
-    limits: Limits,
-    reached: bool,
-    silence: float,
-    first: float | None,
-    bursts: int,
+    evidence: Evidence, limits: Limits, reached: bool, silence: float, bursts: int
 ) -> Iterator[str]:
     sequence, connections = evidence.sequence, evidence.connections
     failures = [each.how for each in connections if each.how and not each.isMade]
@@ -191,8 +178,8 @@ def _trouble(
         yield from _lineTrouble(evidence, bursts)
     maxGap = limits.gap(sequence.interval)
     if evidence.reached and silence > maxGap:
-        if silence == evidence.firstWait and first is not None:
-            yield f"first line after {first:.3g} s"
+        if silence == evidence.firstWait and evidence.firstLineAfter is not None:
+            yield f"first line after {evidence.firstLineAfter:.3g} s"
         else:
             yield f"no line for {silence:.3g} s"
     if limits.maxLate is not None and sequence.lateBy > limits.maxLate:

@@ -160,7 +160,6 @@ class EvidenceTests(SynchronousTestCase):
         evidence = stream.evidence
         connection = evidence.connections[-1]
         self.assertEqual((evidence.lines, evidence.truncated), (0, 1))
-        self.assertTrue(connection.isWithinLine)
         self.assertEqual(len(evidence.arrivals), 0)
         stream.receive("ab", truncated=True, size=100_000)
         self.assertEqual((evidence.lines, evidence.truncated), (1, 1))
@@ -210,6 +209,20 @@ class EvidenceTests(SynchronousTestCase):
         self.assertFalse(stream.evidence.hasPaused())
         stream.evidence.paused(0.2)
         self.assertTrue(stream.evidence.hasPaused())
+
+    def test_firstLine(self) -> None:
+        """
+        The time to the first line is known after many connections.
+        """
+        stream = FakeStream()
+        stream.disconnect(1)
+        stream.connect(3)
+        self.assertIsNone(stream.evidence.firstLineAfter)
+        stream.advance(4)
+        stream.receive("a", "b")
+        for _ in range(MAX_CONNECTIONS + 1):
+            stream.disconnect()
+        self.assertEqual(stream.evidence.firstLineAfter, 3)
 
     def test_memory(self) -> None:
         """

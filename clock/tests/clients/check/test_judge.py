@@ -666,6 +666,28 @@ class IsBrokenTests(SynchronousTestCase):
         stream.send([Sent(1, 1, 1), Sent(2, 2, 3)])
         self.assertTrue(stream.isBroken())
 
+    def test_wrongType(self) -> None:
+        """
+        A stream is broken by events of another type, an event without an end, and a
+        document, even if it is read once.
+        """
+        limits = Limits(once=True)
+        for type, lines in (
+            ("text/plain", ("data: x", "")),
+            ("text/html", ("<html>",)),
+            ("text/event-stream", ("x",)),
+        ):
+            stream = FakeStream()
+            stream.request()
+            stream.respond(type=type)
+            stream.receive(lines[0])
+            self.assertFalse(stream.isBroken(limits=limits))
+            stream.receive(*lines[1:])
+            if type == "text/event-stream":
+                stream.other(Other.UNFINISHED)
+            stream.disconnect(end=COMPLETE)
+            self.assertTrue(stream.isBroken(limits=limits))
+
     def test_connecting(self) -> None:
         """
         A server may take as long to accept a connection as it may take to send a line.
