@@ -75,8 +75,9 @@ def responseHeaders(
             headers.addRawHeader(name, value)
         else:
             raise ProtocolError(f"{name!r} is not the name of a header")
-    if not status.isdigit():
-        raise ProtocolError("the status is not a number")
+    # Python refuses to read a number of thousands of digits.
+    if not re.fullmatch(rb"[0-9]{3}", status):
+        raise ProtocolError("the status is not a number of three digits")
     return int(status), headers
 
 
@@ -107,7 +108,7 @@ class HTTP2Response:
         self.request = request
         length = headers.getRawHeaders(b"Content-Length", [b""])
         # h2 does not check the length in a response to HEAD.
-        isKnown = length[0].isdigit()
+        isKnown = re.fullmatch(rb"[0-9]{1,19}", length[0])
         self.length = int(length[0]) if isKnown else UNKNOWN_LENGTH
         self._transport = transport
         self._transport.pauseProducing()

@@ -37,7 +37,7 @@ from zope.interface import implementer
 
 from clock.clients.reading.ends import CLOSE_CODES, CUT, EndError, How, endOf
 from clock.clients.reading.lines import MAX_LENGTH
-from clock.clients.reading.observer import Other, Step
+from clock.clients.reading.observer import Other, Response, Step
 from clock.clients.reading.urls.connector import Connector, connectReceiver
 from clock.clients.reading.urls.exchange import Exchange, withoutResponse
 from clock.clients.reading.urls.head import parseHead, statusError
@@ -157,8 +157,9 @@ class WebSocketProtocol(Protocol):
             self._observer.bytesReceived(len(rest))
 
     def _rejected(self) -> None:
-        head, _ = parseHead(self._exchange.takeHead())
-        self._observer.responded(head)
+        head = self._failedHead()
+        if head is None:
+            return
         error = statusError(head)
         if head.status < 300 or head.status in NO_WEBSOCKET:
             text = f"not a WebSocket: {error}"
@@ -170,13 +171,22 @@ class WebSocketProtocol(Protocol):
         Abort the connection, because what has arrived is not what should.
         """
         text = oneLine(error)
+        if self._failedHead() is not None:
+            self._fail(EndError(How.NOT_WEBSOCKET, f"not a WebSocket: {text}"))
+
+    def _failedHead(self) -> Response | None:
+        """
+        Report the head of a response that begins no WebSocket. If it is not HTTP, abort
+        the connection, and return C{None}. wsproto takes an interim response for the
+        final one, so that may be missing.
+        """
         try:
             head, _ = parseHead(self._exchange.takeHead())
         except ValueError:
             self._fail(EndError(How.NOT_HTTP, "the response is not HTTP"))
-        else:
-            self._observer.responded(head)
-            self._fail(EndError(How.NOT_WEBSOCKET, f"not a WebSocket: {text}"))
+            return None
+        self._observer.responded(head)
+        return head
 
     def _messageReceived(self, event: Message[Any]) -> None:
         """

@@ -276,6 +276,7 @@ class WebSocketTests(WebClientTestCase):
         """
         for data, how in [
             (b"19:03:13\r\n\r\n", How.NOT_HTTP),
+            (b"HTTP/1.1 103 Early Hints\r\n\r\nx", How.NOT_HTTP),
             (b"HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", How.NOT_WEBSOCKET),
             (b"HTTP/1.1 101 x\r\nConnection: \xff\r\n\r\n", How.NOT_WEBSOCKET),
         ]:
