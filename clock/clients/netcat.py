@@ -21,6 +21,7 @@ from twisted.python import usage
 from twisted.python.failure import Failure
 
 from clock.clients.process import exitOnSignals, runMain
+from clock.clients.reading.addresses import withoutPassword
 from clock.clients.reading.connection import lossOf, noteLoss
 from clock.clients.reading.ends import EndError, How, endOf
 from clock.clients.reading.observer import Observer
@@ -176,7 +177,8 @@ async def copy(
         await connection.done
     except Exception as error:
         reason = endOf(Failure(error)).text
-        raise SystemExit(f"{NAME}: {oneLine(address)}: {reason}") from None
+        shown = oneLine(withoutPassword(address))
+        raise SystemExit(f"{NAME}: {shown}: {reason}") from None
     return 0
 
 

@@ -4,6 +4,8 @@ The command line of C{clock-check}.
 
 from __future__ import annotations
 
+import os
+
 from twisted.python import usage
 
 from clock.clients.check.judge import LEAST_GAP, MAX_GAP, Limits
@@ -110,7 +112,8 @@ class Options(StreamsOptions):
             raise usage.UsageError(
                 "--quiet and --json contradict each other: leave one out"
             )
-        files = [self[name] for name in ("junit", "plot", "log") if self[name]]
+        names = [self[name] for name in ("junit", "plot", "log") if self[name]]
+        files = [*map(os.path.realpath, names)]
         if len({*files}) < len(files):
             raise usage.UsageError("--junit, --plot and --log name the same file")
         # A request with data is not sent twice.

@@ -55,6 +55,15 @@ def clientEndpoint(reactor: Any, text: str) -> IStreamClientEndpoint:
     return endpoint
 
 
+def withoutPassword(text: str) -> str:
+    """
+    Return an address without the user and the password in its URL, to be shown.
+
+    @param text: the address.
+    """
+    return re.sub(r"://[^/?#]*@", "://...@", text)
+
+
 def hostAndPort(text: str) -> tuple[str, int] | None:
     """
     Parse an address.

@@ -34,6 +34,15 @@ FIELD = [
     "or ts, and tick]",
 ]
 
+#: The most bytes of C{--data}: a file may have no end.
+MAX_DATA = 64_000_000
+
+#: The name of a header, or what else comes before its value.
+_BEFORE_VALUE = re.compile(r"[^:=\s]*")
+
+#: The characters of an address in ASCII.
+_ADDRESS = re.compile(r"[!-~]+")
+
 #: A method is a token (RFC 9110).
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
 
@@ -90,7 +99,10 @@ class ReadingOptions(CommandOptions):
         try:
             self.headers.append((name, parseHeader(header)))
         except ValueError as error:
-            raise usage.UsageError(f"--header {text!r} {error}") from None
+            # The value may be a secret.
+            shown = _BEFORE_VALUE.match(text)[0]  # type: ignore[index]
+            more = "" if shown == text else "..."
+            raise usage.UsageError(f"--header {shown + more!r} {error}") from None
 
     def opt_data(self, text: str) -> None:
         """
@@ -103,6 +115,8 @@ class ReadingOptions(CommandOptions):
             self.data = _readData(text)
         except OSError as error:
             raise usage.UsageError(f"--data {text!r}: {error.strerror}") from None
+        if len(self.data) > MAX_DATA:
+            raise usage.UsageError(f"--data is longer than {MAX_DATA} bytes")
 
     def opt_request(self, method: str) -> None:
         """
@@ -128,7 +142,8 @@ class ReadingOptions(CommandOptions):
             isAddress = hostAndPort(address) is not None
         except ValueError as error:
             raise usage.UsageError(f"--connect-to {text!r}: {error}") from None
-        if not isAddress:
+        # A proxy gets the host as it is.
+        if not isAddress or not _ADDRESS.fullmatch(address):
             raise usage.UsageError(f"--connect-to {text!r} is not HOST:PORT")
         self._connectTo[name] = address
 
@@ -236,4 +251,4 @@ def _readData(text: str) -> bytes:
     if not text.startswith("@"):
         return os.fsencode(text)
     with open(0 if text == "@-" else text[1:], "rb") as file:
-        return file.read()
+        return file.read(MAX_DATA + 1)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python import usage
 
+from clock.clients.reading.addresses import withoutPassword
 from clock.clients.reading.observer import Observer
 from clock.clients.reading.stream import Stream
 from clock.clients.reading.urls.endpoint import (
@@ -50,7 +51,8 @@ class ClockTarget(NamedTuple):
         except ValueError as error:
             named = self.name != self.address
             text = f"{self.name}={self.address}" if named else self.address
-            raise ValueError(f"{text!r}: {oneLine(error)}") from None
+            shown = withoutPassword(text)
+            raise ValueError(f"{shown!r}: {oneLine(error)}") from None
 
 
 def parseTargets(texts: Sequence[str]) -> list[ClockTarget]:

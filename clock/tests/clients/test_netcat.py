@@ -22,10 +22,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from clock.clients.netcat import CopyProtocol, Options, RedirectPrinter, copy
 from clock.clients.reading.ends import EndError, How
+from clock.clients.reading.options import MAX_DATA
 from clock.clients.reading.urls.endpoint import WebOptions
 from clock.tests.clients import fixture
 from clock.tests.clients.fixture import Connection
 from clock.tests.clients.reading.webclient import OK, WebClientTestCase
+
+#: The error about a header, after its name.
+NOT_A_HEADER = "is not a header in printable ASCII: try 'Name: value'"
 
 
 def options(address: str) -> Options:
@@ -164,12 +168,16 @@ class CopyTests(SynchronousTestCase):
 
     def test_badAddress(self) -> None:
         """
-        An address that is not valid is an error.
+        An address that is not valid is an error, which shows no password.
         """
-        finished = Deferred.fromCoroutine(copy(MemoryReactorClock(), options(":0")))
-        ended = self.failureResultOf(finished, SystemExit)
-        expected = "clock-netcat: :0: a port is a whole number from 1 to 65535"
-        self.assertEqual(str(ended.value), expected)
+        for address, expected in [
+            (":0", ":0: a port is a whole number from 1 to 65535"),
+            ("http://a:secret@x/", "http://...@x/: send a password with --header"),
+        ]:
+            copied = copy(MemoryReactorClock(), options(address))
+            finished = Deferred.fromCoroutine(copied)
+            ended = self.failureResultOf(finished, SystemExit)
+            self.assertTrue(str(ended.value).startswith(f"clock-netcat: {expected}"))
 
 
 class WebTests(WebClientTestCase):
@@ -218,7 +226,10 @@ class OptionsTests(fixture.OptionsTestCase):
     options = Options
     refused = (
         ("a 1 b", "more than one address; see clock-netcat --help"),
-        ("--header=x", "--header 'x' is not a header: try 'Name: value'"),
+        ("--header=x", f"--header 'x' {NOT_A_HEADER}"),
+        # The value may be a secret.
+        ("--header=A:secret\x7f", f"--header 'A...' {NOT_A_HEADER}"),
+        ("--header=A=secret", f"--header 'A...' {NOT_A_HEADER}"),
         ("-p", "option -p not recognized"),
         ("a http", "port 'http' is not a whole number from 1 to 65535"),
         ("-d x -d y", "--data is given twice: leave one out"),
@@ -226,6 +237,9 @@ class OptionsTests(fixture.OptionsTestCase):
         ("-X GE(T", "--request 'GE(T' is not a method: try POST"),
         ("-H =A:1", "--header '=A:1' has an empty name"),
         ("--connect-to x", "--connect-to 'x' is not HOST:PORT"),
+        ("--connect-to a\x7fb:1", "--connect-to 'a\\x7fb:1' is not HOST:PORT"),
+        ("--connect-to \xe9:1", "--connect-to '\xe9:1' is not HOST:PORT"),
+        ("--data @/dev/zero", f"--data is longer than {MAX_DATA} bytes"),
         ("--connect-to x:0", "--connect-to 'x:0': a port is a whole number from 1 "),
         ("--proxy x=http://y", "--proxy: no stream is named 'x'"),
         ("--event x", "option --event not recognized"),

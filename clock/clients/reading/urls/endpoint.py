@@ -40,7 +40,7 @@ def parseHeader(text: str) -> tuple[str, str]:
     """
     header = _HEADER.fullmatch(text)
     if header is None:
-        raise ValueError("is not a header: try 'Name: value'")
+        raise ValueError("is not a header in printable ASCII: try 'Name: value'")
     return header[1], header[2].rstrip()
 
 

@@ -40,7 +40,7 @@ class OptionsTests(fixture.OptionsTestCase):
         ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
         ("--quiet --json x=:1", "--quiet and --json contradict each other: leave"),
         ("--junit a --plot a x=:1", "--junit, --plot and --log name the same file"),
-        ("--junit a --log a x=:1", "--junit, --plot and --log name the same file"),
+        ("--junit a --log ./a x=:1", "--junit, --plot and --log name the same file"),
         ("--max-late 0 x=:1", "--max-late '0' is not a number of seconds from 0.001"),
         ("--proxy y= x=:1", "--proxy: no stream is named 'y'"),
         ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),

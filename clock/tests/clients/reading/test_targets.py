@@ -69,7 +69,7 @@ class TargetTests(ClientTestCase):
 
     def test_badAddress(self) -> None:
         """
-        The error about an address repeats what was typed.
+        The error about an address repeats what was typed, but no password.
         """
         reason = "a port is a whole number from 1 to 65535"
         for text in ("x=:0", ":0"):
@@ -78,6 +78,11 @@ class TargetTests(ClientTestCase):
                 ValueError, target.endpoint, self.reactor, DEFAULTS, Observer()
             )
             self.assertEqual(str(error), f"{text!r}: {reason}")
+        (target,) = parseTargets(["x=http://user:secret@y/a?b@c"])
+        error = self.assertRaises(
+            ValueError, target.endpoint, self.reactor, DEFAULTS, Observer()
+        )
+        self.assertTrue(str(error).startswith("'x=http://...@y/a?b@c': send a "))
 
     def test_start(self) -> None:
         """

@@ -199,4 +199,5 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(parseHeader("X:"), ("X", ""))
         for text in ("", "X", ": x", "X Y: z", "X: \n", "X: é", "é: x"):
             error = self.assertRaises(ValueError, parseHeader, text)
-            self.assertEqual(str(error), "is not a header: try 'Name: value'")
+            expected = "is not a header in printable ASCII: try 'Name: value'"
+            self.assertEqual(str(error), expected)
