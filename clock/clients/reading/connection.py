@@ -35,8 +35,8 @@ MIN_PAUSE = 0.015
 #: spent that time.
 MAX_PAUSE = 1.0
 
-#: The time to spend on what is left when a connection is lost, in seconds.
-MAX_REST = 0.5
+#: Seconds to read what is left when a connection is lost, at its pace.
+MAX_REST = 2.0
 
 #: Seconds after which a server that acknowledges nothing, not even keepalive, is
 #: disconnected.
@@ -47,13 +47,19 @@ class ReadingPace:
     """
     Read one connection for a part of the time only, so that a server that floods this
     client does not delay its other streams.
+
+    @ivar isCutShort: whether not all work was done when the connection was lost. A
+        compressed body can hold millions of lines.
     """
 
+    isCutShort = False
     _resumeCall: IDelayedCall | None = None
     _isLost = _isTurn = False
     # When the current turn began, and when the connection has paid for the others.
     _start = 0.0
     _paidAt = 0.0
+    # When to drop the work that is left.
+    _deadline = 0.0
 
     def __init__(self, connection: Any, observer: Observer) -> None:
         """
@@ -65,6 +71,7 @@ class ReadingPace:
         self._observer = observer
         self._seconds: Callable[[], float] = connection.reactor.seconds
         self._work: deque[Iterator[object]] = deque()
+        self._ends: list[Callable[[], object]] = []
         protocol = connection.protocol
         self._receive, self._lose = protocol.dataReceived, protocol.connectionLost
         protocol.dataReceived = self._dataReceived
@@ -82,15 +89,19 @@ class ReadingPace:
         elif self._isTurn and not self._isUsedUp():
             self._takeSteps(self._isUsedUp)
 
-    def takeRest(self) -> bool:
+    def whenDone(self, end: Callable[[], object]) -> None:
         """
-        Do the rest of the work, because the connection is lost.
+        Report an end after the work that comes before it: now, if there is none. Work
+        that is left after L{MAX_REST} is dropped.
 
-        @return: whether it was all done. A compressed body can hold millions of lines.
+        @param end: reports the end.
         """
-        start = self._seconds()
-        self._takeSteps(lambda: self._seconds() - start > MAX_REST)
-        return not self._work
+        if not self._work:
+            end()
+            return
+        if not self._ends:
+            self._deadline = self._seconds() + MAX_REST
+        self._ends.append(end)
 
     def _takeSteps(self, isUsedUp: Callable[[], bool]) -> None:
         while self._work:
@@ -113,7 +124,7 @@ class ReadingPace:
     def _resume(self) -> None:
         self._resumeCall = None
         self._takeTurn(lambda: self._takeSteps(self._isUsedUp))
-        if self._resumeCall is None:
+        if self._resumeCall is None and not self._isLost:
             self._connection.resumeProducing()
 
     def _takeTurn(self, work: Callable[[], object]) -> None:
@@ -122,18 +133,30 @@ class ReadingPace:
             work()
         finally:
             self._isTurn = False
+        self._reportEnds()
         pause = min(self._debt(), MAX_PAUSE)
         self._paidAt = self._seconds() + pause
-        if pause >= MIN_PAUSE and self._resumeCall is None and not self._isLost:
-            self._connection.pauseProducing()
+        isOver = self._isLost and not self._work
+        if pause >= MIN_PAUSE and self._resumeCall is None and not isOver:
             self._resumeCall = self._connection.reactor.callLater(pause, self._resume)
-            self._observer.paused(pause)
+            if not self._isLost:
+                self._connection.pauseProducing()
+                self._observer.paused(pause)
+
+    def _reportEnds(self) -> None:
+        if self._ends and self._seconds() >= self._deadline:
+            self.isCutShort |= bool(self._work)
+            self._work.clear()
+        if not self._work:
+            ends, self._ends = self._ends, []
+            for end in ends:
+                end()
 
     def _connectionLost(self, reason: Failure) -> None:
         self._isLost = True
-        if self._resumeCall is not None:
+        if self._resumeCall is not None and not self._work:
             self._resumeCall.cancel()
-        self._lose(reason)
+        self.whenDone(lambda: self._lose(reason))
 
 
 def paceOf(transport: Any) -> ReadingPace | None:

@@ -126,7 +126,7 @@ class ReadingProtocol(StreamProtocol):
         Report the unfinished last line, if there is one, and note the reason.
         """
         end = endOf(lossOf(self.transport, reason))
-        if self._pace is not None and not self._pace.takeRest():
+        if self._pace is not None and self._pace.isCutShort:
             end = End(How.OTHER, TOO_MUCH)
         isWithin = isinstance(self._lines, LineSplitter) and self._lines.isWithin
         if isWithin and end.how is How.CLOSED:

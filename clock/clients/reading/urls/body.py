@@ -19,6 +19,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import OK, PotentialDataLoss
 from zope.interface import implementer
 
+from clock.clients.reading.connection import paceOf
 from clock.clients.reading.ends import CUT, EndError, How, endOf
 from clock.clients.reading.observer import Response
 from clock.clients.reading.urls.connector import Connector, connectReceiver
@@ -73,7 +74,12 @@ class BodyProtocol(Protocol):
         """
         self._exchange.close()
         error = self._error or self._end(rootReason(reason))
-        self._protocol.connectionLost(Failure(error))
+        pace = paceOf(self._exchange.transport)
+        if pace is None:
+            self._protocol.connectionLost(Failure(error))
+        else:
+            # The body may hold more than can be read at once.
+            pace.whenDone(lambda: self._protocol.connectionLost(Failure(error)))
 
     def _end(self, reason: Failure) -> EndError:
         if reason.check(ResponseDone):

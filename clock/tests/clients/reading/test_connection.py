@@ -21,6 +21,7 @@ from clock.clients.reading.connection import (
     MAX_REST,
     MIN_PAUSE,
     READ_SIZE,
+    SHARE,
     lossOf,
     noteLoss,
     paceOf,
@@ -63,7 +64,7 @@ class Reader(Protocol):
 
     @ivar cost: the time, in seconds.
     @ivar done: the bytes for which it was taken.
-    @ivar isComplete: whether all work was done when the connection was lost.
+    @ivar isComplete: whether all work was done when the loss was reported.
     """
 
     cost = 0.002
@@ -92,11 +93,11 @@ class Reader(Protocol):
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """
-        Read the rest.
+        Note whether the rest was read.
         """
         pace = paceOf(self.transport)
         assert pace is not None
-        self.isComplete = pace.takeRest()
+        self.isComplete = not pace.isCutShort
 
 
 class PaceTests(SynchronousTestCase):
@@ -209,13 +210,51 @@ class PaceTests(SynchronousTestCase):
 
     def test_lostWhilePaused(self) -> None:
         """
-        When the connection is lost, the rest is read, and nothing is resumed.
+        When the connection is lost, the rest is read at the same pace, and then the
+        loss is reported. Nothing is resumed.
         """
         self.receive(b"x" * 8)
+        self.assertPaused(0.018)
         self.transport.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(len(self.reader.done), 3)
+        self.clock.advance(0.02)
+        self.assertEqual(len(self.reader.done), 6)
+        self.assertIsNone(self.reader.isComplete)
+        self.clock.advance(0.02)
         self.assertEqual(len(self.reader.done), 8)
         self.assertTrue(self.reader.isComplete)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(self.observer.takeEvents(), [])
+
+    def test_lostWithoutRest(self) -> None:
+        """
+        If there is no rest, a loss is reported at once.
+        """
+        self.receive(b"x" * 2)
+        self.transport.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertTrue(self.reader.isComplete)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_endBeforeLoss(self) -> None:
+        """
+        The end of a body is reported after the lines before it, and before the loss of
+        the connection.
+        """
+        reported: list[str] = []
+        self.reader.connectionLost = (  # type: ignore[method-assign]
+            lambda *_: reported.append("lost")
+        )
+        transport = fixture.Connection(self.clock, self.reader)
+        prepareConnection(transport)
+        self.reader.makeConnection(transport)
+        transport.protocol.dataReceived(b"x" * 8)
+        pace = paceOf(transport)
+        assert pace is not None
+        pace.whenDone(lambda: reported.append("end"))
+        transport.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(reported, [])
+        self.clock.pump([0.02] * 2)
+        self.assertEqual(reported, ["end", "lost"])
 
     def test_lostWithin(self) -> None:
         """
@@ -237,11 +276,13 @@ class PaceTests(SynchronousTestCase):
         """
         If the rest takes too long, it is not read.
         """
-        count = round(MAX_REST / self.reader.cost)
+        count = round(SHARE * MAX_REST / self.reader.cost)
         self.receive(b"x" * 2 * count)
         self.transport.protocol.connectionLost(Failure(ConnectionDone()))
+        self.clock.pump([0.02] * count)
         self.assertFalse(self.reader.isComplete)
-        self.assertAlmostEqual(len(self.reader.done), count + 3, delta=2)
+        self.assertTrue(0.8 * count < len(self.reader.done) <= count + 3)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class ConnectionTests(SynchronousTestCase):

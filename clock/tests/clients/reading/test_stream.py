@@ -22,6 +22,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import directlyProvides
 
 from clock.clients.reading import stream
+from clock.clients.reading.connection import MAX_REST
 from clock.clients.reading.ends import End, EndError, How
 from clock.clients.reading.lines import Line
 from clock.clients.reading.observer import Other, Step
@@ -216,8 +217,8 @@ class StreamTests(SynchronousTestCase):
 
     def test_pace(self) -> None:
         """
-        Many lines are reported at the pace of the connection. If too many are left when
-        it is lost, that is how it ends.
+        Many lines are reported at the pace of the connection, also after it is lost. If
+        too many are left then, that is how it ends.
         """
         line = whole("x")
         self.observer.lineReceived = self.takeTime  # type: ignore[method-assign]
@@ -227,7 +228,10 @@ class StreamTests(SynchronousTestCase):
             protocol.dataReceived(b"x\n" * count)
             self.assertEqual(self.observer.events[:-1], [line] * 5)
             protocol.connectionLost(Failure(ConnectionDone()))
-            self.assertEqual(self.takeEvents()[-1][0], end)
+            self.assertEqual(len(self.observer.events), 6)
+            self.reactor.pump([MAX_REST / 100] * 100)
+            ends = [each[0] for each in self.takeEvents() if type(each) is tuple]
+            self.assertEqual(ends[1], end)
             self.reactor.advance(MAX_RETRY)
 
     def takeTime(self, line: Line) -> None:

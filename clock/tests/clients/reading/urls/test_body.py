@@ -316,6 +316,35 @@ class BodyTests(WebClientTestCase):
         self.assertIs(receiver.transport.transport, self.transport)
         self.assertIsNotNone(paceOf(receiver.transport))
 
+    def linesReceived(self) -> int:
+        """
+        Count the lines that were reported.
+        """
+        return sum(isinstance(each, Line) for each in self.observer.events)
+
+    def test_endAfterPause(self) -> None:
+        """
+        The end of a body is reported after all of its lines, which are read at the pace
+        of the connection.
+        """
+        lineReceived = self.observer.lineReceived
+
+        def takeTime(line: Line) -> None:
+            self.reactor.rightNow += 0.0011
+            lineReceived(line)
+
+        self.observer.lineReceived = takeTime  # type: ignore[method-assign]
+        self.read("http://x/")
+        # As a real one, it can be paused while it closes.
+        self.patch(self.transport, "_checkState", lambda: None)
+        self.receive(OK + b"Content-Length: 40\r\n\r\n" + b"x\n" * 20)
+        self.close()
+        self.assertEqual(self.linesReceived(), 5)
+        self.reactor.pump([0.02] * 4)
+        self.assertEqual(self.linesReceived(), 20)
+        end, _ = self.takeEvents()[-1]
+        self.assertEqual(end.how, How.COMPLETE)
+
     def test_stop(self) -> None:
         """
         A stream can be stopped while it waits for the headers, and while it reads.
