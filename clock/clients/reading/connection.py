@@ -169,6 +169,20 @@ def paceOf(transport: Any) -> ReadingPace | None:
     return pace
 
 
+def whenDone(transport: Any, end: Callable[[], object]) -> None:
+    """
+    Report an end when all work for a connection is done.
+
+    @param transport: the transport of the connection.
+    @param end: reports the end.
+    """
+    pace = paceOf(transport)
+    if pace is None:
+        end()
+    else:
+        pace.whenDone(end)
+
+
 def prepareConnection(transport: Any, observer: Observer | None = None) -> None:
     """
     Read at a limited pace, note how the connection is lost, and set the socket options

@@ -4,6 +4,7 @@ The decoded body of a response, as a stream of bytes.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hyperlink import URL
@@ -19,7 +20,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.http import OK, PotentialDataLoss
 from zope.interface import implementer
 
-from clock.clients.reading.connection import paceOf
+from clock.clients.reading.connection import whenDone
 from clock.clients.reading.ends import CUT, EndError, How, endOf
 from clock.clients.reading.observer import Response
 from clock.clients.reading.urls.connector import Connector, connectReceiver
@@ -74,12 +75,9 @@ class BodyProtocol(Protocol):
         """
         self._exchange.close()
         error = self._error or self._end(rootReason(reason))
-        pace = paceOf(self._exchange.transport)
-        if pace is None:
-            self._protocol.connectionLost(Failure(error))
-        else:
-            # The body may hold more than can be read at once.
-            pace.whenDone(lambda: self._protocol.connectionLost(Failure(error)))
+        # The body may hold more than can be read at once.
+        report = partial(self._protocol.connectionLost, Failure(error))
+        whenDone(self._exchange.transport, report)
 
     def _end(self, reason: Failure) -> EndError:
         if reason.check(ResponseDone):

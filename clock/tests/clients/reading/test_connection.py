@@ -26,6 +26,7 @@ from clock.clients.reading.connection import (
     noteLoss,
     paceOf,
     prepareConnection,
+    whenDone,
 )
 from clock.clients.reading.ends import How, endOf
 from clock.tests.clients import fixture
@@ -235,6 +236,19 @@ class PaceTests(SynchronousTestCase):
         self.assertTrue(self.reader.isComplete)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
+    def test_lostAfterWork(self) -> None:
+        """
+        A connection that is lost while it is paused, and has no more work, is not
+        resumed.
+        """
+        layer = fixture.Connection(self.clock, Protocol())
+        layer.protocol.dataReceived = lambda data: self.clock.advance(2 * MIN_PAUSE)
+        prepareConnection(layer)
+        layer.protocol.dataReceived(b"")
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        layer.protocol.connectionLost(Failure(ConnectionDone()))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_endBeforeLoss(self) -> None:
         """
         The end of a body is reported after the lines before it, and before the loss of
@@ -248,9 +262,7 @@ class PaceTests(SynchronousTestCase):
         prepareConnection(transport)
         self.reader.makeConnection(transport)
         transport.protocol.dataReceived(b"x" * 8)
-        pace = paceOf(transport)
-        assert pace is not None
-        pace.whenDone(lambda: reported.append("end"))
+        whenDone(transport, lambda: reported.append("end"))
         transport.protocol.connectionLost(Failure(ConnectionDone()))
         self.assertEqual(reported, [])
         self.clock.pump([0.02] * 2)
@@ -360,3 +372,6 @@ class ConnectionTests(SynchronousTestCase):
         self.assertFalse(noteLoss(transport))
         lost = Failure(ConnectionLost())
         self.assertIs(lossOf(transport, lost), lost)
+        reported: list[str] = []
+        whenDone(transport, lambda: reported.append("end"))
+        self.assertEqual(reported, ["end"])
