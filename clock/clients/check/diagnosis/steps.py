@@ -12,6 +12,9 @@ from clock.clients.check.boundaries import Arrival, hasTime, shownTime
 from clock.clients.check.diagnosis.words import Findings
 from clock.clients.reading.timestamps import SECOND
 
+#: The shortest interval that C{--interval} takes, in seconds.
+LEAST_INTERVAL = 0.01
+
 
 def showTime(arrivals: Sequence[Arrival]) -> bool:
     """
@@ -33,10 +36,12 @@ def diagnoseInterval(arrivals: Sequence[Arrival], interval: float) -> Findings:
     """
     gap = _otherGap(arrivals, interval)
     if gap:
+        other = float(f"{gap:.2g}")
+        hint = f"; try --interval {other:g}" if other >= LEAST_INTERVAL else ""
         yield (
             "other-interval",
             f"Lines come every {gap:.3g} s, not every {interval:g} s: the server has "
-            f"another interval; try --interval {gap:.2g}.",
+            f"another interval{hint}.",
         )
 
 

@@ -89,6 +89,20 @@ class StepsTests(DiagnosisTestCase):
             self.stream.receiveEach(gap, map(str, range(12)))
             self.assertEqual(self.stream.codes(), codes)
 
+    def test_intervalAsAnOption(self) -> None:
+        """
+        An interval is said as C{--interval} takes it, or not at all if it is too short.
+        """
+        for gap, expected in (
+            (120, r"another interval; try --interval 120\.$"),
+            (0.002, r"another interval\.$"),
+        ):
+            self.prepare(interval=1)
+            self.stream.connect(0)
+            self.stream.receive("0")
+            self.stream.receiveEach(gap, map(str, range(1, 12)))
+            self.assertDiagnosis("other-interval", expected)
+
     def test_everySecondLine(self) -> None:
         """
         If every second number is missing, the interval is the same.
