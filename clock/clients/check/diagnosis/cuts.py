@@ -50,6 +50,12 @@ KINDS = {
         "a process was killed, a device on the way, such as a firewall, did not know "
         "the connection, or the other end no longer answered",
     ),
+    How.TLS: (
+        "lost",
+        "ended by TLS",
+        "the server may want a certificate of this client, or something on the way "
+        "changes what passes",
+    ),
     How.HTTP2_ERROR: (
         "http2-error",
         "ended with an error of HTTP/2",
@@ -104,7 +110,7 @@ def diagnoseCuts(
             )
 
 
-_LOST = (How.UNREACHABLE, How.NO_ANSWER, How.OTHER)
+_LOST = (How.TLS, How.UNREACHABLE, How.NO_ANSWER, How.OTHER)
 
 
 def _ended(complete: Sequence[Connection]) -> Findings:

@@ -16,8 +16,8 @@ FAILURES = {
     How.REFUSED: "no process listens there, or a firewall rejects connections",
     How.UNREACHABLE: "this machine has no route to the host",
     How.NO_ANSWER: "the host is down, or a firewall drops its packets",
-    How.TLS: "the server does not speak TLS there, its certificate is not valid, or it "
-    "speaks no version and no protocol that this client offers",
+    How.TLS: "the server does not speak TLS there, its certificate is not valid, it "
+    "wants one, or it speaks no version and no protocol that this client offers",
     How.PROXY: "this is the proxy that this client uses: see --proxy",
     How.NOT_WEBSOCKET: "a proxy on the way does not pass on Upgrade, which a WebSocket "
     "needs, or the server has no WebSocket there",

@@ -305,6 +305,19 @@ class CutsTests(DiagnosisTestCase):
             self.stream.disconnect(start + 2, End(how, "no route"))
         self.assertEqual(self.stream.codes(), ["closed", "lost"])
 
+    def test_tls(self) -> None:
+        """
+        TLS may end a connection after its handshake, for a reason of its own.
+        """
+        for start in (1, 5):
+            self.stream.connect(start)
+            self.stream.disconnect(start, End(How.TLS, "certificate required"))
+        seen = (
+            r"^The connection was ended by TLS \(certificate required\) 2 times, .* "
+            "may want a certificate"
+        )
+        self.assertDiagnosis("lost", seen)
+
     def test_candidate(self) -> None:
         """
         A single cut after a well-known time names whose default it is. Another cut
