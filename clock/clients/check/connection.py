@@ -14,6 +14,18 @@ from clock.clients.reading.observer import Other, Response, Step
 #: Media types that are documents rather than streams, if all of one arrives at once.
 DOCUMENTS = ("text/html", "application/json", "application/problem+json")
 
+#: The headers of a response that tell the path it took.
+PATH_HEADERS = ("Server", "Via", "X-Cache", "Age", "CF-Ray")
+
+#: The headers of a response that are recorded.
+RECORDED = (
+    *("Content-Type", "Content-Encoding", "Transfer-Encoding", "Content-Length"),
+    *(*PATH_HEADERS, "Cache-Control", "X-Accel-Buffering", "Retry-After"),
+)
+
+#: The most characters of a header to record.
+MAX_VALUE = 256
+
 
 @dataclass
 class Connection:
@@ -141,3 +153,15 @@ class Connection:
 
     def _isComplete(self) -> bool:
         return self.how is not None and self.how.how is How.COMPLETE
+
+
+def recorded(response: Response) -> dict[str, str]:
+    """
+    Return the headers of a response that tell its path.
+
+    @param response: the response.
+
+    @return: values by name, shortened. Other headers, such as cookies, are left out.
+    """
+    values = ((name, response.header(name)[:MAX_VALUE]) for name in RECORDED)
+    return {name: value for name, value in values if value}

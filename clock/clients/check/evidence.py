@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from clock.clients.check.boundaries import Arrival
-from clock.clients.check.connection import Connection
+from clock.clients.check.connection import Connection, recorded
 from clock.clients.check.report.histogram import Histogram
 from clock.clients.check.sequence import Sequence
 from clock.clients.reading.ends import End, How
@@ -120,10 +120,14 @@ class Evidence(Observer):
 
     def responded(self, response: Response) -> None:
         """
-        Record the head of a response.
+        Record the head of a response. A server can send headers without end, so only
+        those that tell the path are kept.
         """
         connection = self.connections[-1]
-        connection.response, connection.headersAt = response, self._seconds()
+        connection.headersAt = self._seconds()
+        connection.response = response._replace(
+            phrase=response.phrase[:MAX_SHOWN], headers=(*recorded(response).items(),)
+        )
 
     def connected(self) -> None:
         """

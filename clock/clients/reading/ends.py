@@ -50,6 +50,9 @@ CLOSE_CODES = {
     3008: "timeout",
 }
 
+#: The most characters of the text of an error.
+MAX_TEXT = 300
+
 #: The codes of a close in good order: normal, going away, and none.
 GOOD_CODES = (1000, 1001, None)
 
@@ -160,6 +163,8 @@ class EndError(Exception):
         """
         Take the fields of an L{End}.
         """
+        # A server can send a status, or a location, of any length.
+        text = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
         super().__init__(text)
         self.end = End(how, text, code, reason, retryAfter)
 

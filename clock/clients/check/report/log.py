@@ -7,8 +7,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from clock.clients.check.connection import recorded
 from clock.clients.check.evidence import MAX_SHOWN, Evidence
-from clock.clients.check.report.path import recorded
 from clock.clients.reading.ends import End
 from clock.clients.reading.lines import Line
 from clock.clients.reading.observer import Other, Response, Step

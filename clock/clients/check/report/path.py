@@ -6,19 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from clock.clients.check.connection import Connection
+from clock.clients.check.connection import PATH_HEADERS, Connection, recorded
 from clock.clients.check.evidence import Evidence
-from clock.clients.reading.observer import Response, Step
+from clock.clients.reading.observer import Step
 from clock.console.text import printable
-
-#: The headers of a response that tell the path it took.
-PATH_HEADERS = ("Server", "Via", "X-Cache", "Age", "CF-Ray")
-
-#: The headers of a response that are in the report for programs.
-RECORDED = (
-    *("Content-Type", "Content-Encoding", "Transfer-Encoding", "Content-Length"),
-    *(*PATH_HEADERS, "Cache-Control", "X-Accel-Buffering", "Retry-After"),
-)
 
 
 def pathText(evidence: Evidence) -> str:
@@ -68,17 +59,6 @@ def _times(last: Connection) -> list[str]:
     if last.how is not None and last.end is not None:
         times.append(f"{last.how.text} after {last.end - last.begun:.2f} s")
     return times
-
-
-def recorded(response: Response) -> dict[str, str]:
-    """
-    Return the headers of a response that tell its path.
-
-    @param response: the response.
-
-    @return: values by name. Other headers, such as cookies, are left out.
-    """
-    return {name: value for name in RECORDED if (value := response.header(name))}
 
 
 def connectionRecord(connection: Connection, start: float) -> dict[str, Any]:

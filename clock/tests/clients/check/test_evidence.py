@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from clock.clients.check.connection import MAX_VALUE
 from clock.clients.check.evidence import MAX_ARRIVALS, MAX_CONNECTIONS, MAX_SHOWN
 from clock.clients.reading.ends import End, How
 from clock.clients.reading.lines import Line
@@ -72,6 +73,19 @@ class EvidenceTests(SynchronousTestCase):
         self.assertEqual(evidence.made(), [])
         self.assertEqual(evidence.longestSilence(9), 0)
         self.assertEqual(evidence.longestOutage(9), 0)
+
+    def test_headers(self) -> None:
+        """
+        Only the headers that tell the path are kept, and the beginning of each: a
+        server can send a different megabyte of them with each response.
+        """
+        stream = FakeStream()
+        stream.request(0)
+        stream.respond(1, "text/plain", Server="x" * 300, Set_Cookie="secret")
+        response = stream.evidence.connections[-1].response
+        assert response is not None
+        kept = (("Content-Type", "text/plain"), ("Server", "x" * MAX_VALUE))
+        self.assertEqual(response.headers, kept)
 
     def test_awaitingHeaders(self) -> None:
         """
