@@ -69,9 +69,10 @@ class EventSplitter:
         """
         Drop the unfinished event, because the connection is lost.
 
-        @return: whether it has data.
+        @return: whether it has data, and would be a line.
         """
-        if self._dataSize or self._buffer.startswith(b"data:"):
+        hasData = self._dataSize or self._buffer.startswith(b"data:")
+        if hasData and self._isWanted():
             yield Other.UNFINISHED
 
     def _startLine(self) -> None:
@@ -105,14 +106,16 @@ class EventSplitter:
         self._startEvent()
 
     def _event(self) -> Line | Other:
-        name = self._name or MESSAGE
-        isLine = name != CLIENT if self._wanted is None else name == self._wanted
-        if not isLine:
+        if not self._isWanted():
             return Other.OTHER_EVENT
         size = self._dataSize - 1
         text = decode(bytes(self._data[: min(size, MAX_LENGTH)]))
-        name = "" if name == MESSAGE else name
+        name = "" if self._name == MESSAGE else self._name
         return Line(text, size > MAX_LENGTH, self._id, name, size)
+
+    def _isWanted(self) -> bool:
+        name = self._name or MESSAGE
+        return name != CLIENT if self._wanted is None else name == self._wanted
 
     def _fieldReceived(self, line: bytes, missing: int) -> Iterator[Other]:
         field, _, value = line.partition(b":")

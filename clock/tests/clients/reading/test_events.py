@@ -146,6 +146,10 @@ class EventSplitterTests(SynchronousTestCase):
             (b"", []),
         ]:
             self.assertEqual(self.split(b"data: a\n\n" + end), line + others)
+        end = b"event: b\ndata: c"
+        self.assertEqual(self.split(end), [Other.UNFINISHED])
+        self.assertEqual(self.split(end, "b"), [Other.UNFINISHED])
+        self.assertEqual(self.split(end, "a"), [])
 
     def test_tooLong(self) -> None:
         """
