@@ -55,6 +55,7 @@ class Connection:
     @ivar tooLong: number of lines that were too long to be read whole.
     @ivar longestLine: the length of the longest line, in bytes.
     @ivar others: number of comments, pings, and so on.
+    @ivar sinceLine: the same since the last line.
     @ivar paused: seconds in which this client did not read, because too much came.
     @ivar end: when the connection was lost, or the attempt failed; C{None} before that.
     @ivar how: how it ended.
@@ -81,6 +82,7 @@ class Connection:
     tooLong: int = 0
     longestLine: int = 0
     others: Counter[Other] = field(default_factory=Counter)
+    sinceLine: Counter[Other] = field(default_factory=Counter)
     paused: float = 0.0
     end: float | None = None
     how: End | None = None

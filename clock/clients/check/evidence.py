@@ -182,6 +182,7 @@ class Evidence(Observer):
             connection.fields.update(_FIELD.findall(line.text))
         connection.tooLong += line.truncated
         connection.lines += 1
+        connection.sinceLine.clear()
         connection.lastLine = now
         waited = now - self.waitingSince
         self.silence = max(self.silence, waited)
@@ -199,7 +200,9 @@ class Evidence(Observer):
         """
         Count what is not a line.
         """
-        self.connections[-1].others[what] += 1
+        connection = self.connections[-1]
+        connection.others[what] += 1
+        connection.sinceLine[what] += 1
 
     def paused(self, seconds: float) -> None:
         """

@@ -4,6 +4,7 @@ Say what is wrong with what came: its type, its lines, and the pace of this clie
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from clock.clients.check.diagnosis.bursts import Burst
@@ -11,6 +12,23 @@ from clock.clients.check.diagnosis.words import Findings, countText, rangeText
 from clock.clients.check.evidence import Evidence
 from clock.clients.reading.lines import MAX_LENGTH
 from clock.clients.reading.observer import Other
+
+#: What a browser makes of an event stream without events.
+BROWSER = "A browser shows no event"
+
+#: What comes on an event stream that is no event, and how to mend that.
+NO_EVENTS = {
+    Other.OTHER_EVENT: "events with another name than those that are read (see "
+    "--event).",
+    Other.DATA: "data fields, without the empty line that must follow each event. "
+    f"{BROWSER}. In the server, end each event with two newlines.",
+    Other.NO_FIELD: f"lines that are no fields of an event. {BROWSER}. In the server, "
+    "begin each line with 'data: ', and end each event with an empty line.",
+    Other.NO_DATA: f"events without data. {BROWSER}. In the server, add a data field "
+    "to each.",
+    Other.COMMENT: "comments. The connection works, and the server has no events to "
+    f"send. {BROWSER}.",
+}
 
 
 def diagnoseContent(
@@ -121,3 +139,15 @@ def _lateToBegin(
             f"The first line came after {rangeText([wait])}{before}: the server took "
             "long to begin, or a buffer held back what came first.",
         )
+
+
+def noEventsText(counts: Counter[Other]) -> str:
+    """
+    Say what came on an event stream that is no event: the first of L{NO_EVENTS}.
+
+    @param counts: what came, and how often.
+    """
+    for what, text in NO_EVENTS.items():
+        if counts[what]:
+            return f"{counts[what]} {text}"
+    return "an event that has not ended yet."

@@ -5,6 +5,7 @@ Say why no lines come: while connecting, before the response, and on an open con
 from __future__ import annotations
 
 from clock.clients.check.connection import Connection
+from clock.clients.check.diagnosis.content import noEventsText
 from clock.clients.check.diagnosis.words import Findings, countText, rangeText
 from clock.clients.check.evidence import Evidence
 from clock.clients.reading.ends import End, How
@@ -43,9 +44,6 @@ STATUSES = {
 
 #: What comes within so many seconds came together.
 TOGETHER = 0.1
-
-#: What a browser makes of an event stream without events.
-BROWSER = "A browser shows no event"
 
 
 def diagnoseConnecting(evidence: Evidence, maxGap: float, now: float) -> Findings:
@@ -188,16 +186,7 @@ def diagnoseSilence(evidence: Evidence, maxGap: float, now: float) -> Findings:
     elif isEnded or silence <= maxGap:
         return
     elif last.lastByte is not None and last.lastByte > since + 0.1:
-        beats = sum(last.others[each] for each in (Other.COMMENT, Other.PING))
-        what = f"{beats} comments" if last.isEventStream() else f"{beats} pings"
-        what = what if beats else "bytes"
-        lines = "one line" if last.lines == 1 else f"{last.lines} lines"
-        yield (
-            "heartbeats-only",
-            f"After {lines}, only {what} came, for {silence:.1f} s: the connection "
-            "works, and the server has nothing to send. Some protocols do this, such "
-            "as MCP after its endpoint event.",
-        )
+        yield _withoutMore(last, silence)
     else:
         yield "silent", _silent(last, silence)
 
@@ -237,6 +226,29 @@ def _silent(last: Connection, silence: float) -> str:
     )
 
 
+def _withoutMore(last: Connection, silence: float) -> tuple[str, str]:
+    """
+    Say what came after the last line that is no line.
+    """
+    lines = "one line" if last.lines == 1 else f"{last.lines} lines"
+    isEvents, counts = last.isEventStream(), last.sinceLine
+    beats = counts[Other.COMMENT if isEvents else Other.PING]
+    if beats and counts.total() == counts[Other.COMMENT] + counts[Other.PING]:
+        return "heartbeats-only", (
+            f"After {lines}, only {beats} {'comments' if isEvents else 'pings'} came, "
+            f"for {silence:.1f} s: the connection works, and the server has nothing to "
+            "send. Some protocols do this, such as MCP after its endpoint event."
+        )
+    seen = f"After {lines}, bytes came for {silence:.1f} s, but no"
+    if isEvents:
+        return "no-events", f"{seen} event: {noEventsText(counts)}"
+    what = "message" if last.isWebSocket() else "line"
+    return "no-lines", (
+        f"{seen} end of a {what}: the server does not end it, or a buffer on the way "
+        "holds the end back."
+    )
+
+
 def _withoutLines(last: Connection, silence: float) -> Findings:
     """
     Say what came that is no line.
@@ -245,7 +257,8 @@ def _withoutLines(last: Connection, silence: float) -> Findings:
     if not any(last.others.values()) and encoding:
         yield "silent", _silent(last, silence)
     elif last.isEventStream():
-        yield "no-events", f"{last.bytes} bytes came, but no event: {_noEvents(last)}"
+        what = noEventsText(last.others)
+        yield "no-events", f"{last.bytes} bytes came, but no event: {what}"
     elif last.isWebSocket() and last.others[Other.PING]:
         yield (
             "only-pings",
@@ -266,35 +279,3 @@ def _noLines(last: Connection) -> str:
         f"{last.bytes} bytes came{over}, but no end of a line: the server does not end "
         f"its lines{held}."
     )
-
-
-def _noEvents(last: Connection) -> str:
-    counts = last.others
-    if counts[Other.DATA]:
-        return (
-            f"{counts[Other.DATA]} data fields, without the empty line that must "
-            f"follow each event. {BROWSER}. In the server, end each event with two "
-            "newlines."
-        )
-    if counts[Other.NO_FIELD]:
-        return (
-            f"{counts[Other.NO_FIELD]} lines that are no fields of an event. "
-            f"{BROWSER}. In the server, begin each line with 'data: ', and end each "
-            "event with an empty line."
-        )
-    if counts[Other.NO_DATA]:
-        return (
-            f"{counts[Other.NO_DATA]} events without data. {BROWSER}. In the server, "
-            "add a data field to each."
-        )
-    if counts[Other.OTHER_EVENT]:
-        return (
-            f"{counts[Other.OTHER_EVENT]} events that have another name than the one "
-            "that --event names."
-        )
-    if counts[Other.COMMENT]:
-        return (
-            f"{counts[Other.COMMENT]} comments. The connection works, and the server "
-            f"has no events to send. {BROWSER}."
-        )
-    return "an event that has not ended yet."

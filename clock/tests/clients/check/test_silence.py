@@ -284,7 +284,7 @@ class SilenceTests(DiagnosisTestCase):
 
     def test_heartbeats(self) -> None:
         """
-        If only comments, pings or bytes come, the connection works.
+        If only comments or pings come after the last line, the connection works.
         """
         for type, other, lines, seen in (
             (
@@ -295,15 +295,41 @@ class SilenceTests(DiagnosisTestCase):
             ),
             ("text/event-stream", Other.COMMENT, 3, "^After 3 lines, only 8 comments "),
             ("", Other.PING, 1, "^After one line, only 8 pings "),
-            ("", Other.DATA, 1, "^After one line, only bytes "),
         ):
             self.prepare()
             self.stream.request()
             self.stream.respond(type=type, status=200 if type else 101)
+            self.stream.other(other, other)
             self.stream.receive(*["x"] * lines)
             for each in range(1, 9):
                 self.stream.other(other, at=each)
             self.assertDiagnosis("heartbeats-only", f"{seen}came, for 9.0 s: the co", 9)
+
+    def test_bytesAfterLines(self) -> None:
+        """
+        If other bytes come after the last line, no line ends: an event without the
+        empty line after it, or a part of a line or of a message.
+        """
+        seen = "^After one line, bytes came for 9.0 s, but no "
+        for type, code, others, text in (
+            ("text/event-stream", "no-events", [Other.DATA], "event: 8 data fields, "),
+            (
+                "text/event-stream",
+                "no-events",
+                [Other.COMMENT, Other.NO_FIELD],
+                "event: 8 lines that are no fields",
+            ),
+            ("text/plain", "no-lines", [], "end of a line: the server does not end it"),
+            ("", "no-lines", [], "end of a message: the server does not end it"),
+        ):
+            self.prepare()
+            self.stream.request()
+            self.stream.respond(type=type, status=200 if type else 101)
+            self.stream.other(Other.COMMENT, Other.PING)
+            self.stream.receive("x")
+            for each in range(1, 9):
+                self.stream.other(*others, at=each)
+            self.assertDiagnosis(code, f"{seen}{text}", 9)
 
     def test_onlyPings(self) -> None:
         """
@@ -336,8 +362,7 @@ class SilenceTests(DiagnosisTestCase):
             ([Other.DATA], "2 data fields, without the empty line that must follow"),
             ([Other.NO_FIELD], "2 lines that are no fields of an event. A browser "),
             ([Other.NO_DATA], "2 events without data. A browser shows no event. In "),
-            ([Other.DATA, Other.OTHER_EVENT], "2 data fields, without"),
-            ([Other.OTHER_EVENT], "2 events that have another name than the one that "),
+            ([Other.DATA, Other.OTHER_EVENT], "2 events with another name than those "),
             ([Other.COMMENT], "2 comments. The connection works, and the server has "),
             ([], "an event that has not ended yet."),
         ):
