@@ -42,6 +42,7 @@ from clock.clients.reading.urls.connector import Connector, connectReceiver
 from clock.clients.reading.urls.exchange import Exchange, withoutResponse
 from clock.clients.reading.urls.head import parseHead, statusError
 from clock.clients.reading.urls.opening import Opening
+from clock.clients.reading.urls.pongs import PongSender
 from clock.clients.reading.urls.settings import WebOptions
 from clock.console.text import oneLine
 
@@ -66,6 +67,7 @@ class WebSocketProtocol(Protocol):
     _error: EndError | None = None
     _endsLine = False
     _size = 0
+    _pongs: PongSender
 
     def __init__(
         self,
@@ -144,13 +146,14 @@ class WebSocketProtocol(Protocol):
             # A ping or a pong.
             self._observer.otherReceived(Other.PING)
             if isinstance(event, Ping):
-                self.transport.write(self._connection.send(event.response()))
+                self._pongs.answer(event)
 
     def _accept(self) -> None:
         head, rest = parseHead(self._exchange.takeHead())
         self._observer.responded(head)
         self._receiver = connectReceiver(self._factory, self.transport)
         self._accepted.callback(self._receiver)
+        self._pongs = PongSender(self.transport, self._connection)
         if self._opening.message is not None:
             self.transport.write(self._connection.send(self._opening.message))
         if rest:
@@ -218,6 +221,7 @@ class WebSocketProtocol(Protocol):
             self._fail(EndError(How.MALFORMED, text))
             return
         self._error = _closeError(event.code, reason)
+        self._pongs.stop()
         self.transport.write(self._connection.send(event.response()))
         self.transport.loseConnection()
 

@@ -178,6 +178,28 @@ class WebSocketTests(WebClientTestCase):
         (pong,) = self.server.events()
         self.assertEqual(pong, self.messages.Pong(b"x"))
 
+    def test_pingsWithoutReading(self) -> None:
+        """
+        While the server does not read, its pings are not answered. When it reads again,
+        the last one is.
+        """
+        self.accept()
+        ping = self.messages.Ping
+        producer: Any = self.transport.producer
+        self.assertTrue(self.transport.streaming)
+        producer.pauseProducing()
+        self.send(*[ping(b"x")] * 1000, ping(b"y"))
+        self.assertEqual(self.transport.value(), b"")
+        for _ in range(2):
+            producer.resumeProducing()
+        self.send(ping(b"z"))
+        self.server.receive_data(self.transport.value())
+        pongs = [self.messages.Pong(b"y"), self.messages.Pong(b"z")]
+        self.assertEqual([*self.server.events()], pongs)
+        producer.stopProducing()
+        self.send(self.messages.CloseConnection(1000))
+        self.assertIsNone(self.transport.producer)
+
     def test_close(self) -> None:
         """
         A close frame is answered. What comes after it is ignored.
