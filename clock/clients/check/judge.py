@@ -166,10 +166,12 @@ def _trouble(
     if not reached:
         yield f"not reached: {failures[-1].text if failures else 'no answer'}"
         return
+    if any(each.isDocument() for each in connections):
+        # Its lines, and when it came and ended, say nothing more.
+        yield "not a stream"
+        return
     if not evidence.reached:
         yield f"no headers for {silence:.3g} s"
-    elif any(each.isDocument() for each in connections):
-        yield "not a stream"
     elif not evidence.lines:
         yield "no lines"
     if evidence.hasWrongType():

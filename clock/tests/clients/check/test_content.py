@@ -40,6 +40,7 @@ class ContentTests(DiagnosisTestCase):
         self.stream.disconnect(end=COMPLETE)
         seen = "^The response is a complete application/json of 3 bytes, 2 times, and "
         self.assertDiagnosis("not-a-stream", seen)
+        self.assertEqual(self.stream.verdict(20).trouble, ["not a stream"])
 
     def test_empty(self) -> None:
         """

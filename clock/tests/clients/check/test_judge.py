@@ -495,7 +495,7 @@ class ConnectionsTests(VerdictTestCase):
         stream.disconnect(end=COMPLETE)
         verdict = stream.verdict(once=True)
         self.assertEqual(verdict.trouble, ["not a stream"])
-        self.assertEqual(stream.verdict().trouble[0], "not a stream")
+        self.assertEqual(stream.verdict().trouble, ["not a stream"])
 
     def test_wrongType(self) -> None:
         """
