@@ -26,7 +26,7 @@ from clock.clients.reading.urls.settings import WebOptions
 REDIRECTS = (301, 302, 303, 307, 308)
 
 #: The headers that only the server of the first URL gets, as with curl.
-_SECRET = ("authorization", "cookie", "host")
+_SECRET = ("authorization", "proxy-authorization", "cookie", "host")
 
 
 @implementer(IBodyProducer)

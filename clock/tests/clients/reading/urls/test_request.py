@@ -137,7 +137,10 @@ class RedirectTests(WebClientTestCase):
         A redirect is followed and reported. Another server gets none of the user's
         secrets.
         """
-        secrets = [("Authorization", "Basic eA=="), ("cookie", "a=b"), ("Host", "z")]
+        secrets = [
+            *(("Authorization", "Basic eA=="), ("cookie", "a=b"), ("Host", "z")),
+            ("Proxy-Authorization", "Basic eA=="),
+        ]
         self.read("http://x/a/b", WebOptions([*secrets, ("X", "y")]))
         self.redirect(b"c?d")
         first, headers = self.request()
@@ -150,6 +153,7 @@ class RedirectTests(WebClientTestCase):
         self.assertEqual((headers["Host"], headers["X"]), ("y:8000", "y"))
         self.assertNotIn("Authorization", headers)
         self.assertNotIn("Cookie", headers)
+        self.assertNotIn("Proxy-Authorization", headers)
         self.redirect(b"e")
         self.assertEqual(self.request()[0], "GET /e HTTP/1.1")
         self.receive(OK + b"\r\n")
