@@ -121,9 +121,10 @@ def _searchTimeOfDay(text: str) -> re.Match[str] | None:
     return match if match and match.start() < SEARCHED else None
 
 
-def _fromNumber(whole: str, digits: str | None) -> Reading:
+def _fromNumber(whole: str, digits: str | None) -> Reading | None:
     if len(whole) <= COUNTER_DIGITS:
-        return Reading(None, tick=int(whole))
+        # A fraction counts nothing.
+        return None if digits else Reading(None, tick=int(whole))
     # One more group of three digits each time.
     unit = SECOND // 1000 ** ((len(whole) - COUNTER_DIGITS - 1) // 3)
     return _withFraction(int(whole) * unit, digits, unit)

@@ -63,6 +63,13 @@ class FindTimeTests(SynchronousTestCase):
         assert other is not None
         self.assertIsNone(other.timeOfDay)
 
+    def test_counter(self) -> None:
+        """
+        A short number counts, unless it has a fraction, as a price.
+        """
+        self.assertEqual(findTime("101", 0), Reading(None, tick=101))
+        self.assertIsNone(findTime("101.25", 0))
+
     def test_fraction(self) -> None:
         """
         A fraction of a second is read to the last digit, and its digits give the
