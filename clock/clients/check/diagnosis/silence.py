@@ -28,6 +28,7 @@ FAILURES = {
 
 #: By status: what usually makes a server respond with it.
 STATUSES = {
+    204: "the server has no stream for now; a browser does not ask again",
     400: "the server, or a proxy, does not accept the request",
     401: "the server wants credentials: try --header 'Authorization: Bearer ...'",
     403: "the server refuses these credentials, or this client",

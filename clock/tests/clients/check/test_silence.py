@@ -148,6 +148,10 @@ class ConnectingTests(DiagnosisTestCase):
             self.prepare()
             self.stream.disconnect(1, End(how, "why"))
             self.assertDiagnosis("not-reached", rf"once \(why\): {cause}")
+        self.prepare()
+        self.stream.disconnect(1, End(How.STATUS, "204 No Content", 204))
+        seen = "204 No Content.: the server has no stream for now; a browser does not"
+        self.assertDiagnosis("not-reached", seen)
 
     def test_noResponse(self) -> None:
         """
