@@ -233,6 +233,12 @@ class Evidence(Observer):
         """
         return [each for each in self.connections if each.isMade]
 
+    def hasStream(self) -> bool:
+        """
+        Return whether a response brought lines, and was no document.
+        """
+        return any(each.lines and not each.isDocument() for each in self.connections)
+
     def hasWrongType(self) -> bool:
         """
         Return whether events came as another type than C{text/event-stream}.

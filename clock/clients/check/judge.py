@@ -128,7 +128,7 @@ def isBroken(evidence: Evidence, limits: Limits, now: float) -> bool:
         any((sequence.countRepeats(), sequence.skips, sequence.countLost()))
         or any((evidence.truncated, evidence.failures))
         or any(_isBadEnd(each, limits) for each in connections)
-        or any(each.isDocument() for each in connections)
+        or any(map(Connection.isDocument, connections))
         or any(each.others[Other.UNFINISHED] for each in connections)
         or evidence.hasWrongType()
         or sequence.countUnreadable() > 0
@@ -166,7 +166,7 @@ def _trouble(
     if not reached:
         yield f"not reached: {failures[-1].text if failures else 'no answer'}"
         return
-    if any(each.isDocument() for each in connections):
+    if any(map(Connection.isDocument, connections)) and not evidence.hasStream():
         # Its lines, and when it came and ended, say nothing more.
         yield "not a stream"
         return

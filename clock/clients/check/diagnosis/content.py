@@ -46,12 +46,14 @@ def diagnoseContent(
     made = evidence.made()
     documents = [each for each in made if each.isDocument()]
     if documents:
+        which = "A" if evidence.hasStream() else "The"
         yield (
             "not-a-stream",
-            f"The response is a complete {documents[-1].contentType()} of "
+            f"{which} response is a complete {documents[-1].contentType()} of "
             f"{documents[-1].bytes} bytes, {countText(len(documents))}, and no stream: "
             "an error, a page to log in, or another path.",
         )
+    if documents and not evidence.hasStream():
         return
     empty = [each for each in made if each.isEmpty()]
     if empty and not evidence.lines:

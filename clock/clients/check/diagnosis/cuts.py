@@ -85,7 +85,7 @@ def diagnoseCuts(
 
     @return: a code and a sentence for each pattern found.
     """
-    ended = [each for each in connections if each.how is not None]
+    ended = [each for each in connections if each.how and not each.isDocument()]
     complete = [each for each in ended if _how(each).isComplete()]
     if complete and not once:
         yield from _ended(complete)

@@ -64,7 +64,8 @@ def diagnose(
     codes = {code for code, _ in found}
     if "reader-paused" in codes:
         bursts = []
-    if not codes & {"not-a-stream", "wrong-type"}:
+    isStream = "not-a-stream" not in codes or evidence.hasStream()
+    if isStream and "wrong-type" not in codes:
         if bursts:
             showsNothing = not evidence.sequence.times and interval is None
             encoding = evidence.made()[-1].encoding()

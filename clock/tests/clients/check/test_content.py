@@ -42,6 +42,26 @@ class ContentTests(DiagnosisTestCase):
         self.assertDiagnosis("not-a-stream", seen)
         self.assertEqual(self.stream.verdict(20).trouble, ["not a stream"])
 
+    def test_documentOnce(self) -> None:
+        """
+        A page between two streams, as from a proxy while its server restarts, is said
+        besides what is said of the streams.
+        """
+        self.respond("text/event-stream")
+        self.stream.receiveEach(0.1, "abc")
+        self.stream.disconnect(end=End(How.CUT, "cut"))
+        self.respond("text/html")
+        self.stream.receive("<html>")
+        self.stream.disconnect(end=COMPLETE)
+        self.respond("text/event-stream")
+        self.stream.receiveEach(0.1, "def")
+        verdict = self.stream.verdict()
+        self.assertEqual(verdict.trouble, ["disconnected 2 times (complete)"])
+        page, cut = verdict.diagnosis
+        seen = "^A response is a complete text/html of 7 bytes, once, and no stream: "
+        self.assertRegex(page.text, seen)
+        self.assertEqual(cut.code, "cut-within-response")
+
     def test_empty(self) -> None:
         """
         Neither is an empty response, unless lines came before.
