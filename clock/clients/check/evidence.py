@@ -19,6 +19,7 @@ from clock.clients.check.sequence import Sequence
 from clock.clients.reading.ends import End, How
 from clock.clients.reading.lines import MAX_LENGTH, Line
 from clock.clients.reading.observer import Observer, Other, Response, Step
+from clock.clients.reading.timestamps import SECOND
 
 #: The most lines and connections to keep. A line each second fills this in a day.
 MAX_ARRIVALS, MAX_CONNECTIONS = 100_000, 1_000
@@ -194,7 +195,9 @@ class Evidence(Observer):
         self.lines += 1
         arrival = Arrival(now, gap, isFirst)
         self.arrivals.append(arrival)
-        self.sequence.lineReceived(arrival, line, self._wallClock())
+        # The last line of a response may have come before this is known.
+        arrived = self._wallClock() - round((self._seconds() - now) * SECOND)
+        self.sequence.lineReceived(arrival, line, arrived)
 
     def otherReceived(self, what: Other) -> None:
         """

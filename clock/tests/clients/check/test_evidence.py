@@ -11,7 +11,8 @@ from clock.clients.check.evidence import MAX_ARRIVALS, MAX_CONNECTIONS, MAX_SHOW
 from clock.clients.reading.ends import End, How
 from clock.clients.reading.lines import Line
 from clock.clients.reading.observer import Other, Step
-from clock.tests.clients.check.fixture import CLOSED, FakeStream
+from clock.clients.reading.timestamps import SECOND
+from clock.tests.clients.check.fixture import CLOSED, START, FakeStream
 
 COMPLETE = End(How.COMPLETE, "complete")
 
@@ -150,6 +151,10 @@ class EvidenceTests(SynchronousTestCase):
             self.assertEqual((evidence.lines, evidence.truncated), counts)
             self.assertEqual(
                 [each.at for each in evidence.arrivals], [1, 2][: counts[0]]
+            )
+            self.assertEqual(
+                [each.arrived / SECOND - START for each in evidence.arrivals],
+                [1, 2][: counts[0]],
             )
 
     def test_onlyPartOfALine(self) -> None:
