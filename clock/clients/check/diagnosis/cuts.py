@@ -93,7 +93,7 @@ def diagnoseCuts(
     yield from _closedWithCode([each for each in codes if not _how(each).isComplete()])
     others = [each for each in ended if _how(each).how in KINDS]
     if once:
-        others = [each for each in others if not each.endedInOrder()]
+        others = [each for each in others if not each.bytes or not each.endedInOrder()]
     if len(others) > 1 and (timeout := _timeout(others, interval)):
         yield timeout
         return

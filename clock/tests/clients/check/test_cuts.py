@@ -177,6 +177,15 @@ class CutsTests(DiagnosisTestCase):
             self.stream.disconnect(2.2, end)
             self.assertEqual(self.stream.codes(once=True), codes)
 
+    def test_onceWithoutAByte(self) -> None:
+        """
+        If nothing came before a stream was closed, that is why it has no line.
+        """
+        self.stream.connect(1)
+        self.stream.disconnect(1.5)
+        seen = "^The connection was closed in good order once, .* without a byte: the "
+        self.assertDiagnosis("closed", seen, once=True)
+
     def test_completeAndCut(self) -> None:
         """
         A connection that was cut among others that were complete is said as well.
