@@ -248,7 +248,7 @@ def test_invalid() -> None:
     """
     A proxy that cannot be used is one clear line.
     """
-    text = failure("https://localhost/", ALL_PROXY="socks5://localhost")
+    text = failure("http://localhost/", ALL_PROXY="socks5://localhost")
     assert text.count("\n") == 1
     assert "ALL_PROXY: a SOCKS proxy is not supported" in text
 

@@ -170,7 +170,7 @@ ENDLESS = {
     "length_missed": bad("cut-within-response"),
     "cut_at_tick": bad("cut-every", "when the next line was due"),
     "cut_within_chunk": bad("cut-within-response"),
-    "broken_chunk": bad("cut-within-response", r"\b0\.[89]\d* s"),
+    "broken_chunk": bad("cut-within-response", r"\b0\.[789]\d* s"),
     "idle_timeout": bad("cut-every-idle", r"\b0\.[89]\d* s after its last"),
     "idle_after_comment": bad("cut-every-idle", r"\b1\.[01]\d* s after its last byte"),
     "ws_idle_after_ping": bad("cut-every-idle", r"\b1\.[01]\d* s after its last byte"),
