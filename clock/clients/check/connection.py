@@ -143,6 +143,7 @@ class Connection:
         """
         return (
             self._isComplete()
+            and not self.isEmpty()
             and self.contentType() in DOCUMENTS
             and self.longestPause < 0.1
         )

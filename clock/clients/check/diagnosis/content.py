@@ -43,6 +43,27 @@ def diagnoseContent(
 
     @return: codes and sentences.
     """
+    noStream = [*_noStream(evidence)]
+    yield from noStream
+    if noStream and not evidence.hasStream():
+        return
+    if evidence.hasWrongType():
+        made = evidence.made()
+        (other,) = [each for each in made if each.looksLikeEvents()][-1:]
+        yield (
+            "wrong-type",
+            f"Events came as {other.contentType() or 'no type'}: browsers refuse an "
+            "event stream that is not sent as text/event-stream.",
+        )
+        return
+    yield from _lines(evidence)
+    yield from _lateToBegin(evidence, maxGap, bursts)
+
+
+def _noStream(evidence: Evidence) -> Findings:
+    """
+    Say that what came is a document, or nothing.
+    """
     made = evidence.made()
     documents = [each for each in made if each.isDocument()]
     if documents:
@@ -53,8 +74,6 @@ def diagnoseContent(
             f"{documents[-1].bytes} bytes, {countText(len(documents))}, and no stream: "
             "an error, a page to log in, or another path.",
         )
-    if documents and not evidence.hasStream():
-        return
     empty = [each for each in made if each.isEmpty()]
     if empty and not evidence.lines:
         yield (
@@ -63,15 +82,13 @@ def diagnoseContent(
             "had nothing to send, or serves no stream at this path, or not for this "
             "host.",
         )
-        return
-    if evidence.hasWrongType():
-        (other,) = [each for each in made if each.looksLikeEvents()][-1:]
-        yield (
-            "wrong-type",
-            f"Events came as {other.contentType() or 'no type'}: browsers refuse an "
-            "event stream that is not sent as text/event-stream.",
-        )
-        return
+
+
+def _lines(evidence: Evidence) -> Findings:
+    """
+    Say that too much came, or that a part of it was lost.
+    """
+    made = evidence.made()
     if evidence.hasPaused():
         paused = sum(each.paused for each in made)
         yield (
@@ -96,7 +113,6 @@ def diagnoseContent(
             f"The stream ended within an event, {countText(unfinished)}: the empty "
             "line after its data did not come, so a browser drops it.",
         )
-    yield from _lateToBegin(evidence, maxGap, bursts)
 
 
 def diagnosePause(evidence: Evidence, maxGap: float) -> Findings:

@@ -66,9 +66,13 @@ class ContentTests(DiagnosisTestCase):
         """
         Neither is an empty response, unless lines came before.
         """
+        seen = "^The response is complete and empty, once: the server had nothing to"
+        self.respond("text/html")
+        self.stream.disconnect(end=COMPLETE)
+        self.assertDiagnosis("not-a-stream", seen)
+        self.prepare()
         self.respond("text/event-stream")
         self.stream.disconnect(end=COMPLETE)
-        seen = "^The response is complete and empty, once: the server had nothing to"
         self.assertDiagnosis("not-a-stream", seen)
         self.assertDiagnosis("not-a-stream", seen, once=True)
         self.respond()
