@@ -171,9 +171,13 @@ ENDLESS = {
     "cut_at_tick": bad("cut-every", "when the next line was due"),
     "cut_within_chunk": bad("cut-within-response"),
     "broken_chunk": bad("cut-within-response", r"\b0\.[789]\d* s"),
-    "idle_timeout": bad("cut-every-idle", r"\b0\.[89]\d* s after its last"),
-    "idle_after_comment": bad("cut-every-idle", r"\b1\.[01]\d* s after its last byte"),
-    "ws_idle_after_ping": bad("cut-every-idle", r"\b1\.[01]\d* s after its last byte"),
+    "idle_timeout": bad("cut-every-idle", r"\b0\.[789]\d* s after its last"),
+    "idle_after_comment": bad(
+        "cut-every-idle", r"\b(0\.9|1\.[01])\d* s after its last byte"
+    ),
+    "ws_idle_after_ping": bad(
+        "cut-every-idle", r"\b(0\.9|1\.[01])\d* s after its last byte"
+    ),
     "total_timeout": bad("cut-every-total", r"\b1\.[789]\d* s after its start"),
     "closed_between": bad("closed"),
     "closed_within_line": bad("cut-within-line"),
@@ -250,7 +254,7 @@ TIMING = {
         "delayed cut-every-idle", r"\b0\.\d+ s after its last", "haproxy/pausing"
     ),
     "haproxy_timeout": bad(
-        "cut-every-idle", r"\b0\.[89]\d* s after its last", "haproxy_prompt/pausing"
+        "cut-every-idle", r"\b0\.[789]\d* s after its last", "haproxy_prompt/pausing"
     ),
 }
 
