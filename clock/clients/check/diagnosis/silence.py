@@ -142,9 +142,11 @@ def _failures(evidence: Evidence) -> Findings:
         ]
         after = f" after {rangeText(took)}" if max(took) >= 1 else ""
     usual = _cause(end)
+    kinds = {(each.how.how, each.how.code) for each in failed if each.how}
+    last = "at last: " if len(kinds) > 1 else ""
     yield (
         "not-reached",
-        f"Connecting failed {countText(evidence.failures)} ({end.text}{after})"
+        f"Connecting failed {countText(evidence.failures)} ({last}{end.text}{after})"
         f"{f': {usual}' if usual else ''}.",
     )
 

@@ -96,10 +96,12 @@ class ConnectingTests(DiagnosisTestCase):
         seen = r"^Connecting failed once \(Host unreachable\)\.$"
         self.assertDiagnosis("not-reached", seen)
         self.stream.disconnect(7, End(How.REFUSED, "Connection refused"))
-        seen = r"^Connecting failed 2 times \(Connection refused\): no process listens"
+        seen = (
+            r"^Connecting failed 2 times \(at last: Connection refused\): no process l"
+        )
         self.assertDiagnosis("not-reached", seen)
         self.stream.disconnect(8, End(How.NOT_WEBSOCKET, "426 x", 426))
-        seen = r"\(426 x\): a proxy on the way does not pass on Upgrade"
+        seen = r"at last: 426 x\): a proxy on the way does not pass on Upgrade"
         self.assertDiagnosis("not-reached", seen)
 
     def test_statusAtOnce(self) -> None:
@@ -131,7 +133,7 @@ class ConnectingTests(DiagnosisTestCase):
             self.stream.request()
             end = End(How.STATUS, f"{status} x", status)
             self.stream.disconnect(self.stream.clock.seconds() + seconds, end)
-        seen = r"^Connecting failed 3 times \(504 x after 60 s\): "
+        seen = r"^Connecting failed 3 times \(at last: 504 x after 60 s\): "
         self.assertDiagnosis("not-reached", seen)
 
     def test_causes(self) -> None:
