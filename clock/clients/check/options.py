@@ -116,8 +116,9 @@ class Options(StreamsOptions):
         files = [*map(os.path.realpath, names)]
         if len({*files}) < len(files):
             raise usage.UsageError("--junit, --plot and --log name the same file")
-        # A request with data is not sent twice.
-        self["once"] = self["once"] or self.data is not None
+        # A request that may change something is not sent twice.
+        isSafe = self.data is None and self.method in (None, "GET", "HEAD")
+        self["once"] = self["once"] or not isSafe
         if self["for"] is None:
             self["for"] = FOR_ONCE if self["once"] else FOR
             if self["until-broken"] and not self["once"]:

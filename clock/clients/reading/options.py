@@ -55,6 +55,7 @@ class ReadingOptions(CommandOptions):
         streams, and its own name and value.
     @ivar data: the body of requests, or the first message of a WebSocket; C{None} for
         none.
+    @ivar method: the method of requests; C{None} for the default.
     """
 
     optFlags = [
@@ -83,7 +84,7 @@ class ReadingOptions(CommandOptions):
         super().__init__()
         self.headers: list[tuple[str | None, tuple[str, str]]] = []
         self.data: bytes | None = None
-        self._method: str | None = None
+        self.method: str | None = None
         self._proxies: dict[str | None, str] = {}
         self._connectTo: dict[str | None, str] = {}
         for option in ("header", "data", "request", "proxy", "connect-to"):
@@ -124,7 +125,7 @@ class ReadingOptions(CommandOptions):
         """
         if not _METHOD.fullmatch(method):
             raise usage.UsageError(f"--request {method!r} is not a method: try POST")
-        self._method = method
+        self.method = method
 
     def opt_proxy(self, text: str) -> None:
         """
@@ -191,7 +192,7 @@ class ReadingOptions(CommandOptions):
         return WebOptions(
             [header for each, header in self.headers if each in (None, name)],
             verify=not self["insecure"],
-            method=self._method,
+            method=self.method,
             data=self.data,
             proxy=self._proxies.get(name, self._proxies.get(None)),
             connectTo=self._connectTo.get(name, self._connectTo.get(None)),

@@ -106,10 +106,14 @@ class OptionsTests(fixture.OptionsTestCase):
 
     def test_data(self) -> None:
         """
-        A request with data is sent once.
+        A request with data is sent once, and so is one with another method than GET and
+        HEAD.
         """
         options = self.parse("--data", "", "x=http://x/")
         self.assertEqual((options["once"], options["for"]), (True, 300))
+        for method, once in (("POST", True), ("GET", False), ("HEAD", False)):
+            options = self.parse("--request", method, "x=http://x/")
+            self.assertEqual(options["once"], once)
 
 
 class CommandTests(ClientTestCase):
