@@ -28,7 +28,7 @@ from clock.clients.reading.connection import prepareConnection
 from clock.clients.reading.ends import EndError, How
 from clock.clients.reading.observer import Observer, Step
 from clock.clients.reading.urls.exchange import Exchange
-from clock.clients.reading.urls.proxies import Proxy, chooseProxy
+from clock.clients.reading.urls.proxy.selection import Proxy, chooseProxy
 from clock.clients.reading.urls.settings import WebOptions
 from clock.console.text import addressText, connectionError
 
@@ -168,7 +168,7 @@ class Connector:
             hint = "HTTP/2 needs h2: pip install 'txclock[http2]'"
             return [b"http/1.1"], f"http/1.1 ({hint})"
         # Importing it takes a while, which must not be taken for reading.
-        import_module("clock.clients.reading.urls.http2")
+        import_module("clock.clients.reading.urls.http2.protocol")
         return [b"h2", b"http/1.1"], "h2, http/1.1"
 
     def _proxyFor(self, url: URL) -> Proxy | None:
@@ -189,7 +189,7 @@ class Connector:
             endpoint = secureEndpoint(endpoint, proxy.host, self._options.verify)
         if forwards:
             return endpoint
-        from clock.clients.reading.urls.tunnel import TunnelEndpoint
+        from clock.clients.reading.urls.proxy.tunnel import TunnelEndpoint
 
         return TunnelEndpoint(endpoint, proxy, host, port, self.observer)
 

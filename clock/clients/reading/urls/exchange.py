@@ -21,7 +21,7 @@ from clock.clients.reading.connection import lossOf
 from clock.clients.reading.ends import EndError, How, endOf
 from clock.clients.reading.observer import Observer, Other, Response, Step
 from clock.clients.reading.urls.head import MAX_HEADERS, finalHead, headersIn
-from clock.clients.reading.urls.proxies import Proxy
+from clock.clients.reading.urls.proxy.selection import Proxy
 
 #: The kinds of ends that the server made, in good order or not.
 LOST = (How.CLOSED, How.RESET, How.TRUNCATED_TLS)
@@ -85,7 +85,7 @@ class Exchange(Protocol):
         """
         protocol: Any = HTTP11ClientProtocol()
         if self._isHTTP2:
-            from clock.clients.reading.urls.http2 import HTTP2ClientProtocol
+            from clock.clients.reading.urls.http2.protocol import HTTP2ClientProtocol
 
             self._readsHead = False
             protocol = HTTP2ClientProtocol(self._pinged)

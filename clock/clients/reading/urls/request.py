@@ -19,7 +19,7 @@ from zope.interface import implementer
 from clock.clients.reading.ends import EndError, How
 from clock.clients.reading.observer import Response
 from clock.clients.reading.urls.connector import httpURL
-from clock.clients.reading.urls.proxies import Proxy
+from clock.clients.reading.urls.proxy.selection import Proxy
 from clock.clients.reading.urls.settings import WebOptions
 
 #: The statuses of redirects.

@@ -196,7 +196,7 @@ class TLSTests(WebClientTestCase):
         self.patch(connector, "find_spec", {"h2": object()}.get)
         module: Any = ModuleType("http2")
         module.HTTP2ClientProtocol = HTTP2ClientProtocol
-        name = "clock.clients.reading.urls.http2"
+        name = "clock.clients.reading.urls.http2.protocol"
         with mock.patch.dict(sys.modules, {name: module}):
             self.handshake([b"h2"])
         self.takeEvents()

@@ -1,6 +1,6 @@
 """
-Tests for L{clock.clients.reading.urls.http2} and
-L{clock.clients.reading.urls.http2messages}.
+Tests for L{clock.clients.reading.urls.http2.protocol} and
+L{clock.clients.reading.urls.http2.messages}.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ else:
         SettingsFrame,
     )
 
-    from clock.clients.reading.urls.http2 import MAX_FRAME, HTTP2ClientProtocol
-    from clock.clients.reading.urls.http2messages import MAX_EXPLANATION
+    from clock.clients.reading.urls.http2.messages import MAX_EXPLANATION
+    from clock.clients.reading.urls.http2.protocol import MAX_FRAME, HTTP2ClientProtocol
 
 #: The headers of a response.
 OK = [(":status", "200"), ("content-type", "text/event-stream")]

@@ -1,5 +1,5 @@
 """
-Tests for L{clock.clients.reading.urls.tunnel}.
+Tests for L{clock.clients.reading.urls.proxy.tunnel}.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from zope.interface.verify import verifyObject
 import clock
 from clock.clients.reading.ends import End, EndError, How
 from clock.clients.reading.observer import Observer, Step
-from clock.clients.reading.urls.proxies import Proxy
-from clock.clients.reading.urls.tunnel import MAX_ANSWER, TunnelEndpoint
+from clock.clients.reading.urls.proxy.selection import Proxy
+from clock.clients.reading.urls.proxy.tunnel import MAX_ANSWER, TunnelEndpoint
 
 #: The answer of a proxy that has connected.
 OK = b"HTTP/1.1 200 OK\r\n\r\n"

@@ -39,7 +39,7 @@ from twisted.web.iweb import IResponse
 
 from clock.clients.reading.ends import EndError, How
 from clock.clients.reading.urls.head import MAX_HEADERS
-from clock.clients.reading.urls.http2messages import (
+from clock.clients.reading.urls.http2.messages import (
     HTTP2Response,
     closedError,
     requestHeaders,

@@ -30,7 +30,7 @@ from zope.interface import implementer
 import clock
 from clock.clients.reading.ends import EndError, How
 from clock.clients.reading.observer import Observer, Step
-from clock.clients.reading.urls.proxies import Proxy
+from clock.clients.reading.urls.proxy.selection import Proxy
 from clock.console.text import connectionError, oneLine
 
 #: The most bytes to read of a proxy's answer until its headers are complete.

@@ -1,5 +1,5 @@
 """
-Tests for L{clock.clients.reading.urls.proxies}.
+Tests for L{clock.clients.reading.urls.proxy.selection}.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from hyperlink import URL
 from twisted.trial.unittest import SynchronousTestCase
 
-from clock.clients.reading.urls.proxies import Proxy, chooseProxy
+from clock.clients.reading.urls.proxy.selection import Proxy, chooseProxy
 
 #: What is set in most tests, and the proxy that it means.
 OPTION, PROXY = "http://p:3128", Proxy("http://p:3128", "p", 3128)
