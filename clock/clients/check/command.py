@@ -86,10 +86,10 @@ async def check(reactor: Any, options: Options) -> int:
 
     def isOver() -> bool:
         now = reactor.seconds()
-        if options["once"] and all(map(_hasEnded, streams)):
+        if now >= end or (options["once"] and all(map(_hasEnded, streams))):
             return True
-        isBad = any(isBroken(each, limits, now) for each in streams)
-        return now >= end or (options["until-broken"] and isBad)
+        looks = bool(options["until-broken"])
+        return looks and any(isBroken(each, limits, now) for each in streams)
 
     if options["once"] or options["until-broken"]:
         while not isOver():

@@ -101,7 +101,7 @@ def diagnoseCuts(
         cuts = [each for each in others if _how(each).how is how]
         if cuts:
             last = _how(cuts[-1])
-            named = how in (How.HTTP2_ERROR, How.MALFORMED, *_LOST)
+            named = how is How.HTTP2_ERROR or how in _TOLD
             what = f"{what} ({last.text})" if named else _kind(cuts[-1])
             usual = f": {cause}" if cause else ""
             yield (
@@ -110,7 +110,8 @@ def diagnoseCuts(
             )
 
 
-_LOST = (How.TLS, How.UNREACHABLE, How.NO_ANSWER, How.OTHER)
+# The reason of such an end says more than its time.
+_TOLD = (How.TLS, How.MALFORMED, How.UNREACHABLE, How.NO_ANSWER, How.OTHER)
 
 
 def _ended(complete: Sequence[Connection]) -> Findings:
@@ -145,8 +146,7 @@ def _closedWithCode(codes: Sequence[Connection]) -> Findings:
 def _timeout(
     ended: Sequence[Connection], interval: float | None
 ) -> tuple[str, str] | None:
-    if any(_how(each).how in (*_LOST, How.MALFORMED) for each in ended):
-        # The reason says more than the time.
+    if any(_how(each).how in _TOLD for each in ended):
         return None
     idle, total = [*map(_idle, ended)], [*map(_total, ended)]
     longest = max(each.longestPause for each in ended)
@@ -187,7 +187,7 @@ def _candidate(cuts: Sequence[Connection]) -> str:
     """
     Say whose default timeout may have cut a single connection.
     """
-    if len(cuts) != 1 or _how(cuts[0]).how in (*_LOST, How.MALFORMED):
+    if len(cuts) != 1 or _how(cuts[0]).how in _TOLD:
         return ""
     total, idle = _total(cuts[0]), _idle(cuts[0])
     default = defaultText(IDLE, idle) or defaultText(TOTAL, total)

@@ -188,7 +188,7 @@ def diagnoseSilence(evidence: Evidence, maxGap: float, now: float) -> Findings:
         yield from _withoutLines(last, silence)
     elif isEnded or silence <= maxGap:
         return
-    elif last.lastByte is not None and last.lastByte > since + 0.1:
+    elif last.lastByte is not None and last.lastByte > since + TOGETHER:
         yield _withoutMore(last, silence)
     else:
         yield "silent", _silent(last, silence)

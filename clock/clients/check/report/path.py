@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clock.clients.check.connection import PATH_HEADERS, Connection, recorded
+from clock.clients.check.connection import PATH_HEADERS, Connection
 from clock.clients.check.evidence import Evidence
 from clock.clients.reading.observer import Step
 from clock.console.text import printable
@@ -43,7 +43,7 @@ def _parts(last: Connection) -> list[str]:
     if Step.PROXY in details:
         parts.append(f"through {details.get(Step.TUNNEL, details[Step.PROXY])}")
     if response is not None:
-        parts += filter(None, (last.contentType(), response.header("Content-Encoding")))
+        parts += [last.contentType(), last.encoding()]
         named = ((name, response.header(name)) for name in PATH_HEADERS)
         parts += [f"{name}: {value}" for name, value in named if value]
     return [each for each in parts if each]
@@ -85,7 +85,7 @@ def connectionRecord(connection: Connection, start: float) -> dict[str, Any]:
             "protocol": response.protocol,
             "status": response.status,
             "phrase": response.phrase,
-            "headers": recorded(response),
+            "headers": dict(response.headers),
         },
         "headers": since(connection.headersAt),
         "firstByte": since(connection.firstByte),
