@@ -1,5 +1,5 @@
 # Varnish in front of the clock: one path for each setting. The clock serves HTTP on port
-# 8000. docs/proxies.rst shows how to run it, and what each setting does.
+# 8000. docs/symptoms.rst shows how to run it, and what each setting does.
 vcl 4.1;
 
 backend clock {

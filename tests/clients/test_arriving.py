@@ -17,8 +17,8 @@ from typing import NamedTuple
 import pytest
 
 from tests.clients.test_client_proxy import NONE, proxy_server
-from tests.clients.test_proxies import answers
 from tests.harness.processes import Program, command, free_ports, make_certificate
+from tests.harness.proxies import answers
 from tests.harness.requirements import need, need_module
 from tests.harness.times import wait_until
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.test_proxies import Check, Proxies, answers, url
 from tests.harness.processes import Program, Server, command, free_ports
+from tests.harness.proxies import Check, Proxies, answers, url
 from tests.harness.requirements import need
 from tests.harness.times import LATE, LINE, age, steps, wait_until
 from tests.harness.web import curl, need_websockets, request
+from tests.proxies.test_http_proxies import PROXIES
 
 #: Seconds of the timeouts here and in the configuration of nginx.
 TIMEOUT = 0.8
@@ -43,7 +44,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, int]]:
     """
     with ExitStack() as stack:
         folder = tmp_path_factory.mktemp("recipes")
-        yield Proxies(folder, stack).ports("nginx")
+        yield Proxies(PROXIES, [], folder, stack).ports("nginx")
 
 
 def idle(address: str) -> tuple[float, str]:

@@ -73,6 +73,9 @@ def make_certificate(pem: Path, *options: str) -> None:
 class Program:
     """
     A program whose output is read as it arrives.
+
+    @ivar has_group: whether it runs in a process group of its own. Then the processes
+        that it has started end with it.
     """
 
     def __init__(
@@ -83,7 +86,9 @@ class Program:
         environment: dict[str, str] | None = None,
         stdin: int | IO[bytes] = subprocess.DEVNULL,
         pass_fds: Sequence[int] = (),
+        has_group: bool = False,
     ) -> None:
+        self.has_group = has_group
         self.process = subprocess.Popen(
             arguments,
             cwd=cwd,
@@ -92,6 +97,7 @@ class Program:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             pass_fds=pass_fds,
+            start_new_session=has_group,
         )
         self._stdout: queue.Queue[Arrival | None] = queue.Queue()
         self._stderr: list[bytes] = []
@@ -106,6 +112,9 @@ class Program:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self.has_group:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(DEADLINE)
