@@ -318,7 +318,7 @@ def result(program: Program) -> Report:
     # It is longer than the time that a line may take.
     program.process.wait(PATIENCE)
     status, output = program.end(), b"".join(program.rest())
-    clocks = json.loads(output)["clocks"] if output else []
+    clocks = json.loads(output)["streams"] if output else []
     return Report({each["name"]: each for each in clocks}, status, program.errors())
 
 

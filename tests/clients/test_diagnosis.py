@@ -291,7 +291,7 @@ def clocks() -> Iterator[dict[str, dict[str, Any]]]:
         with Program(run) as program:
             report = json.loads(b"".join(program.rest()))
             assert program.end() == 1
-        yield {clock["name"]: clock for clock in report["clocks"]}
+        yield {clock["name"]: clock for clock in report["streams"]}
 
 
 @pytest.mark.parametrize("behavior", RELAYS, ids=lambda each: each.__name__)

@@ -169,7 +169,7 @@ def check(*arguments: str) -> list[dict[str, Any]]:
     run = [command("clock-check"), "--json", "--for", "4"]
     with Program([*run, "--max-gap", f"{1.5 + UNIT:g}", *arguments]) as program:
         clocks: list[dict[str, Any]]
-        clocks = json.loads(b"".join(program.rest()))["clocks"]
+        clocks = json.loads(b"".join(program.rest()))["streams"]
         return clocks
 
 

@@ -349,7 +349,7 @@ class Check(Program):
         """
         report = b"".join(self.rest())
         assert report, self.errors()
-        clocks = json.loads(report)["clocks"]
+        clocks = json.loads(report)["streams"]
         return dict(zip(self._addresses, clocks, strict=True))
 
 

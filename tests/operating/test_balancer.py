@@ -326,7 +326,7 @@ def test_drain(balancer: Balancer) -> None:
         assert first.at - move.at < UNIT
     # Over TCP, and over HTTP.
     moved = [len(readers.moves), 0]
-    for clock in report["clocks"]:
+    for clock in report["streams"]:
         faults = ("repeats", "skips", "lost", "unreadable", "failures")
         assert not any(clock[fault] for fault in faults), clock
         assert clock["gaps"]["max"] < 2, clock

@@ -8,7 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clock.clients.check.diagnosis.bursts import Burst
-from clock.clients.check.diagnosis.words import Findings, countText, rangeText
+from clock.clients.check.diagnosis.words import (
+    Findings,
+    countText,
+    numberText,
+    rangeText,
+)
 from clock.clients.check.evidence import Evidence
 from clock.clients.reading.lines import MAX_LENGTH
 from clock.clients.reading.observer import Other
@@ -18,16 +23,28 @@ BROWSER = "A browser shows no event"
 
 #: What comes on an event stream that is no event, and how to mend that.
 NO_EVENTS = {
-    Other.OTHER_EVENT: "events with another name than those that are read (see "
-    "--event).",
-    Other.DATA: "data fields, without the empty line that must follow each event. "
-    f"{BROWSER}. In the server, end each event with two newlines.",
-    Other.NO_FIELD: f"lines that are no fields of an event. {BROWSER}. In the server, "
-    "begin each line with 'data: ', and end each event with an empty line.",
-    Other.NO_DATA: f"events without data. {BROWSER}. In the server, add a data field "
-    "to each.",
-    Other.COMMENT: "comments. The connection works, and the server has no events to "
-    f"send. {BROWSER}.",
+    Other.OTHER_EVENT: (
+        "event",
+        " with another name than those that are read (see --event).",
+    ),
+    Other.DATA: (
+        "data field",
+        f", without the empty line that must follow each event. {BROWSER}. In the "
+        "server, end each event with two newlines.",
+    ),
+    Other.NO_FIELD: (
+        "line",
+        f" without the name of a field. {BROWSER}. In the server, begin each line "
+        "with 'data: ', and end each event with an empty line.",
+    ),
+    Other.NO_DATA: (
+        "event",
+        f" without data. {BROWSER}. In the server, add a data field to each.",
+    ),
+    Other.COMMENT: (
+        "comment",
+        f". The connection works, and the server has no events to send. {BROWSER}.",
+    ),
 }
 
 
@@ -165,7 +182,7 @@ def noEventsText(counts: Counter[Other]) -> str:
 
     @param counts: what came, and how often.
     """
-    for what, text in NO_EVENTS.items():
+    for what, (noun, text) in NO_EVENTS.items():
         if counts[what]:
-            return f"{counts[what]} {text}"
+            return numberText(counts[what], noun) + text
     return "an event that has not ended yet."

@@ -6,7 +6,12 @@ from __future__ import annotations
 
 from clock.clients.check.connection import Connection
 from clock.clients.check.diagnosis.content import noEventsText
-from clock.clients.check.diagnosis.words import Findings, countText, rangeText
+from clock.clients.check.diagnosis.words import (
+    Findings,
+    countText,
+    numberText,
+    rangeText,
+)
 from clock.clients.check.evidence import Evidence
 from clock.clients.reading.ends import End, How
 from clock.clients.reading.observer import Other, Step
@@ -236,9 +241,10 @@ def _withoutMore(last: Connection, silence: float) -> tuple[str, str]:
     lines = "one line" if last.lines == 1 else f"{last.lines} lines"
     isEvents, counts = last.isEventStream(), last.sinceLine
     beats = counts[Other.COMMENT if isEvents else Other.PING]
+    heartbeats = numberText(beats, "comment" if isEvents else "ping")
     if beats and counts.total() == counts[Other.COMMENT] + counts[Other.PING]:
         return "heartbeats-only", (
-            f"After {lines}, only {beats} {'comments' if isEvents else 'pings'} came, "
+            f"After {lines}, only {heartbeats} came, "
             f"for {silence:.1f} s: the connection works, and the server has nothing to "
             "send. Some protocols do this, such as MCP after its endpoint event."
         )
@@ -265,7 +271,7 @@ def _withoutLines(last: Connection, silence: float) -> Findings:
     elif last.isWebSocket() and last.others[Other.PING]:
         yield (
             "only-pings",
-            f"{last.others[Other.PING]} pings came, but no message, for "
+            f"{numberText(last.others[Other.PING], 'ping')} came, but no message, for "
             f"{silence:.1f} s: the connection works, and the server sends nothing.",
         )
     elif not last.isWebSocket():

@@ -20,6 +20,16 @@ def countText(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
+def numberText(count: int, noun: str) -> str:
+    """
+    Say how many there are of something.
+
+    @param count: the number.
+    @param noun: what it is, in the singular.
+    """
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def rangeText(times: Sequence[float]) -> str:
     """
     Say how long something took.

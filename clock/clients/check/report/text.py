@@ -52,7 +52,7 @@ def jsonReport(
 
     @return: a JSON object on several lines.
     """
-    clocks = [
+    streams = [
         {
             **each._asdict(),
             "gaps": each.gaps and each.gaps._asdict(),
@@ -72,7 +72,9 @@ def jsonReport(
         for each, seen in zip(verdicts, evidence, strict=True)
     ]
     whole = exitStatus(verdicts) == WHOLE
-    return json.dumps({"seconds": seconds, "whole": whole, "clocks": clocks}, indent=2)
+    return json.dumps(
+        {"seconds": seconds, "whole": whole, "streams": streams}, indent=2
+    )
 
 
 def textReport(verdicts: Sequence[Verdict], evidence: Sequence[Evidence]) -> str:

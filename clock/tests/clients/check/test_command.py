@@ -247,7 +247,7 @@ class CommandTests(ClientTestCase):
             self.reactor.advance(0.5)
             protocols[1].dataReceived(b"x%d\n" % number)
         self.assertEqual(self.successResultOf(checked), 0)
-        first, second = json.loads(self.written)["clocks"]
+        first, second = json.loads(self.written)["streams"]
         self.assertIsNone(first["comparison"])
         self.assertEqual(second["comparison"]["later"]["p50"], 0.5)
 

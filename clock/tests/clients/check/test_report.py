@@ -154,7 +154,7 @@ class ReportTests(SynchronousTestCase):
         text = jsonReport(self.verdicts[::2], self.evidence[::2], 1, 2.5)
         report = json.loads(text)
         self.assertEqual((report["seconds"], report["whole"]), (2.5, False))
-        whole, unreached = report["clocks"]
+        whole, unreached = report["streams"]
         connections = whole.pop("connections")
         self.assertEqual(
             whole,
@@ -204,10 +204,10 @@ class ReportTests(SynchronousTestCase):
         verdicts = [each.verdict() for each in streams]
         evidence = [each.evidence for each in streams]
         report = json.loads(jsonReport(compareAll(verdicts, evidence), evidence, 0, 5))
-        self.assertIsNone(report["clocks"][0]["comparison"])
+        self.assertIsNone(report["streams"][0]["comparison"])
         later = {"p50": 0, "p99": 0, "max": 0}
         expected = {"name": "a", "matched": 4, "missing": 0, "later": later}
-        self.assertEqual(report["clocks"][1]["comparison"], expected)
+        self.assertEqual(report["streams"][1]["comparison"], expected)
 
 
 class PathTests(SynchronousTestCase):
@@ -300,7 +300,7 @@ class PathTests(SynchronousTestCase):
         stream.disconnect(3, COMPLETE)
         report = json.loads(jsonReport([stream.verdict()], [stream.evidence], 1, 2))
         self.assertEqual(
-            report["clocks"][0]["connections"],
+            report["streams"][0]["connections"],
             [
                 {
                     "begun": 0,
@@ -359,7 +359,7 @@ class PathTests(SynchronousTestCase):
         stream = FakeStream()
         stream.begin(1)
         report = json.loads(jsonReport([stream.verdict()], [stream.evidence], 1, 2))
-        (record,) = report["clocks"][0]["connections"]
+        (record,) = report["streams"][0]["connections"]
         nothing = [record[name] for name in ("response", "headers", "firstLine", "end")]
         self.assertEqual(nothing, [None] * 4)
 

@@ -323,7 +323,7 @@ class SilenceTests(DiagnosisTestCase):
                 "text/event-stream",
                 "no-events",
                 [Other.COMMENT, Other.NO_FIELD],
-                "event: 8 lines that are no fields",
+                "event: 8 lines without the name of a field",
             ),
             ("text/plain", "no-lines", [], "end of a line: the server does not end it"),
             ("", "no-lines", [], "end of a message: the server does not end it"),
@@ -366,7 +366,7 @@ class SilenceTests(DiagnosisTestCase):
         """
         for others, seen in (
             ([Other.DATA], "2 data fields, without the empty line that must follow"),
-            ([Other.NO_FIELD], "2 lines that are no fields of an event. A browser "),
+            ([Other.NO_FIELD], "2 lines without the name of a field. A browser "),
             ([Other.NO_DATA], "2 events without data. A browser shows no event. In "),
             ([Other.DATA, Other.OTHER_EVENT], "2 events with another name than those "),
             ([Other.COMMENT], "2 comments. The connection works, and the server has "),
@@ -378,6 +378,16 @@ class SilenceTests(DiagnosisTestCase):
             self.stream.other(*others, count=2)
             seen = f"^6 bytes came, but no event: {seen}"
             self.assertDiagnosis("no-events", seen, 9)
+
+    def test_oneComment(self) -> None:
+        """
+        A single one is named in the singular.
+        """
+        self.stream.request()
+        self.stream.respond(type="text/event-stream")
+        self.stream.other(Other.COMMENT)
+        seen = r"^\d bytes came, but no event: 1 comment\. "
+        self.assertDiagnosis("no-events", seen, 9)
 
     def test_lastConnection(self) -> None:
         """
