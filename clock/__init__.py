@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clock.timeformat import TimeFormat
     from clock.transport.endpoint import ImmediateEndpoint
 
-__version__ = "0.1.0"
+__version__ = "1.0.0rc1"
 
 __all__ = [
     "ClientLimit",
