@@ -97,6 +97,22 @@ class CompareTests(SynchronousTestCase):
             self.assertIsNotNone(proxy.comparison)
             self.assertEqual(proxy.diagnosis, [])
 
+    def test_ownLines(self) -> None:
+        """
+        A server with a timer for each client stamps most lines, but not all, in the
+        same millisecond. None is missing.
+        """
+        lines = [(each, f"12:00:{each:02}.000") for each in range(1, 20)]
+        other = [(at, text.replace("07.000", "07.001")) for at, text in lines]
+        _, proxy = self.verdicts([texts("A", lines), texts("B", other)])
+        assert proxy.comparison is not None
+        self.assertEqual((proxy.comparison.matched, proxy.comparison.missing), (18, 0))
+        self.assertEqual(proxy.trouble, [])
+        other = [each for each in other if each[0] != 9]
+        _, proxy = self.verdicts([texts("A", lines), texts("B", other)])
+        assert proxy.comparison is not None
+        self.assertEqual(proxy.comparison.missing, 1)
+
     def test_missing(self) -> None:
         """
         Lines that do not come on a path are trouble: between the first and the last
