@@ -12,6 +12,8 @@ import json
 import re
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from importlib.util import find_spec
@@ -25,7 +27,7 @@ from tests.harness.processes import (
     free_ports,
     make_certificate,
 )
-from tests.harness.requirements import need, need_module
+from tests.harness.requirements import need, need_module, servers
 from tests.harness.times import DEADLINE, LATE, wait_until
 from tests.harness.web import need_websockets
 
@@ -95,10 +97,15 @@ class Proxy(NamedTuple):
     @ivar command: the command that runs it in the foreground, in a folder with its
         files. C{{folder}} stands for the path of this folder.
     @ivar files: these files, or folders, in C{docs/proxies}.
+    @ivar is_package: whether it is a package of PyPI or npm. The folder then has a link
+        to C{node_modules}.
+    @ivar older: a package of PyPI that it uses instead of the installed version.
     """
 
     command: Sequence[str]
     files: Sequence[str]
+    is_package: bool = False
+    older: str | None = None
 
 
 class Case(NamedTuple):
@@ -159,6 +166,16 @@ def cases(
             yield Case(proxy, f"{where}/socket", websocket)
 
 
+def _replaced(text: str, ports: Mapping[str, int]) -> str:
+    """
+    Replace the ports of a configuration.
+    """
+    numbers = "|".join(ports)
+    return re.sub(
+        rf"(?<!\d)({numbers})(?!\d)", lambda found: str(ports[found[1]]), text
+    )
+
+
 def answers(port: int) -> bool:
     """
     Return whether something listens on a port.
@@ -201,8 +218,12 @@ class Proxies:
         return self._ports[name]
 
     def _start(self, name: str, proxy: Proxy) -> dict[str, int]:
-        program = need(proxy.command[0])
         folder = self._folder / name
+        program = (
+            need(proxy.command[0])
+            if not proxy.is_package
+            else str(servers() / "bin" / proxy.command[0])
+        )
         folder.mkdir()
         for each in proxy.files:
             source = CONFIGURATIONS / each
@@ -216,30 +237,27 @@ class Proxies:
             if each.is_file()
         }
         arguments = [each.format(folder=folder) for each in proxy.command[1:]]
+        environment = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+        if proxy.is_package:
+            (folder / "node_modules").symlink_to(servers() / "node_modules")
+        if proxy.older:
+            pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
+            older = folder / "older"
+            subprocess.run([*pip, "--target", older, proxy.older], check=True)
+            environment["PYTHONPATH"] = str(older)
         text = "\n".join([*texts.values(), *arguments])
         ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         used = {number: port for number, port in ports.items() if number in text}
         replaced = used | self._clocks(text)
         if "server.pem" in text:
             make_certificate(folder / "server.pem")
-
-        def replace(text: str) -> str:
-            return re.sub(
-                r"(?<!\d)(80(?:00|01|02|80|81|82|83)|8443)(?!\d)",
-                lambda found: str(replaced[found[1]]),
-                text,
-            )
-
         for file, content in texts.items():
-            file.write_text(replace(content), "utf-8")
+            file.write_text(_replaced(content, replaced), "utf-8")
         running = self._stack.enter_context(
             Program(
-                [program, *map(replace, arguments)],
+                [program, *(_replaced(each, replaced) for each in arguments)],
                 cwd=folder,
-                environment={
-                    "XDG_DATA_HOME": str(folder),
-                    "XDG_CONFIG_HOME": str(folder),
-                },
+                environment=environment,
                 # Many of the programs have children, which remain if it is killed.
                 has_group=True,
             )
@@ -337,7 +355,8 @@ class Check(Program):
     ) -> None:
         self._addresses = [*addresses]
         defaults = f"--for {READ} --interval 1 --max-gap {MAX_GAP}".split()
-        run = [command("clock-check"), "--json", "--insecure", *defaults, *options]
+        run = [command("clock-check"), "--json", "--insecure", *defaults]
+        run += (_replaced(each, ports) for each in options)
         streams = (f"{n}={url(ports, each)}" for n, each in enumerate(self._addresses))
         super().__init__([*run, *streams])
 

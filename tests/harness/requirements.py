@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -31,6 +32,17 @@ def need(tool: str) -> str:
     if path is None:
         skip(f"{tool} is not installed")
     return path
+
+
+def servers() -> Path:
+    """
+    Find the folder with the packages of C{docs/proxies/requirements.txt} and
+    C{docs/proxies/package.json}, or skip.
+    """
+    folder = os.environ.get("CLOCK_TEST_SERVERS")
+    if not folder:
+        skip("CLOCK_TEST_SERVERS does not name a folder: see docs/symptoms.rst")
+    return Path(folder).absolute()
 
 
 def need_ipv6() -> None:

@@ -20,6 +20,12 @@ MODULES = [
     if each.stem != "test_table"
 ]
 
+#: What the check says of a second client, where tests of their own read the streams.
+SECOND = {
+    ("varnish", "default"): "history-first",
+    ("gunicorn", "sync"): "headers-held-back",
+}
+
 #: The section of the settings that do nothing to any stream.
 IN_TIME = "In time"
 
@@ -79,7 +85,7 @@ def test_settings() -> None:
     The page has each setting, with what the check says of its streams. It is in the
     first section only if all of them are whole.
     """
-    said: dict[tuple[str, str], set[str]] = {("varnish", "default"): {"history-first"}}
+    said = {place: {code} for place, code in SECOND.items()}
     for module in MODULES:
         for case in module.CASES:
             said.setdefault(where(case), set()).add(case.said.code)

@@ -8,12 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from clock.clients.check.diagnosis.bursts import Burst
-from clock.clients.check.diagnosis.words import (
-    Findings,
-    countText,
-    numberText,
-    rangeText,
-)
+from clock.clients.check.diagnosis.words import Findings, countText, rangeText
 from clock.clients.check.evidence import Evidence
 from clock.clients.reading.lines import MAX_LENGTH
 from clock.clients.reading.observer import Other
@@ -21,30 +16,19 @@ from clock.clients.reading.observer import Other
 #: What a browser makes of an event stream without events.
 BROWSER = "A browser shows no event"
 
-#: What comes on an event stream that is no event, and how to mend that.
+#: What comes on an event stream that is no event, and how to mend that. C{{s}} is for
+#: the plural.
 NO_EVENTS = {
-    Other.OTHER_EVENT: (
-        "event",
-        " with another name than those that are read (see --event).",
-    ),
-    Other.DATA: (
-        "data field",
-        f", without the empty line that must follow each event. {BROWSER}. In the "
-        "server, end each event with two newlines.",
-    ),
-    Other.NO_FIELD: (
-        "line",
-        f" without the name of a field. {BROWSER}. In the server, begin each line "
-        "with 'data: ', and end each event with an empty line.",
-    ),
-    Other.NO_DATA: (
-        "event",
-        f" without data. {BROWSER}. In the server, add a data field to each.",
-    ),
-    Other.COMMENT: (
-        "comment",
-        f". The connection works, and the server has no events to send. {BROWSER}.",
-    ),
+    Other.OTHER_EVENT: "event{s} with another name than those that are read (see "
+    "--event).",
+    Other.DATA: "data field{s}, without the empty line that must follow each event. "
+    f"{BROWSER}. In the server, end each event with two newlines.",
+    Other.NO_FIELD: f"line{{s}} without the name of a field. {BROWSER}. In the server, "
+    "begin each line with 'data: ', and end each event with an empty line.",
+    Other.NO_DATA: f"event{{s}} without data. {BROWSER}. In the server, add a data "
+    "field to each.",
+    Other.COMMENT: "comment{s}. The connection works, and the server has no events to "
+    f"send. {BROWSER}.",
 }
 
 
@@ -182,7 +166,8 @@ def noEventsText(counts: Counter[Other]) -> str:
 
     @param counts: what came, and how often.
     """
-    for what, (noun, text) in NO_EVENTS.items():
+    for what, text in NO_EVENTS.items():
         if counts[what]:
-            return numberText(counts[what], noun) + text
+            plural = "" if counts[what] == 1 else "s"
+            return f"{counts[what]} {text.format(s=plural)}"
     return "an event that has not ended yet."

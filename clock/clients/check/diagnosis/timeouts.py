@@ -30,6 +30,11 @@ TOTAL: Defaults = {
     30: ("Google Cloud's load balancer", "gunicorn's sync worker"),
 }
 
+#: By how much later than the timeout a program may close a connection, in seconds. A
+#: worker of gunicorn says once a second that it is alive, and its parent looks at this
+#: once a second.
+LATER = {"gunicorn's sync worker": 1.0}
+
 
 def defaultText(defaults: Defaults, seconds: float) -> str:
     """
@@ -40,8 +45,14 @@ def defaultText(defaults: Defaults, seconds: float) -> str:
 
     @return: C{60 s is the default of nginx and Apache}; empty if it is nobody's.
     """
-    for default, names in defaults.items():
-        if abs(seconds - default) <= max(0.15, default / 100):
+    for default, programs in defaults.items():
+        tolerance, later = max(0.15, default / 100), seconds - default
+        names = [
+            each
+            for each in programs
+            if -tolerance <= later <= tolerance + LATER.get(each, 0)
+        ]
+        if names:
             *others, last = names
             named = f"{', '.join(others)} and {last}" if others else last
             return f"{default} s is the default of {named}"

@@ -34,6 +34,16 @@ class DefaultsTests(SynchronousTestCase):
             self.assertEqual(defaultText(IDLE, seconds), "")
         self.assertEqual(defaultText(TOTAL, 15.2), "")
 
+    def test_later(self) -> None:
+        """
+        gunicorn notices the end of its timeout up to a second late.
+        """
+        expected = "30 s is the default of gunicorn's sync worker"
+        for seconds in (30.73, 31.2):
+            self.assertEqual(defaultText(TOTAL, seconds), expected)
+        for seconds in (29.5, 31.4):
+            self.assertEqual(defaultText(TOTAL, seconds), "")
+
 
 class WordsTests(SynchronousTestCase):
     """
