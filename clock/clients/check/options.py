@@ -29,15 +29,17 @@ class Options(StreamsOptions):
         "lost. It also says what usually causes each of these, and compares each "
         "stream with the first one. A stream is that of a clock server, or any other: "
         "lines, server-sent events, or the messages of a WebSocket. "
-        f"{ADDRESS_HELP} The exit status is 0 if every stream is whole, 1 if "
-        "a stream is not, and 2 if a server cannot be reached. Ctrl-C ends the check "
-        "early and prints the report; the exit status is then 130."
+        "The page 'My stream does not arrive' of the documentation leads from what you "
+        f"see to its cause. {ADDRESS_HELP} The exit status is 0 if every stream is "
+        "whole, 1 if a stream is not, and 2 if a server cannot be reached. Ctrl-C ends "
+        "the check early and prints the report; the exit status is then 130."
     )
     examples = (
         ("localhost:8080", "read for 10 seconds"),
         ("--for 60 Direct=:8080 Proxy=:8081", "compare two paths"),
         ("https://example.org/events", "server-sent events"),
         ("-d '{\"n\":1}' https://example.org/chat", "a POST, read to its end"),
+        ("curl https://example.org/chat --data-raw x", "as a browser copies it"),
         ("--json Here=unix:/tmp/clock", "any Twisted client endpoint"),
         ("--quiet --junit check.xml Proxy=:8081", "as a test in a pipeline"),
     )

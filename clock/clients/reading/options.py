@@ -12,9 +12,9 @@ from typing import Any
 from twisted.python import usage
 
 from clock.clients.reading.addresses import hostAndPort
+from clock.clients.reading.curl import CurlOptions
 from clock.clients.reading.targets import parseTargets
 from clock.clients.reading.urls.endpoint import WebOptions, parseHeader
-from clock.console.options import CommandOptions
 from clock.console.output import warn
 from clock.console.text import oneLine
 
@@ -47,9 +47,10 @@ _ADDRESS = re.compile(r"[!-~]+")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
 
 
-class ReadingOptions(CommandOptions):
+class ReadingOptions(CurlOptions):
     """
-    Options for addresses that are URLs. They have the letters of curl's options.
+    Options for addresses that are URLs. They have the names and letters of curl's
+    options. All that browsers write if they copy a request "as cURL" is accepted.
 
     @ivar headers: for each header to send, the name of its stream, or C{None} for all
         streams, and its own name and value.
@@ -69,7 +70,10 @@ class ReadingOptions(CommandOptions):
     compData = usage.Completions(
         optActions={
             "header": usage.Completer(descr="Name: value"),
+            "cookie": usage.Completer(descr="name=value"),
             "data": usage.Completer(descr="text or @FILE"),
+            "data-binary": usage.Completer(descr="text or @FILE"),
+            "data-raw": usage.Completer(descr="text"),
             "request": usage.Completer(descr="method"),
             "proxy": usage.Completer(descr="URL"),
             "connect-to": usage.Completer(descr=r"HOST\:PORT"),
@@ -87,9 +91,8 @@ class ReadingOptions(CommandOptions):
         self.method: str | None = None
         self._proxies: dict[str | None, str] = {}
         self._connectTo: dict[str | None, str] = {}
-        for option in ("header", "data", "request", "proxy", "connect-to"):
-            # Twisted would keep the indentation.
-            self.docs[option] = oneLine(self.docs[option])
+        # Twisted would keep the indentation.
+        self.docs.update({name: oneLine(text) for name, text in self.docs.items()})
 
     def opt_header(self, text: str) -> None:
         """
@@ -105,19 +108,48 @@ class ReadingOptions(CommandOptions):
             more = "" if shown == text else "..."
             raise usage.UsageError(f"--header {shown + more!r} {error}") from None
 
+    def opt_cookie(self, text: str) -> None:
+        """
+        Send these cookies to http and ws servers: 'name=value; name=value'.
+        """
+        try:
+            if "=" not in text:
+                raise ValueError
+            self.headers.append((None, parseHeader(f"Cookie: {text}")))
+        except ValueError:
+            raise usage.UsageError(
+                "--cookie is not 'name=value; name=value' in printable ASCII"
+            ) from None
+
     def opt_data(self, text: str) -> None:
         """
         Send this text to http servers, in a POST request, and to ws servers, as the
         first message. @FILE sends a file, and @- standard input.
         """
-        if self.data is not None:
-            raise usage.UsageError("--data is given twice: leave one out")
         try:
-            self.data = _readData(text)
+            data = _readData(text)
         except OSError as error:
             raise usage.UsageError(f"--data {text!r}: {error.strerror}") from None
-        if len(self.data) > MAX_DATA:
+        self._setData(data)
+
+    def opt_data_raw(self, text: str) -> None:
+        """
+        Send this text as --data does, also if it begins with @.
+        """
+        self._setData(os.fsencode(text))
+
+    def opt_data_binary(self, text: str) -> None:
+        """
+        The same as --data.
+        """
+        self.opt_data(text)
+
+    def _setData(self, data: bytes) -> None:
+        if self.data is not None:
+            raise usage.UsageError("--data is given twice: leave one out")
+        if len(data) > MAX_DATA:
             raise usage.UsageError(f"--data is longer than {MAX_DATA} bytes")
+        self.data = data
 
     def opt_request(self, method: str) -> None:
         """
@@ -149,6 +181,7 @@ class ReadingOptions(CommandOptions):
         self._connectTo[name] = address
 
     opt_H = opt_header
+    opt_b = opt_cookie
     opt_d = opt_data
     opt_X = opt_request
     opt_x = opt_proxy
@@ -224,9 +257,10 @@ class StreamsOptions(ReadingOptions):
 
     def parseArgs(self, *texts: str) -> None:
         """
-        Parse the streams to read.
+        Parse the streams to read. A browser copies a request as a command of curl: its
+        first word is left out.
         """
-        self.targets = parseTargets(texts)
+        self.targets = parseTargets([each for each in texts if each != "curl"])
 
     def postOptions(self) -> None:
         """

@@ -233,6 +233,9 @@ class OptionsTests(fixture.OptionsTestCase):
         ("-p", "option -p not recognized"),
         ("a http", "port 'http' is not a whole number from 1 to 65535"),
         ("-d x -d y", "--data is given twice: leave one out"),
+        ("-d x --data-raw y", "--data is given twice: leave one out"),
+        ("-b cookies.txt", "--cookie is not 'name=value; name=value' in printable"),
+        ("-b a=é", "--cookie is not 'name=value; name=value' in printable ASCII"),
         ("--data @/no/file", "--data '@/no/file': No such file or directory"),
         ("-X GE(T", "--request 'GE(T' is not a method: try POST"),
         ("-H =A:1", "--header '=A:1' has an empty name"),
@@ -294,6 +297,26 @@ class OptionsTests(fixture.OptionsTestCase):
             options.webOptions("clock-netcat"),
             WebOptions([], method="PUT", data=b"{}", proxy="http://p:1", http1=True),
         )
+
+    def test_copied(self) -> None:
+        """
+        The options that browsers and Postman write for curl are accepted.
+        """
+        words = [
+            "--compressed",
+            "--globoff",
+            "--location",
+            "-L",
+            "-N",
+            "--no-buffer",
+            "-b",
+            "a=b; c",
+        ]
+        options = self.parse(*words, "--cookie", "d=e", "--data-raw", "@x")
+        cookies = [("Cookie", "a=b; c"), ("Cookie", "d=e")]
+        expected = WebOptions(cookies, data=b"@x")
+        self.assertEqual(options.webOptions("clock-netcat"), expected)
+        self.assertEqual(self.parse("--data-binary", "x").data, b"x")
 
     def test_data(self) -> None:
         """

@@ -25,14 +25,14 @@ _WEB = re.compile("(?:http|ws)s?://", re.IGNORECASE)
 _COMPARES_NAMES = re.compile(r"tls:|ssl:(?:(?:[^:\\]|\\.)*:)*hostname=", re.I | re.S)
 
 #: The names of headers are tokens, and values are printable ASCII here (RFC 9110).
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~\w-]+):[ \t]*([\t -~]*)", re.ASCII)
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~\w-]+)(?:;|:[ \t]*([\t -~]*))", re.ASCII)
 
 
 def parseHeader(text: str) -> tuple[str, str]:
     """
     Parse a header.
 
-    @param text: C{Name: value}.
+    @param text: C{Name: value}; C{Name;} if the value is empty, as for curl.
 
     @return: the name and the value.
 
@@ -41,7 +41,7 @@ def parseHeader(text: str) -> tuple[str, str]:
     header = _HEADER.fullmatch(text)
     if header is None:
         raise ValueError("is not a header in printable ASCII: try 'Name: value'")
-    return header[1], header[2].rstrip()
+    return header[1], (header[2] or "").rstrip()
 
 
 def addressEndpoint(

@@ -16,6 +16,13 @@ from wsproto.events import BytesMessage, Message, Request, TextMessage
 from clock.clients.reading.urls.settings import WebOptions
 from clock.console.text import oneLine
 
+#: The headers that are made for each handshake. A request that was copied from a
+#: browser has those of its own.
+_HANDSHAKE = (
+    *("connection", "upgrade", "sec-websocket-key", "sec-websocket-version"),
+    *("sec-websocket-extensions", "sec-websocket-protocol", "host"),
+)
+
 
 class Opening(NamedTuple):
     """
@@ -64,7 +71,7 @@ def _request(url: URL, headers: Sequence[tuple[str, str]]) -> Request:
     others = [
         (name.encode(), value.encode())
         for name, value in headers
-        if name.lower() not in ("host", "sec-websocket-protocol")
+        if name.lower() not in _HANDSHAKE
     ]
     return Request(
         host=hosts[-1] if hosts else url.authority(),

@@ -197,7 +197,8 @@ class AddressTests(SynchronousTestCase):
         """
         self.assertEqual(parseHeader("X-A:  b: c "), ("X-A", "b: c"))
         self.assertEqual(parseHeader("X:"), ("X", ""))
-        for text in ("", "X", ": x", "X Y: z", "X: \n", "X: é", "é: x"):
+        self.assertEqual(parseHeader("X;"), ("X", ""))
+        for text in ("", "X", ": x", "X Y: z", "X: \n", "X: é", "é: x", "X;y"):
             error = self.assertRaises(ValueError, parseHeader, text)
             expected = "is not a header in printable ASCII: try 'Name: value'"
             self.assertEqual(str(error), expected)

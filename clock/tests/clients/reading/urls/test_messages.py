@@ -334,6 +334,16 @@ class WebSocketTests(WebClientTestCase):
         self.accept("ws://x/", WebOptions(headers), accept)
         self.assertEqual(self.takeEvents(), [*START, "connected"])
 
+    def test_copiedHandshake(self) -> None:
+        """
+        The headers of another handshake are not sent, such as those that a browser
+        copies.
+        """
+        names = ("Connection", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+        headers = [(name, "x") for name in (*names, "Sec-WebSocket-Extensions")]
+        self.accept("ws://x/", WebOptions([*headers, ("Origin", "http://x")]))
+        self.assertEqual(self.takeEvents(), [*START, "connected"])
+
     def test_refused(self) -> None:
         """
         A connection that fails is reported.
