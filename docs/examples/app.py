@@ -47,6 +47,19 @@ class App(BaseHTTPRequestHandler):
             time.sleep(1 - time.time() % 1)
             self.write(event(update()))
 
+    def get_private(self) -> None:
+        """
+        The same events, for users with a session. Others get a page to log in.
+        """
+        if "session=" in self.headers.get("Cookie", ""):
+            self.get_events()
+        page = b"<!doctype html><title>Log in</title>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
     def get_chat(self) -> None:
         """
         A token each 20th of a second, as a language model's server sends them.
