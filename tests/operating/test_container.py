@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ PACKAGES = "base-files,coreutils,dash,libc-bin,python3-venv"
 #: Limits below those of this process. By default podman asks for higher ones, which
 #: needs a privilege that root may lack.
 LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024")
+
+#: What a container is run with that has no privilege and cannot write.
+CONFINED = (*LIMITS, "--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL")
 
 #: The settings of pip that say where packages come from.
 PIP_SETTINGS = ("default-timeout", "extra-index-url", "index-url", "trusted-host")
@@ -170,7 +174,7 @@ def make_base(podman: Podman) -> None:
     podman.build("base", folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def podman() -> Iterator[Podman]:
     """
     A C{podman} with the image C{clock}, and with no container.
@@ -191,6 +195,10 @@ def podman() -> Iterator[Podman]:
             *("clock", ROOT, "--build-arg", "BASE=localhost/base"),
             *("--file", ROOT / "deploy" / "Containerfile"),
         )
+        labels = json.loads(
+            podman.do("inspect", "--format", "{{json .Labels}}", "clock")
+        )
+        assert labels["org.opencontainers.image.licenses"] == "MIT"
         yield podman
     finally:
         podman.remove()
@@ -203,8 +211,7 @@ def test_container(podman: Podman) -> None:
     client gets whole lines and a complete response.
     """
     podman.do(
-        *("run", "--detach", "--name", "clock", "--network", "none", *LIMITS),
-        *("--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL"),
+        *("run", "--detach", "--name", "clock", "--network", "none", *CONFINED),
         *("clock", "--tz", "Asia/Tokyo", "--max-clients", "3"),
     )
     wait_until(lambda: "over HTTP on" in podman.do("logs", "clock"))
@@ -239,3 +246,58 @@ def test_container(podman: Podman) -> None:
     assert [each["maxClients"] for each in unusual] == [3]
     (totals,) = (event for event in log if "evicted" in event)
     assert (totals["clients"], totals["refused"]) >= (3, 1)
+
+
+def test_check(podman: Podman) -> None:
+    """
+    The check runs from the same image, in the network of a clock, over each protocol.
+    Its exit status is that of the container.
+    """
+    server = ["run", "--detach", "--name", "server", "--network", "none", *CONFINED]
+    podman.do(*server, "clock")
+    wait_until(lambda: "over HTTP on" in podman.do("logs", "server"))
+    check = ["run", "--rm", "--network", "container:server", *CONFINED, "clock"]
+    check += ["clock-check", "--for", "3"]
+    web = "Events=http://127.0.0.1:8000/events", "Socket=ws://127.0.0.1:8000/socket"
+    report = podman.do(*check, "TCP=127.0.0.1:8080", *web)
+    assert len(re.findall(" whole$", report, re.M)) == 3, report
+    refused = podman.run(*check, "http://127.0.0.1:1/")
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "no process listens there" in refused.stdout
+    # The other protocols need packages that would be missed only there.
+    modules = "import OpenSSL, service_identity, h2, brotli, zstandard, rich"
+    podman.do(*check[:-3], "python3", "-c", modules)
+
+
+@pytest.mark.parametrize("name", [".containerignore", ".dockerignore"])
+def test_context(podman: Podman, tmp_path: Path, name: str) -> None:
+    """
+    The builder gets what C{deploy/Containerfile} copies, and no other file of a working
+    tree. docker reads the second name only.
+    """
+    copied = (
+        *("LICENSE", "README.rst", "pyproject.toml", "setup.cfg", "clock/a.py"),
+        *("clock/web/page/a.js", "twisted/plugins/a.py"),
+    )
+    others = (
+        *(".git/config", ".venv/bin/python", "build/lib/clock/a.py", "dist/a.whl"),
+        *("site/index.html", "server.pem", "clock/__pycache__/a.pyc", "tests/a.py"),
+        *("clock/web/__pycache__/a.pyc", "twisted/plugins/dropin.cache", ".env"),
+    )
+    for each in (*copied, *others):
+        path = tmp_path / "tree" / each
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    shutil.copy(ROOT / name, tmp_path / "tree")
+    file = tmp_path / "Containerfile"
+    file.write_text("FROM scratch\nCOPY . /context\n", "utf-8")
+    podman.build("context", tmp_path / "tree", "--file", file)
+    container = podman.do("create", *LIMITS, "context", "none")
+    podman.do("export", "--output", tmp_path / "context.tar", container)
+    with tarfile.open(tmp_path / "context.tar") as archive:
+        names = [each.name for each in archive if each.isfile()]
+    sent = {each.removeprefix("context/") for each in names if "context/" in each}
+    assert sent - {name} == {*copied}
+    source = (ROOT / "deploy" / "Containerfile").read_text("utf-8")
+    *lines, _ = re.findall(r"^COPY (.+) \S+$", source, re.M)
+    assert {*" ".join(lines).split()} == {each.split("/")[0] for each in copied}
