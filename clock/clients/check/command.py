@@ -5,6 +5,8 @@ The C{clock-check} command.
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -142,7 +144,9 @@ def _report(
         if options["json"]:
             text = jsonReport(verdicts, streams, start, seconds)
         else:
-            text = textReport(verdicts, streams)
+            isTerminal = sys.stdout is not None and sys.stdout.isatty()
+            columns = shutil.get_terminal_size().columns if isTerminal else None
+            text = textReport(verdicts, streams, columns)
         write(f"{text}\n", NAME, closedStatus=status)
     return status if isWritten else 1
 

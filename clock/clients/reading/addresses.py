@@ -24,6 +24,10 @@ _ADDRESS = re.compile(
 #: A host name with letters, digits and hyphens, or underscores.
 _UNDERSCORES = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63})*\.?", re.ASCII)
 
+#: What is probably a URL without its scheme, and one whose scheme is wrong.
+_WITHOUT_SCHEME = re.compile(r"[\w.-]+(?::[0-9]+)?/.*|[\w-]+(?:\.[\w-]+)+", re.ASCII)
+_WRONG_SCHEME = re.compile(r"(?:http|ws)s?:|\w+://", re.IGNORECASE)
+
 #: The longest path of a UNIX socket, in bytes (unix(7)).
 MAX_PATH = 107
 
@@ -84,6 +88,8 @@ def hostAndPort(text: str) -> tuple[str, int] | None:
 
 
 def _endpointFromString(reactor: Any, text: str) -> IStreamClientEndpoint:
+    if _WRONG_SCHEME.match(text) and not text.startswith("unix:"):
+        raise ValueError("a URL begins with http://, https://, ws:// or wss://")
     # The parsers raise many kinds of exceptions.
     try:
         endpoint: IStreamClientEndpoint = clientFromString(reactor, text)
@@ -91,9 +97,10 @@ def _endpointFromString(reactor: Any, text: str) -> IStreamClientEndpoint:
         # Without OpenSSL, Twisted does not define the names that its parsers use.
         raise ValueError("TLS needs OpenSSL: pip install 'txclock[tls]'") from None
     except Exception as error:
+        hint = f"; try http://{text}" if _WITHOUT_SCHEME.fullmatch(text) else ""
         raise ValueError(
             "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint "
-            f"({oneLine(error) or type(error).__name__})"
+            f"({oneLine(error) or type(error).__name__}){hint}"
         ) from None
     # Twisted would raise this when it connects, and the exception would be lost.
     if len(os.fsencode(getattr(endpoint, "_path", ""))) > MAX_PATH:

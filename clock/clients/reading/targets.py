@@ -68,7 +68,9 @@ def parseTargets(texts: Sequence[str]) -> list[ClockTarget]:
         the same name.
     """
     if not texts:
-        raise usage.UsageError("no clock to read: try Here=localhost:8080")
+        raise usage.UsageError(
+            "no address: try localhost:8080 or https://example.org/events"
+        )
     targets: dict[str, ClockTarget] = {}
     for text in texts:
         name, equals, address = text.partition("=")

@@ -31,6 +31,14 @@ FAILURES = {
     "may expect TLS",
 }
 
+#: By OpenSSL's reason: what usually makes a TLS handshake fail.
+TLS_FAILURES = {
+    "certificate verify failed": "the certificate is self-signed, has expired, or is "
+    "from an authority that this machine does not know; --insecure reads the stream "
+    "all the same",
+    "wrong version number": "the server does not speak TLS there: try http or ws",
+}
+
 #: By status: what usually makes a server respond with it.
 STATUSES = {
     204: "the server has no stream for now; a browser does not ask again",
@@ -163,7 +171,7 @@ def _took(connection: Connection) -> float:
 
 
 def _cause(end: End) -> str:
-    usual = FAILURES.get(end.how, "")
+    usual = TLS_FAILURES.get(end.text) or FAILURES.get(end.how, "")
     if end.how is How.STATUS:
         usual = STATUSES.get(end.code or 0, "")
     wait = end.retryAfter
@@ -226,7 +234,7 @@ def _silent(last: Connection, silence: float) -> str:
         return (
             f"The headers of the response came, but no line came for {silence:.1f} s: "
             "a buffer on the way, such as a compressor's, is not full yet, or the "
-            "server sends nothing, for example because another client has its turn."
+            "server sends nothing."
         )
     return (
         f"The connection was made, but no line came for {silence:.1f} s: the "

@@ -77,22 +77,26 @@ def jsonReport(
     )
 
 
-def textReport(verdicts: Sequence[Verdict], evidence: Sequence[Evidence]) -> str:
+def textReport(
+    verdicts: Sequence[Verdict],
+    evidence: Sequence[Evidence],
+    columns: int | None = None,
+) -> str:
     """
     Make a report for people.
 
     @param verdicts: the verdicts on all streams, in order.
     @param evidence: what was seen of each stream, in the same order.
+    @param columns: the width of the terminal; C{None} if this is no terminal. If the
+        table is wider, columns that show nothing of any stream are left out.
 
     @return: a table with a row for each stream, a line about the path of each, and a
         sentence for each diagnosis. Times are in seconds.
     """
     rows = [_COLUMNS, *(_row(each) for each in verdicts)]
-    name, *numbers, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
-    lines = []
-    for first, *middle, last in rows:
-        cells = (text.rjust(w) for text, w in zip(middle, numbers, strict=True))
-        lines.append("  ".join([first.ljust(name), *cells, last]))
+    lines = _table(rows)
+    if columns is not None and max(map(len, lines)) > columns:
+        lines = _table(_withoutEmpty(rows))
     paths = [
         f"{printable(each.name)}: {text}"
         for each in evidence
@@ -105,6 +109,25 @@ def textReport(verdicts: Sequence[Verdict], evidence: Sequence[Evidence]) -> str
     ]
     blocks = ["\n".join(each) for each in (lines, paths, sentences) if each]
     return "\n\n".join(blocks)
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    name, *numbers, _ = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = []
+    for first, *middle, last in rows:
+        cells = (text.rjust(w) for text, w in zip(middle, numbers, strict=True))
+        lines.append("  ".join([first.ljust(name), *cells, last]))
+    return lines
+
+
+def _withoutEmpty(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
+    """
+    Leave out the columns of which all cells are zero or unknown.
+    """
+    kept = (
+        column for column in zip(*rows, strict=True) if not {*column[1:]} <= {"0", "-"}
+    )
+    return [*zip(*kept, strict=True)]
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:

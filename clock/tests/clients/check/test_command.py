@@ -35,7 +35,7 @@ class OptionsTests(fixture.OptionsTestCase):
     command = "clock-check"
     options = Options
     refused = (
-        ("", "no clock to read: try Here=localhost:8080"),
+        ("", "no address: try localhost:8080 or https://example.org/events"),
         ("--for 0 x=:1", "--for '0' is not a number of seconds from 0.1 "),
         ("--max-gap x x=:1", "--max-gap 'x' is not a number of seconds from 0.01"),
         ("--quiet --json x=:1", "--quiet and --json contradict each other: leave"),
@@ -71,6 +71,14 @@ class OptionsTests(fixture.OptionsTestCase):
         self.assertEqual(options, expected)
         self.assertEqual(options.targets, [("x", ":1"), (":2", ":2")])
         self.assertEqual(options.limits(), Limits(None, None, False))
+
+    def test_curl(self) -> None:
+        """
+        The first word of a command of curl is left out.
+        """
+        options = self.parse("x=:1", "curl", "http://y/", "-H", "A: b")
+        self.assertEqual([name for name, _ in options.targets], ["x", "http://y/"])
+        self.assertEqual(options.headers, [(None, ("A", "b"))])
 
     def test_files(self) -> None:
         """

@@ -102,6 +102,24 @@ class ReportTests(SynchronousTestCase):
         report = textReport([self.whole], [self.evidence[2]])
         self.assertEqual(len(report.splitlines()), 2)
 
+    def test_narrow(self) -> None:
+        """
+        On a terminal that is too narrow, columns that show nothing are left out.
+        """
+        late, verdict = ["late", "p50", "p99", "max"], ["verdict"]
+        gaps = ["gap", *late[1:], *late]
+        for verdicts, columns, shown in (
+            (self.verdicts, 200, ["repeats", "skips", "lost", "disconnects", *gaps]),
+            ([self.whole], 80, gaps),
+            ([self.whole, self.broken], 80, ["disconnects", *gaps]),
+        ):
+            heading, *_ = textReport(verdicts, [], columns).splitlines()
+            expected = ["stream", "first", "lines", *shown, *verdict]
+            self.assertEqual(heading.split(), expected)
+        heading, row = textReport([self.unreached], [], 40).splitlines()[:2]
+        self.assertEqual(heading.split(), ["stream", "verdict"])
+        self.assertTrue(row.startswith("Nowhere  not reached"), row)
+
     def test_redirected(self) -> None:
         """
         The verdict says where a request was redirected to.

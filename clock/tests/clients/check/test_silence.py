@@ -150,6 +150,13 @@ class ConnectingTests(DiagnosisTestCase):
             self.prepare()
             self.stream.disconnect(1, End(how, "why"))
             self.assertDiagnosis("not-reached", rf"once \(why\): {cause}")
+        for text, cause in (
+            ("certificate verify failed", "the certificate is self-signed, has"),
+            ("wrong version number", "the server does not speak TLS there: try http"),
+        ):
+            self.prepare()
+            self.stream.disconnect(1, End(How.TLS, text))
+            self.assertDiagnosis("not-reached", rf"once \({text}\): {cause}")
         self.prepare()
         self.stream.disconnect(1, End(How.STATUS, "204 No Content", 204))
         seen = "204 No Content.: the server has no stream for now; a browser does not"

@@ -67,6 +67,7 @@ class ClientEndpointTests(SynchronousTestCase):
         reactor = MemoryReactorClock()
         for text, kind in [
             ("unix:/tmp/clock", UNIXClientEndpoint),
+            ("unix://tmp/clock", UNIXClientEndpoint),
             ("tcp:localhost:8080", TCP4ClientEndpoint),
         ]:
             self.assertIsInstance(clientEndpoint(reactor, text), kind)
@@ -79,6 +80,7 @@ class ClientEndpointTests(SynchronousTestCase):
         # As Python decodes an argument, in any locale: two bytes for each letter.
         wide = os.fsdecode("ö".encode() * 54)
         port = "a port is a whole number from 1 to 65535"
+        scheme = "a URL begins with http://, https://, ws:// or wss://"
         neither = "neither HOST:PORT nor [IPV6]:PORT nor a Twisted client endpoint"
         for text, reason in [
             (":0", port),
@@ -88,6 +90,10 @@ class ClientEndpointTests(SynchronousTestCase):
             ("localhost:65536", port),
             ("localhost", f"{neither} (Unknown endpoint type: 'localhost')"),
             ("::1:80", f"{neither} (Unknown endpoint type: '')"),
+            ("x.y", f"{neither} (Unknown endpoint type: 'x.y'); try http://x.y"),
+            ("x:1/y", f"{neither} (Unknown endpoint type: 'x'); try http://x:1/y"),
+            ("http:/x:1/y", scheme),
+            ("sse://x/y", scheme),
         ]:
             error = self.assertRaises(
                 ValueError, clientEndpoint, MemoryReactorClock(), text

@@ -47,7 +47,7 @@ class TargetTests(ClientTestCase):
         No clock, an empty name and a repeated name are refused.
         """
         for texts, message in [
-            ([], "no clock to read: try Here=localhost:8080"),
+            ([], "no address: try localhost:8080 or https://example.org/events"),
             (["=:8080"], "'=:8080' has an empty name: try Here=localhost:8080"),
             (["x=:1", "y=:2", "x=:3"], "two clocks are named 'x': rename one"),
             ([":1", ":1"], "two clocks are named ':1': rename one"),

@@ -42,7 +42,7 @@ class OptionsTests(fixture.OptionsTestCase):
     command = "clockwall"
     options = Options
     refused = (
-        ("", "no clock to read: try Here=localhost:8080"),
+        ("", "no address: try localhost:8080 or https://example.org/events"),
         ("x=:1 --colour", "option --colour not recognized"),
         ("x=:1 --check", "option --check not recognized"),
         ("--interval 1_0 x=:1", "--interval '1_0' is not a number of seconds "),
