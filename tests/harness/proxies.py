@@ -75,6 +75,10 @@ DELAYED = Said("delayed", frozenset({"whole"}), median=0.2, most=0.2)
 #: show this either.
 BEHIND = Said("one-behind", frozenset({"whole"}), median=1, most=1)
 HELD = Said("held-back")
+#: A timeout after the first line may be for idle connections or for all.
+CUT_AFTER_ONE = Said(
+    "cut-every", frozenset({"cut-within-response", "closed", "http2-error"})
+)
 EMPTY = Said("silent")
 NOTHING = Said("headers-held-back")
 REFUSED = Said("not-reached")
@@ -118,12 +122,15 @@ class Case(NamedTuple):
     @ivar said: what the check says.
     @ivar options: options of C{clock-check}, besides those of all streams, which they
         override.
+    @ivar setting: the name of the setting in the documentation, if it is neither the
+        path nor the port.
     """
 
     program: str
     address: str
     said: Said
     options: tuple[str, ...] = ()
+    setting: str | None = None
 
     def __str__(self) -> str:
         return f"{self.program}-{self.address}"
@@ -132,7 +139,7 @@ class Case(NamedTuple):
         """
         Skip if a module that is needed for the stream is not installed.
         """
-        if self.address.endswith("socket"):
+        if "/socket" in self.address:
             need_websockets()
         if self.address.startswith(TLS):
             need_module("OpenSSL")
@@ -143,7 +150,7 @@ class Case(NamedTuple):
         """
         if self.address.startswith(TLS) and find_spec("OpenSSL") is None:
             return False
-        return not self.address.endswith("socket") or find_spec("wsproto") is not None
+        return "/socket" not in self.address or find_spec("wsproto") is not None
 
 
 def cases(
@@ -218,7 +225,7 @@ class Proxies:
         return self._ports[name]
 
     def _start(self, name: str, proxy: Proxy) -> dict[str, int]:
-        folder = self._folder / name
+        folder = self._folder / name.replace(" ", "-")
         program = (
             need(proxy.command[0])
             if not proxy.is_package
@@ -379,7 +386,6 @@ def url(ports: Mapping[str, int], address: str) -> str:
     if address.startswith("tcp:"):
         return f"127.0.0.1:{ports[address[4:]]}"
     port, _, path = address.partition("/")
-    is_websocket = path.endswith("socket")
-    scheme = "ws" if is_websocket else "http"
+    scheme = "ws" if "/socket" in address else "http"
     scheme += "s" if port == TLS else ""
     return f"{scheme}://127.0.0.1:{ports[port]}/{path}"

@@ -59,6 +59,7 @@ SETTINGS = [
     ("nginx", "8081/websocket-timeout", None, None, CUT),
     ("nginx", "8443", WHOLE, NOTHING, None),
     ("haproxy", "8081/default", DELAYED, DELAYED, WHOLE),
+    ("haproxy", "8443", WHOLE, WHOLE, WHOLE),
     ("haproxy", "8081/no-delay", WHOLE, WHOLE, None),
     ("haproxy", "8081/timeout", CUT, CUT, CUT),
     ("haproxy", "8081/timeout-tunnel", CUT, CUT, WHOLE),

@@ -75,6 +75,8 @@ def where(case: Case) -> tuple[str, str]:
     """
     Return the program and the setting of a stream, as they are on the page.
     """
+    if case.setting:
+        return case.program, case.setting
     place = re.sub(r"/?(lines|events|socket)(\?.*)?$", "", case.address)
     port, _, path = place.removeprefix("tcp:").partition("/")
     return case.program, path or f"port {port}"

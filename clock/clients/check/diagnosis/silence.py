@@ -44,8 +44,9 @@ STATUSES = {
     204: "the server has no stream for now; a browser does not ask again",
     400: "the server, or a proxy, does not accept the request",
     401: "the server wants credentials: try --header 'Authorization: Bearer ...'",
-    403: "the server refuses these credentials, or this client; it may want the "
-    "Origin of a page, which browsers send: see --header",
+    403: "the server refuses these credentials, or this client; for a WebSocket, it "
+    "may want the Origin that a browser sends (see --header), or a proxy on the way is "
+    "not set up for Upgrade",
     404: "the server has no such path",
     405: "the server wants another method: try --data, which sends a POST",
     406: "the server does not have what the request accepts; it sends Accept: "

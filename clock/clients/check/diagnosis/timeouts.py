@@ -11,15 +11,16 @@ Defaults = dict[int, tuple[str, ...]]
 
 #: Timeouts of a connection on which nothing is sent.
 IDLE: Defaults = {
-    30: ("CloudFront",),
+    30: ("CloudFront", "Traffic Server"),
     55: ("Heroku",),
-    60: ("nginx", "Apache", "Varnish", "AWS's ALB"),
+    60: ("nginx", "Apache", "Varnish", "nghttpx", "AWS's ALB"),
     100: ("Cloudflare until 2025",),
     120: ("Cloudflare", "Node before version 13"),
     240: ("Azure's load balancer",),
     300: ("Envoy's streams", "Apache in Debian"),
     350: ("AWS's NLB",),
     600: ("Google Cloud's VPC", "WebSockets of CloudFront"),
+    900: ("squid",),
     3600: ("Envoy's TCP proxy",),
 }
 
@@ -32,8 +33,8 @@ TOTAL: Defaults = {
 
 #: By how much later than the timeout a program may close a connection, in seconds. A
 #: worker of gunicorn says once a second that it is alive, and its parent looks at this
-#: once a second.
-LATER = {"gunicorn's sync worker": 1.0}
+#: once a second. So does Traffic Server.
+LATER = {"gunicorn's sync worker": 1.0, "Traffic Server": 1.0}
 
 
 def defaultText(defaults: Defaults, seconds: float) -> str:

@@ -1,0 +1,101 @@
+"""
+The clocks behind load balancers, caches and a proxy for debugging: what each setting
+does to a stream.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness.proxies import (
+    CUT,
+    CUT_AFTER_ONE,
+    EMPTY,
+    NOTHING,
+    REFUSED,
+    WHOLE,
+    Case,
+    Proxies,
+    Proxy,
+    Said,
+    cases,
+)
+
+_MITMPROXY = [
+    *("mitmdump", "--set", "confdir={folder}", "--listen-host", "127.0.0.1"),
+    *("--listen-port", "8081", "--mode", "reverse:http://127.0.0.1:8000"),
+]
+
+PROXIES = {
+    "envoy": Proxy(
+        ["envoy", "--concurrency", "1", "--use-dynamic-base-id", "-c", "envoy.yaml"],
+        ["envoy.yaml"],
+        is_package=True,
+    ),
+    "nghttpx": Proxy(["nghttpx", "--conf", "nghttpx.conf"], ["nghttpx.conf"]),
+    # In another folder, squid would look for the file in its own one.
+    "squid": Proxy(["squid", "-N", "-f", "{folder}/squid.conf"], ["squid.conf"]),
+    "traffic server": Proxy(
+        ["traffic_server", "--run-root={folder}/runroot.yaml"], ["trafficserver"]
+    ),
+    "mitmproxy": Proxy(_MITMPROXY, [], is_package=True),
+    "mitmproxy streaming": Proxy(
+        [*_MITMPROXY, "--set", "stream_large_bodies=1"], [], is_package=True
+    ),
+}
+
+#: As L{cases} takes them.
+SETTINGS = [
+    ("envoy", "8081/no-timeout", WHOLE, WHOLE, REFUSED),
+    ("envoy", "8081/websocket", None, None, WHOLE),
+    ("envoy", "8081/idle", CUT, None, None),
+    ("envoy", "8082", WHOLE, WHOLE, None),
+    ("nghttpx", "8081", WHOLE, WHOLE, WHOLE),
+    ("nghttpx", "8443", WHOLE, WHOLE, WHOLE),
+    ("squid", "8081", WHOLE, WHOLE, REFUSED),
+    ("traffic server", "8081/default", WHOLE, WHOLE, WHOLE),
+    ("traffic server", "8081/compress", EMPTY, EMPTY, None),
+    ("traffic server", "8081/flush", WHOLE, WHOLE, None),
+    ("mitmproxy", "8081", NOTHING, NOTHING, WHOLE),
+    ("mitmproxy streaming", "8081", WHOLE, WHOLE, WHOLE),
+]
+
+#: The programs whose timeout is 3 s.
+TIMEOUTS = [
+    ("nghttpx", "8081/lines"),
+    ("nghttpx", "8081/socket"),
+    ("nghttpx", "8443/events"),
+    ("squid", "8081/lines"),
+    ("traffic server", "8081/default/lines"),
+]
+
+CASES = [
+    *cases(SETTINGS),
+    *(
+        Case(
+            "envoy",
+            f"8081/default/{path}",
+            Said("cut-every-total"),
+            ("--for", "35"),
+        )
+        for path in ("lines", "events?bare=1")
+    ),
+    *(
+        Case(
+            program,
+            f"{address}?every=86400",
+            CUT_AFTER_ONE,
+            ("--max-gap", "86400", "--for", "12"),
+            "timeout",
+        )
+        for program, address in TIMEOUTS
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_stream(proxies: Proxies, case: Case) -> None:
+    """
+    Each setting does to a stream what the documentation says.
+    """
+    proxies.assert_said(case)
