@@ -232,6 +232,7 @@ class Proxies:
             else str(servers() / "bin" / proxy.command[0])
         )
         folder.mkdir()
+        folder.chmod(0o777)
         for each in proxy.files:
             source = CONFIGURATIONS / each
             if source.is_dir():
@@ -244,7 +245,8 @@ class Proxies:
             if each.is_file()
         }
         arguments = [each.format(folder=folder) for each in proxy.command[1:]]
-        environment = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+        variables = "XDG_DATA_HOME", "XDG_CONFIG_HOME", "PWD"
+        environment = dict.fromkeys(variables, str(folder))
         if proxy.is_package:
             (folder / "node_modules").symlink_to(servers() / "node_modules")
         if proxy.older:

@@ -54,6 +54,8 @@ SETTINGS = [
     ("nginx", "8081/unbuffered", WHOLE, WHOLE, None),
     ("nginx", "8081/ignored", NOTHING, NOTHING, None),
     ("nginx", "8081/gzip", WHOLE, NOTHING, None),
+    ("nginx", "8081/http-1.1", WHOLE, WHOLE, None),
+    ("nginx", "8081/http-1.1-gzip", WHOLE, NOTHING, None),
     ("nginx", "8081/timeout", CUT, None, None),
     ("nginx", "8081/websocket", None, None, WHOLE),
     ("nginx", "8081/websocket-timeout", None, None, CUT),

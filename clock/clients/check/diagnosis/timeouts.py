@@ -11,7 +11,7 @@ Defaults = dict[int, tuple[str, ...]]
 
 #: Timeouts of a connection on which nothing is sent.
 IDLE: Defaults = {
-    30: ("CloudFront", "Traffic Server"),
+    30: ("CloudFront", "Traffic Server", "h2o"),
     55: ("Heroku",),
     60: ("nginx", "Apache", "Varnish", "nghttpx", "AWS's ALB"),
     100: ("Cloudflare until 2025",),
@@ -19,7 +19,7 @@ IDLE: Defaults = {
     240: ("Azure's load balancer",),
     300: ("Envoy's streams", "Apache in Debian"),
     350: ("AWS's NLB",),
-    600: ("Google Cloud's VPC", "WebSockets of CloudFront"),
+    600: ("Google Cloud's VPC", "WebSockets of CloudFront", "nginx's TCP proxy"),
     900: ("squid",),
     3600: ("Envoy's TCP proxy",),
 }

@@ -20,7 +20,9 @@ class DefaultsTests(SynchronousTestCase):
         """
         A timeout has all the names whose default it is.
         """
-        expected = "60 s is the default of nginx, Apache, Varnish, nghttpx and AWS's ALB"
+        expected = (
+            "60 s is the default of nginx, Apache, Varnish, nghttpx and AWS's ALB"
+        )
         self.assertEqual(defaultText(IDLE, 60.5), expected)
         self.assertEqual(defaultText(IDLE, 55), "55 s is the default of Heroku")
         expected = "15 s is the default of Envoy's routes"
