@@ -173,6 +173,17 @@ def cases(
             yield Case(proxy, f"{where}/socket", websocket)
 
 
+def timeouts(streams: Iterable[tuple[str, str]]) -> Iterator[Case]:
+    """
+    List streams of a single line, on which an idle timeout of 3 s works.
+
+    @param streams: for each: the proxy, and the port and the path.
+    """
+    options = "--max-gap", "86400", "--for", "14"
+    for proxy, address in streams:
+        yield Case(proxy, f"{address}?every=86400", CUT_AFTER_ONE, options, "timeout")
+
+
 def _replaced(text: str, ports: Mapping[str, int]) -> str:
     """
     Replace the ports of a configuration.

@@ -9,7 +9,6 @@ import pytest
 
 from tests.harness.proxies import (
     CUT,
-    CUT_AFTER_ONE,
     EMPTY,
     NOTHING,
     REFUSED,
@@ -19,6 +18,7 @@ from tests.harness.proxies import (
     Proxy,
     Said,
     cases,
+    timeouts,
 )
 
 _MITMPROXY = [
@@ -80,16 +80,7 @@ CASES = [
         )
         for path in ("lines", "events?bare=1")
     ),
-    *(
-        Case(
-            program,
-            f"{address}?every=86400",
-            CUT_AFTER_ONE,
-            ("--max-gap", "86400", "--for", "12"),
-            "timeout",
-        )
-        for program, address in TIMEOUTS
-    ),
+    *timeouts(TIMEOUTS),
 ]
 
 

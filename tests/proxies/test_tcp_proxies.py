@@ -10,12 +10,12 @@ import os
 import pytest
 
 from tests.harness.proxies import (
-    CUT_AFTER_ONE,
     WHOLE,
     Case,
     Proxies,
     Proxy,
     cases,
+    timeouts,
 )
 
 _SOCAT = "TCP-LISTEN:8081,bind=127.0.0.1,reuseaddr,fork"
@@ -58,16 +58,7 @@ CASES = [
     *cases(SETTINGS),
     Case("nginx stream", "tcp:8081", WHOLE),
     Case("haproxy tcp", "tcp:8081", WHOLE),
-    *(
-        Case(
-            program,
-            f"{address}?every=86400",
-            CUT_AFTER_ONE,
-            ("--max-gap", "86400", "--for", "12"),
-            "timeout",
-        )
-        for program, address in TIMEOUTS
-    ),
+    *timeouts(TIMEOUTS),
 ]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import pytest
 
 from tests.harness.proxies import (
-    CUT_AFTER_ONE,
     NOTHING,
     REFUSED,
     WHOLE,
@@ -17,6 +16,7 @@ from tests.harness.proxies import (
     Proxy,
     Said,
     cases,
+    timeouts,
 )
 
 PROXIES = {
@@ -56,15 +56,7 @@ CASES = [
     Case("h2o", "8081/compress/lines?bare=1", BEHIND),
     Case("apache mod_fcgid", "8081/events", NOTHING),
     Case("apache mod_fcgid", "8082/events", WHOLE),
-    *(
-        Case(
-            program,
-            f"{address}?every=86400",
-            CUT_AFTER_ONE,
-            ("--max-gap", "86400", "--for", "14"),
-        )
-        for program, address in TIMEOUTS
-    ),
+    *timeouts(TIMEOUTS),
 ]
 
 
