@@ -222,6 +222,13 @@ class Browser:
         self._set("EmulatedMedia", features=[scheme_feature])
         self.driver.get(url)
 
+    def prefer(self, languages: str) -> None:
+        """
+        Set the languages of the user, in the order of preference.
+        """
+        agent = self.run("return navigator.userAgent")
+        self._set("UserAgentOverride", userAgent=agent, acceptLanguage=languages)
+
     def close(self) -> None:
         """
         Leave the page, and discard what it wrote to the console.
@@ -365,7 +372,7 @@ def show(browser: Browser, port: int, **look: object) -> None:
     Open the page of a server.
     """
     browser.open(f"http://127.0.0.1:{port}/", **look)  # type: ignore[arg-type]
-    browser.wait(lambda sight: sight.state == "live")
+    browser.wait(lambda sight: sight.clocks)
 
 
 def seconds(times: list[str]) -> list[int]:

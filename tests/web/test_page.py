@@ -227,7 +227,8 @@ def test_nothing_comes_from_elsewhere(browser: Browser) -> None:
             "return performance.getEntriesByType('resource').map(({name}) => name)"
         )
         origin = f"http://127.0.0.1:{port}/"
-        assert {f"{origin}style.css", f"{origin}page.js"} <= {*loaded}
+        files = "style.css", "strings.js", "page.js"
+        assert {f"{origin}{file}" for file in files} <= {*loaded}
         assert all(name.startswith(origin) for name in loaded)
         assert browser.console() == []
         connection = HTTPConnection("127.0.0.1", port, timeout=DEADLINE)

@@ -27,6 +27,7 @@ class PageTests(SynchronousTestCase):
         for path, contentType in [
             ("/", "text/html"),
             ("/style.css", "text/css"),
+            ("/strings.js", "text/javascript"),
             ("/page.js", "text/javascript"),
         ]:
             client = web.get(path)

@@ -18,6 +18,28 @@ const COUNTS_PAUSE = 5000;
 // By zone and mode.
 const clocks = new Map();
 
+// Fill in the texts of the document, and of its templates.
+function translate(root) {
+  for (const element of root.querySelectorAll("[data-text], [data-title]")) {
+    const { text, title, placeholder } = element.dataset;
+    if (text) element.textContent = texts[text];
+    if (title) element.title = texts[title];
+    if (placeholder) element.placeholder = texts[placeholder];
+  }
+}
+
+translate(document);
+for (const { content } of document.querySelectorAll("template")) translate(content);
+
+// A page in one language leads to the other one.
+const link = document.getElementById("language");
+link.href = `?lang=${language === "en" ? "zh" : "en"}`;
+link.lang = language === "en" ? LANGUAGES.zh.tag : LANGUAGES.en.tag;
+
+function amount(number) {
+  return number.toLocaleString("en");
+}
+
 function copyOf(template) {
   return document.getElementById(template).content.firstElementChild.cloneNode(true);
 }
@@ -28,11 +50,12 @@ function setText(element, text) {
 
 function duration(seconds) {
   const [s, m, h, d] = [1, 60, 3600, 86400].map((unit) => Math.floor(seconds / unit));
-  const two = (number) => String(number).padStart(2, "0");
-  if (!m) return `${s} s`;
-  if (!h) return `${m} min ${two(s % 60)} s`;
-  if (!d) return `${h} h ${two(m % 60)} min`;
-  return `${d} d ${two(h % 24)} h`;
+  const say = (number, unit) => texts.duration(number, texts.units[unit]);
+  const then = (number, unit) => say(String(number).padStart(2, "0"), unit);
+  if (!m) return say(s, "s");
+  if (!h) return `${say(m, "min")} ${then(s % 60, "s")}`;
+  if (!d) return `${say(h, "h")} ${then(m % 60, "min")}`;
+  return `${say(d, "d")} ${then(h % 24, "h")}`;
 }
 
 // Read a stream of events until it is closed. An EventSource connects again by itself
@@ -110,12 +133,14 @@ class Pane {
   }
 
   get name() {
-    return this.number === null ? "Client" : `Client ${this.number}`;
+    return this.number === null
+      ? texts.clientWithoutNumber
+      : texts.clientWithNumber(this.number);
   }
 
   // Each clock numbers its clients.
   get fullName() {
-    return clocks.size > 1 ? `${this.name} of ${this.clock.name}` : this.name;
+    return clocks.size > 1 ? texts.clientOfClock(this.name, this.clock.name) : this.name;
   }
 
   opened() {
@@ -142,7 +167,7 @@ class Pane {
     this.lastShown = shown;
     if (this.turn !== "served") {
       this.turn = "served";
-      news.say(`${this.fullName} is served.`);
+      news.say(texts.isServed(this.fullName));
       this.draw();
     }
     this.count += 1;
@@ -153,8 +178,8 @@ class Pane {
   complete() {
     this.stream.close();
     this.turn = "complete";
-    this.write("(the stream is complete)", "note");
-    news.say(`The stream of ${this.fullName} is complete.`);
+    this.write(texts.streamComplete, "note");
+    news.say(texts.isComplete(this.fullName));
     this.draw();
     drawOffers();
   }
@@ -163,7 +188,7 @@ class Pane {
   waits(place) {
     if (this.turn !== "connected" && this.turn !== "waiting") return;
     if (this.turn === "connected") {
-      news.say(`${this.fullName} is waiting${place ? `, place ${place}` : ""}.`);
+      news.say(place ? texts.isWaitingAt(this.fullName, place) : texts.isWaiting(this.fullName));
     }
     this.turn = "waiting";
     this.place = place;
@@ -172,7 +197,7 @@ class Pane {
 
   lost() {
     if (this.turn !== "lost" && this.turn !== "connecting") {
-      this.write("(the connection has ended)", "note");
+      this.write(texts.connectionEnded, "note");
     }
     if (this.turn !== "connecting") this.turn = "lost";
     this.number = null;
@@ -183,7 +208,7 @@ class Pane {
     this.stream.close();
     this.turn = "ended";
     this.write("^C", "typed");
-    news.say(`${this.fullName} is disconnected.`);
+    news.say(texts.isDisconnected(this.fullName));
     this.draw();
     drawOffers();
   }
@@ -212,23 +237,17 @@ class Pane {
   }
 
   draw() {
-    const turn = {
-      connecting: "connecting",
-      connected: "connected",
-      waiting: this.place ? `waiting, place ${this.place}` : "waiting",
-      served: "served",
-      lost: "reconnecting",
-      complete: "complete",
-      ended: "disconnected",
-    };
+    const isPlaced = this.turn === "waiting" && this.place;
+    const turn = isPlaced ? texts.waitingAt(this.place) : texts.turns[this.turn];
     this.element.className = `pane ${this.turn}`;
     this.element.classList.toggle("ended", this.ended);
     this.element.setAttribute("aria-label", this.fullName);
     setText(this.element.querySelector("h3"), this.name);
-    setText(this.element.querySelector(".turn"), turn[this.turn]);
-    setText(this.button, this.ended ? "Remove" : "Disconnect");
-    this.button.setAttribute("aria-label", `${this.button.textContent} ${this.fullName}`);
-    this.screen.setAttribute("aria-label", `Terminal of ${this.fullName}`);
+    setText(this.element.querySelector(".turn"), turn);
+    setText(this.button, this.ended ? texts.remove : texts.disconnect);
+    const label = this.ended ? texts.removeClient : texts.disconnectClient;
+    this.button.setAttribute("aria-label", label(this.fullName));
+    this.screen.setAttribute("aria-label", texts.terminal(this.fullName));
   }
 }
 
@@ -243,7 +262,7 @@ class ClientList {
   }
 
   draw({ count, clients }) {
-    setText(this.element.caption, `${this.title}: ${count ? count.toLocaleString("en") : "none"}`);
+    setText(this.element.caption, this.title(count ? amount(count) : texts.none));
     this.element.tHead.hidden = !clients.length;
     while (this.rows.rows.length > clients.length) this.rows.deleteRow(-1);
     while (this.rows.rows.length < clients.length) {
@@ -253,15 +272,15 @@ class ClientList {
     clients.forEach((client, index) => this.drawRow(this.rows.rows[index], client));
     const more = count - clients.length;
     this.element.tFoot.hidden = !more;
-    setText(this.element.tFoot.rows[0].cells[0], `and ${more.toLocaleString("en")} more`);
+    setText(this.element.tFoot.rows[0].cells[0], texts.more(amount(more)));
   }
 
   drawRow(row, { number, seconds, lines, transport }) {
     const own = this.clock.paneOf(number) !== undefined;
     row.className = own ? "own" : "";
-    setText(row.cells[0], own ? `${number} (here)` : number);
+    setText(row.cells[0], own ? texts.ownClient(number) : number);
     setText(row.cells[1], duration(seconds));
-    setText(row.cells[2], lines.toLocaleString("en"));
+    setText(row.cells[2], amount(lines));
     setText(row.cells[3], { tcp: "TCP", http: "HTTP", websocket: "WebSocket" }[transport] ?? transport);
   }
 }
@@ -283,8 +302,8 @@ class Clock {
     this.button = this.element.querySelector(".connect");
     this.hint = this.element.querySelector(".full");
     this.hint.id = `full-${key}-${mode}`;
-    this.served = new ClientList(this, "Served");
-    this.waiting = new ClientList(this, "Waiting");
+    this.served = new ClientList(this, texts.servedList);
+    this.waiting = new ClientList(this, texts.waitingList);
     this.counts = "";
     this.countsAnnounced = -COUNTS_PAUSE;
   }
@@ -334,15 +353,17 @@ class Clock {
       ...(this.key !== statuses[0].key && { zone: this.key }),
       ...(status !== modes[0] && { mode }),
     };
-    this.name = modes.length > 1 ? `${zone} in ${mode} mode` : zone;
+    const modeText = texts.modes[mode];
+    const name = texts.zone(zone);
+    this.name = modes.length > 1 ? texts.clockInMode(name, modeText) : name;
     this.format = status.format.toLowerCase();
     this.interval = status.interval;
     setText(this.element.querySelector(".zone"), this.name);
-    setText(this.button.firstElementChild, ` to ${this.name}`);
-    const meaning = mode === "sequential" ? "one client at a time" : "all clients at once";
+    setText(this.button.lastElementChild, texts.toClock(this.name));
+    const meaning = texts.meanings[mode];
     setText(
       this.element.querySelector(".mode"),
-      modes.length > 1 ? meaning : `${mode}: ${meaning}`,
+      modes.length > 1 ? meaning : texts.modeAndMeaning(modeText, meaning),
     );
     this.drawCommand();
     const time = this.element.querySelector(".time");
@@ -365,12 +386,12 @@ class Clock {
   }
 
   announce(served, waiting) {
-    const counts = `${served.toLocaleString("en")} served, ${waiting.toLocaleString("en")} waiting`;
+    const counts = texts.counts(this.name, amount(served), amount(waiting));
     const now = performance.now();
     if (counts === this.counts || now - this.countsAnnounced < COUNTS_PAUSE) return;
     this.counts = counts;
     this.countsAnnounced = now;
-    news.say(`${this.name}: ${counts}.`);
+    news.say(counts);
   }
 
   remove() {
@@ -394,8 +415,8 @@ function drawOffers() {
 }
 
 function drawStatus({ host, clocks: statuses }) {
-  document.title = `clock on ${host}`;
-  setText(document.querySelector("h1"), `clock on ${host}`);
+  document.title = texts.title(host);
+  setText(document.querySelector("h1"), texts.title(host));
   const idOf = ({ key, mode }) => `${key} ${mode}`;
   const ids = statuses.map(idOf);
   for (const [id, clock] of clocks) {
@@ -421,7 +442,7 @@ function setServer(live, text) {
   const shown = document.getElementById("state");
   if (shown.textContent === text) return;
   shown.textContent = text;
-  news.say(`${text[0].toUpperCase()}${text.slice(1)}.`);
+  news.say(texts.sentence(text));
 }
 
 // The status comes at each tick.
@@ -429,18 +450,18 @@ let silence;
 function watchSilence(statuses) {
   clearTimeout(silence);
   const interval = Math.max(1, ...statuses.map((status) => status.interval));
-  silence = setTimeout(() => setServer(false, "the server is silent"), 3000 * interval);
+  silence = setTimeout(() => setServer(false, texts.silent), 3000 * interval);
 }
 
 follow("status/events", {}, {
   lost() {
     clearTimeout(silence);
-    setServer(false, "server not reachable; reconnecting");
+    setServer(false, texts.unreachable);
   },
   events: {
     message(data) {
       const status = JSON.parse(data);
-      setServer(true, "live");
+      setServer(true, texts.live);
       drawStatus(status);
       watchSilence(status.clocks);
     },
