@@ -122,12 +122,11 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _withoutEmpty(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     """
-    Leave out the columns of which all cells are zero or unknown.
+    Leave out the columns of numbers of which all cells are zero or unknown.
     """
-    kept = (
-        column for column in zip(*rows, strict=True) if not {*column[1:]} <= {"0", "-"}
-    )
-    return [*zip(*kept, strict=True)]
+    name, *numbers, verdict = zip(*rows, strict=True)
+    kept = (column for column in numbers if not {*column[1:]} <= {"0", "-"})
+    return [*zip(name, *kept, verdict, strict=True)]
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:

@@ -119,6 +119,11 @@ class ReportTests(SynchronousTestCase):
         heading, row = textReport([self.unreached], [], 40).splitlines()[:2]
         self.assertEqual(heading.split(), ["stream", "verdict"])
         self.assertTrue(row.startswith("Nowhere  not reached"), row)
+        # A name that looks like a number is a name.
+        report = textReport([self.unreached._replace(name="0")], [], 40)
+        self.assertTrue(
+            report.splitlines()[1].startswith("0       not reached"), report
+        )
 
     def test_redirected(self) -> None:
         """
