@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.harness.processes import Program, command, free_ports, make_certificate
-from tests.harness.proxies import answers
+from tests.harness.proxies.running import answers
 from tests.harness.requirements import need, need_module
 from tests.harness.streams import Streams
 from tests.harness.streams.expected import (

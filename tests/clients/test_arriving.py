@@ -19,7 +19,7 @@ import pytest
 
 from tests.clients.test_client_proxy import NONE, proxy_server
 from tests.harness.processes import Program, command, free_ports, make_certificate
-from tests.harness.proxies import answers
+from tests.harness.proxies.running import answers
 from tests.harness.requirements import need, need_module
 from tests.harness.times import wait_until
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.processes import Program, Server, command, free_ports
-from tests.harness.proxies import Check, Proxies, answers, url
+from tests.harness.proxies.running import Check, Proxies, answers, url
 from tests.harness.requirements import need
 from tests.harness.times import LATE, LINE, age, steps, wait_until
 from tests.harness.web import curl, need_websockets, request

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.harness.proxies import Proxies
+from tests.harness.proxies.running import Proxies
 
 
 @pytest.fixture(scope="module")

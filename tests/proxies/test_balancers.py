@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.proxies import (
+from tests.harness.proxies.cases import (
     CUT,
     EMPTY,
     NOTHING,
     REFUSED,
     WHOLE,
     Case,
-    Proxies,
     Proxy,
     Said,
     cases,
     timeouts,
 )
+from tests.harness.proxies.running import Proxies
 
 _MITMPROXY = [
     *("mitmdump", "--set", "confdir={folder}", "--listen-host", "127.0.0.1"),

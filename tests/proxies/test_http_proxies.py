@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.harness.proxies import (
+from tests.harness.proxies.cases import (
     BEHIND,
     CUT,
     DELAYED,
@@ -21,11 +21,10 @@ from tests.harness.proxies import (
     TOGETHER,
     WHOLE,
     Case,
-    Check,
-    Proxies,
     Proxy,
     cases,
 )
+from tests.harness.proxies.running import Check, Proxies
 from tests.harness.times import LATE
 from tests.harness.web import line, request
 

@@ -6,17 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.proxies import (
-    EMPTY,
-    NOTHING,
-    WHOLE,
-    Case,
-    Check,
-    Proxies,
-    Proxy,
-    Said,
-    cases,
-)
+from tests.harness.proxies.cases import EMPTY, NOTHING, WHOLE, Case, Proxy, Said, cases
+from tests.harness.proxies.running import Check, Proxies
 
 _UVICORN = ("uvicorn", "--port", "8081")
 _ASGI = "servers/asgi.py"

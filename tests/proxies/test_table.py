@@ -8,7 +8,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-from tests.harness.proxies import Case, Proxy
+from tests.harness.proxies.cases import Case, Proxy
 
 HERE = Path(__file__).parent
 

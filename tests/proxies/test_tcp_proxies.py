@@ -9,14 +9,8 @@ import os
 
 import pytest
 
-from tests.harness.proxies import (
-    WHOLE,
-    Case,
-    Proxies,
-    Proxy,
-    cases,
-    timeouts,
-)
+from tests.harness.proxies.cases import WHOLE, Case, Proxy, cases, timeouts
+from tests.harness.proxies.running import Proxies
 
 _SOCAT = "TCP-LISTEN:8081,bind=127.0.0.1,reuseaddr,fork"
 

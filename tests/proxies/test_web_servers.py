@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness.proxies import (
+from tests.harness.proxies.cases import (
     NOTHING,
     REFUSED,
     WHOLE,
     Case,
-    Proxies,
     Proxy,
     Said,
     cases,
     timeouts,
 )
+from tests.harness.proxies.running import Proxies
 
 PROXIES = {
     "lighttpd": Proxy(["lighttpd", "-D", "-f", "lighttpd.conf"], ["lighttpd.conf"]),
