@@ -27,6 +27,11 @@ _MITMPROXY = [
 ]
 
 PROXIES = {
+    "caddy 2.11": Proxy(
+        ["caddy", "run", "--adapter", "caddyfile", "--config", "Caddyfile-2.11"],
+        ["Caddyfile-2.11"],
+        is_package=True,
+    ),
     "envoy": Proxy(
         ["envoy", "--concurrency", "1", "--use-dynamic-base-id", "-c", "envoy.yaml"],
         ["envoy.yaml"],
@@ -46,6 +51,9 @@ PROXIES = {
 
 #: As L{cases} takes them.
 SETTINGS = [
+    ("caddy 2.11", "8081/default", WHOLE, WHOLE, WHOLE),
+    ("caddy 2.11", "8081/minimum-length", WHOLE, WHOLE, WHOLE),
+    ("caddy 2.11", "8081/timeout", CUT, CUT, CUT),
     ("envoy", "8081/no-timeout", WHOLE, WHOLE, REFUSED),
     ("envoy", "8081/websocket", None, None, WHOLE),
     ("envoy", "8081/idle", CUT, None, None),
