@@ -26,7 +26,8 @@ SECOND = {
     ("gunicorn", "sync"): "headers-held-back",
 }
 
-#: The section of the settings that do nothing to any stream.
+#: The section of the settings that do nothing to any stream. Its rows do not repeat
+#: that these are whole.
 IN_TIME = "In time"
 
 
@@ -62,7 +63,8 @@ def documented() -> dict[tuple[str, str], tuple[set[str], set[str]]]:
         for row in table:
             if title == "The programs":
                 continue
-            program, setting, _, says, _ = row
+            program, setting, _, *more = row
+            says = more[0] if title != IN_TIME else "whole"
             for name in setting[setting.rindex("(") + 1 : -1].split(", "):
                 key = program.lower(), name.strip("`")
                 titles, codes = found.setdefault(key, (set(), set()))
