@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -269,6 +270,15 @@ class Browser:
         buttons = self.driver.find_elements(By.TAG_NAME, "button")
         [each for each in buttons if each.text.startswith(button)][index].click()
 
+    def connect(self, *indexes: int) -> None:
+        """
+        Connect clients to these clocks, one after another. A list that grows moves the
+        buttons below it, so a click waits until the last client is listed.
+        """
+        for count, index in enumerate(indexes, 1):
+            self.click("Connect a client", index)
+            self.wait(partial(_lists, count))
+
     def fill(self, index: int = 0, /, **values: object) -> None:
         """
         Type values into the fields of one of the forms.
@@ -345,6 +355,14 @@ class Browser:
 
     def _set(self, what: str, **values: object) -> None:
         self.driver.execute_cdp_cmd(f"Emulation.set{what}", values)
+
+
+def _lists(count: int, sight: Sight) -> bool:
+    """
+    Return whether the lists of all clocks have so many clients.
+    """
+    lists = [each for clock in sight.clocks for each in clock.lists]
+    return sum(len(each.rows) for each in lists) == count
 
 
 def _holds(condition: Callable[[Sight], object], sight: Sight) -> bool:

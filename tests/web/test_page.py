@@ -106,8 +106,7 @@ def test_both_modes(browser: Browser) -> None:
     """
     options = ["--sequential-port=0", "--zone=Asia/Tokyo=0"]
     with page(browser, "--tz", "UTC", *options):
-        for index in (0, 0, 1, 1):
-            browser.click("Connect a client", index)
+        browser.connect(0, 0, 1, 1)
         sight = browser.wait(
             lambda sight: (
                 all(len(pane.times) > 2 for pane in sight.panes[:3])

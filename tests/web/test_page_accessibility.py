@@ -108,8 +108,7 @@ def test_screen_readers_get_names_and_reasons(browser: Browser) -> None:
     and the cursor of a terminal is not read aloud.
     """
     with page(browser, "--tz", "UTC", "--zone", "Asia/Tokyo=0"):
-        for index in (0, 0, 1, 1):
-            browser.click("Connect a client", index)
+        browser.connect(0, 0, 1, 1)
         browser.wait(lambda sight: all(pane.times for pane in sight.panes))
         elements = browser.accessible()
         focusable = [each for each in elements if "focusable" in each.states]
@@ -169,8 +168,7 @@ def test_nothing_is_wider_than_the_window(browser: Browser, width: int) -> None:
     options = ["--sequential", "--format", "json"]
     zone = ["--zone", "America/Argentina/ComodRivadavia=0"]
     with page(browser, *options, *zone, width=width):
-        for index in (0, 0, 1, 1):
-            browser.click("Connect a client", index)
+        browser.connect(0, 0, 1, 1)
         sight = browser.wait(
             lambda sight: sum("waiting" in pane.turn for pane in sight.panes) == 2
         )
@@ -186,8 +184,7 @@ def test_both_modes(browser: Browser, width: int, beside: bool) -> None:
     small phone they are one below the other.
     """
     with page(browser, "--sequential-port=0", width=width):
-        for index in (0, 0, 1, 1):
-            browser.click("Connect a client", index)
+        browser.connect(0, 0, 1, 1)
         browser.fill(1, lines=999999999, every=999999999, bytes=65536)
         browser.wait(lambda sight: "waiting" in sight.panes[3].turn)
         [left, top], [other_left, other_top] = browser.run(CORNERS)
