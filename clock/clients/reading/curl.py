@@ -23,6 +23,11 @@ class CurlOptions(CommandOptions):
         Accepted as by curl: brackets in a URL are sent as they are.
         """
 
+    def opt_http2(self) -> None:
+        """
+        Accepted as by curl: HTTP/2 is used if the server offers it.
+        """
+
     def opt_location(self) -> None:
         """
         Accepted as by curl: redirects are always followed.

@@ -305,6 +305,7 @@ class OptionsTests(fixture.OptionsTestCase):
         words = [
             "--compressed",
             "--globoff",
+            "--http2",
             "--location",
             "-L",
             "-N",
