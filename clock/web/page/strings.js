@@ -123,8 +123,8 @@ const LANGUAGES = {
     remove: "移除",
     removeClient: (client) => `移除${client}`,
     terminal: (client) => `${client}的终端`,
-    streamComplete: "(数据流已完成)",
-    connectionEnded: "(连接已结束)",
+    streamComplete: "（数据流已完成）",
+    connectionEnded: "（连接已结束）",
 
     isServed: (client) => `${client}开始接收服务。`,
     isWaiting: (client) => `${client}正在等待。`,
@@ -147,8 +147,9 @@ const LANGUAGES = {
   },
 };
 
-// The language that the address asks for, such as ?lang=zh; else the first one of the
-// browser's that the page has; else English. All kinds of Chinese get the same texts.
+// The language that the address asks for, such as ?lang=zh; else the first of the
+// browser's languages that the page has; else English. All kinds of Chinese get the same
+// texts.
 function chosenLanguage() {
   const asked = new URLSearchParams(location.search).get("lang");
   return [asked, ...navigator.languages]
