@@ -46,6 +46,9 @@ _ADDRESS = re.compile(r"[!-~]+")
 #: A method is a token (RFC 9110).
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
 
+#: A bracket that curl would otherwise expand, as C{[1-9]} to each of these numbers.
+_ESCAPED = re.compile(r"\\([][{}])")
+
 
 class ReadingOptions(CurlOptions):
     """
@@ -258,9 +261,11 @@ class StreamsOptions(ReadingOptions):
     def parseArgs(self, *texts: str) -> None:
         """
         Parse the streams to read. A browser copies a request as a command of curl: its
-        first word is left out.
+        first word is left out, and so are the backslashes before brackets in its URL.
         """
-        self.targets = parseTargets([each for each in texts if each != "curl"])
+        if "curl" in texts:
+            texts = tuple(_ESCAPED.sub(r"\1", each) for each in texts if each != "curl")
+        self.targets = parseTargets(texts)
 
     def postOptions(self) -> None:
         """

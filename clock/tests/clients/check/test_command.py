@@ -80,6 +80,16 @@ class OptionsTests(fixture.OptionsTestCase):
         self.assertEqual([name for name, _ in options.targets], ["x", "http://y/"])
         self.assertEqual(options.headers, [(None, ("A", "b"))])
 
+    def test_curlBrackets(self) -> None:
+        """
+        A URL of a command of curl may have backslashes before its brackets, as Chromium
+        and Safari write it. They are not part of the URL.
+        """
+        (target,) = self.parse("curl", r"http://\[::1\]/?a\[b\]=\{c\}\d").targets
+        self.assertEqual(target.address, r"http://[::1]/?a[b]={c}\d")
+        (target,) = self.parse(r"http://y/\[").targets
+        self.assertEqual(target.address, r"http://y/\[")
+
     def test_files(self) -> None:
         """
         Reports may go to different files.
