@@ -1,10 +1,28 @@
 """
-The options of curl that need nothing here.
+What a command of curl has that needs nothing here.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from clock.console.options import CommandOptions
+
+#: A bracket that curl would otherwise expand, as C{[1-9]} to each of these numbers.
+_ESCAPED = re.compile(r"\\([][{}])")
+
+
+def withoutCurl(words: Sequence[str]) -> Sequence[str]:
+    """
+    Return the URLs of a command of curl, without the backslashes before their brackets.
+
+    @param words: the words of the command without its options. If C{curl} is not one of
+        them, they are returned.
+    """
+    if "curl" not in words:
+        return words
+    return [_ESCAPED.sub(r"\1", each) for each in words if each != "curl"]
 
 
 class CurlOptions(CommandOptions):

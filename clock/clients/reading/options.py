@@ -12,7 +12,7 @@ from typing import Any
 from twisted.python import usage
 
 from clock.clients.reading.addresses import hostAndPort
-from clock.clients.reading.curl import CurlOptions
+from clock.clients.reading.curl import CurlOptions, withoutCurl
 from clock.clients.reading.targets import parseTargets
 from clock.clients.reading.urls.endpoint import WebOptions, parseHeader
 from clock.console.output import warn
@@ -45,9 +45,6 @@ _ADDRESS = re.compile(r"[!-~]+")
 
 #: A method is a token (RFC 9110).
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
-
-#: A bracket that curl would otherwise expand, as C{[1-9]} to each of these numbers.
-_ESCAPED = re.compile(r"\\([][{}])")
 
 
 class ReadingOptions(CurlOptions):
@@ -255,17 +252,23 @@ class StreamsOptions(ReadingOptions):
         ["http1.1-for", None, None, "Name of a stream that does not use HTTP/2."],
     ]
     compData = usage.Completions(
-        extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)]
+        optActions={"url": usage.Completer(descr="URL")},
+        extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)],
     )
+    _urls: Sequence[str] = ()
+
+    def opt_url(self, url: str) -> None:
+        """
+        URL to read, as for curl.
+        """
+        self._urls = [*self._urls, url]
 
     def parseArgs(self, *texts: str) -> None:
         """
         Parse the streams to read. A browser copies a request as a command of curl: its
         first word is left out, and so are the backslashes before brackets in its URL.
         """
-        if "curl" in texts:
-            texts = tuple(_ESCAPED.sub(r"\1", each) for each in texts if each != "curl")
-        self.targets = parseTargets(texts)
+        self.targets = parseTargets(withoutCurl((*texts, *self._urls)))
 
     def postOptions(self) -> None:
         """

@@ -90,6 +90,13 @@ class OptionsTests(fixture.OptionsTestCase):
         (target,) = self.parse(r"http://y/\[").targets
         self.assertEqual(target.address, r"http://y/\[")
 
+    def test_curlURL(self) -> None:
+        """
+        Chromium writes C{--url} before the URL of a command of curl.
+        """
+        options = self.parse("x=:1", "curl", "--url", r"http://y/\[", "-H", "A: b")
+        self.assertEqual(options.targets, [("x", ":1"), ("http://y/[", "http://y/[")])
+
     def test_files(self) -> None:
         """
         Reports may go to different files.
