@@ -28,6 +28,7 @@ class ReproducibleSdist(sdist):
             member.uname = member.gname = ""
             return member
 
+        self.mkpath(self.dist_dir)
         name = f"{base_name}.tar.gz"
         file = gzip.GzipFile(name, "wb", mtime=int(epoch))
         with file, tarfile.open(fileobj=file, mode="w") as archive:
