@@ -43,7 +43,9 @@ def httpURL(text: str) -> URL:
 
     @raise ValueError: if it is not valid.
     """
-    url = URL.from_text(text)
+    # Only lower case has a default port, and is compared with the schemes of TLS.
+    scheme, colon, rest = text.partition(":")
+    url = URL.from_text(scheme.lower() + colon + rest)
     if isIPv6Address(url.host) or ("_" in url.host and url.host.isascii()):
         # to_uri would take an address for a host name, and refuse its colons. It also
         # refuses underscores, which names in DNS may have.

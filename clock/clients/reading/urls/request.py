@@ -125,7 +125,7 @@ class WebRequest(NamedTuple):
             raise EndError(How.STATUS, "redirected without a location", status)
         try:
             url = URL.from_text(urljoin(self.url.to_text(), location))
-            if url.scheme in ("http", "https"):
+            if url.scheme.lower() in ("http", "https"):
                 return httpURL(url.to_text())
         except ValueError:
             text = f"redirected to an address that is not valid: {location}"

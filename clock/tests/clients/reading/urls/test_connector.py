@@ -177,6 +177,18 @@ class AddressTests(SynchronousTestCase):
         endpoint = addressEndpoint(None, "http://my_service/", DEFAULTS, Observer())
         verifyObject(IStreamClientEndpoint, endpoint)
 
+    def test_upperCase(self) -> None:
+        """
+        A scheme may have upper case. It has the same default port, and TLS.
+        """
+        for text, url, port in (
+            ("HTTPS://X/Y", "https://x/Y", 443),
+            ("Http://x:80/%7e", "http://x/%7e", 80),
+            ("WSS://[::1]/", "wss://[::1]/", 443),
+        ):
+            found = httpURL(text)
+            self.assertEqual((found.to_text(), found.port), (url, port))
+
     def test_missing(self) -> None:
         """
         A missing package is named with the command that installs it.

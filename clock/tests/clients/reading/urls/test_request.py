@@ -210,6 +210,7 @@ class RedirectTests(WebClientTestCase):
             (b"Location: wss://x/\r\n", "redirected to wss"),
             (b"Location: http://x:y/\r\n", f"{invalid}http://x:y/"),
             (b"Location: http://me@x/\r\n", f"{invalid}http://me@x/"),
+            (b"Location: HTTPS://me@x/\r\n", f"{invalid}HTTPS://me@x/"),
             (b"Location: http://\xff/\r\n", f"{invalid}http://\\xff/"),
         ]:
             self.read("http://x/")
