@@ -59,7 +59,8 @@ class WebOptions(NamedTuple):
         headers = self.headers
         if self.data is not None:
             defaults.append(("Content-Type", _contentType(self.data)))
-            # The length is that of the data.
+        if self.data is not None or self.method in ("POST", "PUT"):
+            # Twisted sends the length of the data. Servers may refuse a second one.
             headers = [each for each in headers if each[0].lower() != "content-length"]
         replaced = {name.lower() for name, _ in headers}
         kept = (each for each in defaults if each[0].lower() not in replaced)

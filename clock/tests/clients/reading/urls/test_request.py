@@ -115,6 +115,9 @@ class RequestTests(WebClientTestCase):
             self.assertEqual(self.body(), data or b"")
         self.read("http://x/", WebOptions([("content-length", "0")]))
         self.assertEqual(self.request()[1]["Content-Length"], "0")
+        for method in ("POST", "PUT"):
+            self.read("http://x/", WebOptions([("content-length", "0")], method=method))
+            self.assertEqual(self.transport.value().count(b"Content-Length: 0\r\n"), 1)
 
 
 class RedirectTests(WebClientTestCase):
