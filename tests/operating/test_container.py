@@ -207,11 +207,14 @@ def podman() -> Iterator[Podman]:
 def test_container(podman: Podman) -> None:
     """
     The image serves over TCP and HTTP, without privileges and without a file that can
-    be written. Its health check passes, also at the client limit. SIGTERM ends it: each
-    client gets whole lines and a complete response.
+    be written. Its health check passes, also at the client limit, and with a proxy in
+    the environment. SIGTERM ends it: each client gets whole lines and a complete
+    response.
     """
     podman.do(
         *("run", "--detach", "--name", "clock", "--network", "none", *CONFINED),
+        *("--env", "http_proxy=http://127.0.0.1:1", "--env", "no_proxy="),
+        *("--env", "NO_PROXY="),
         *("clock", "--tz", "Asia/Tokyo", "--max-clients", "3"),
     )
     wait_until(lambda: "over HTTP on" in podman.do("logs", "clock"))
