@@ -10,7 +10,8 @@ both have in common.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from statistics import median
 
 from clock.clients.check.boundaries import Arrival
@@ -122,14 +123,33 @@ def _compareBy(
     assert percentiles is not None
     # A line that came twice, or first on a connection, is not compared, but it came.
     came, known = set(map(key, other.arrivals)), set(map(key, reference.arrivals))
-    missing = sum(each not in came for each in between)
+    missing = _alone(between, {*common}, came)
     # A server with a timer for each client does not make the same lines for all of
-    # them, though most may show the same time. A line of its own stands for another.
-    own = sum(
-        each not in known and theirs[first] <= at <= theirs[last]
-        for each, at in theirs.items()
+    # them, though most may show the same time. A line in another's place stands for it.
+    own = _alone(
+        (each for each, at in theirs.items() if theirs[first] <= at <= theirs[last]),
+        {*common},
+        known,
     )
-    return Comparison(reference.name, len(common), max(missing - own, 0), percentiles)
+    lost = (missing - own).total()
+    return Comparison(reference.name, len(common), lost, percentiles)
+
+
+def _alone(
+    lines: Iterable[Hashable], common: set[Hashable], other: set[Hashable]
+) -> Counter[Hashable]:
+    """
+    Count the lines of a stream that another one lacks, by the last common line before
+    them.
+    """
+    found: Counter[Hashable] = Counter()
+    last = None
+    for each in lines:
+        if each in common:
+            last = each
+        elif each not in other:
+            found[last] += 1
+    return found
 
 
 def _index(key: Key, evidence: Evidence, once: bool) -> dict[Hashable, float]:

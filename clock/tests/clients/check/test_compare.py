@@ -113,6 +113,17 @@ class CompareTests(SynchronousTestCase):
         assert proxy.comparison is not None
         self.assertEqual(proxy.comparison.missing, 1)
 
+    def test_lossesOfBoth(self) -> None:
+        """
+        A line that the first path lost does not make up for one that another path lost.
+        """
+        lines = [(each, f"x {each}") for each in range(1, 30)]
+        first = [line for line in lines if line[0] not in (5, 6, 7)]
+        other = [line for line in lines if line[0] not in (20, 21)]
+        _, proxy = self.verdicts([texts("A", first), texts("B", other)])
+        assert proxy.comparison is not None
+        self.assertEqual(proxy.comparison.missing, 2)
+
     def test_missing(self) -> None:
         """
         Lines that do not come on a path are trouble: between the first and the last
