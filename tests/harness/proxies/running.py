@@ -230,8 +230,9 @@ class Proxies:
             assert clock["trouble"] == []
             assert clock["lines"] >= READ - 3
             late = clock["lateness"]
-            for expected, key in ((said.median, "p50"), (said.most, "max")):
-                assert -0.05 < late[key] - expected < LATE, clock
+            assert -0.05 < late["p50"] - said.median < LATE, clock
+            # While many programs start, a busy machine may be slow once.
+            assert -0.05 < late["max"] - said.most < 3 * LATE, clock
 
 
 class Check(Program):
