@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from statistics import median
 
 from clock.clients.check.boundaries import Arrival
+from clock.clients.check.diagnosis.words import numberText
 from clock.clients.check.evidence import Evidence
 from clock.clients.check.report.histogram import Histogram
 from clock.clients.check.verdict import Comparison, Diagnosis, Verdict
@@ -59,13 +60,9 @@ def _compared(
     trouble, diagnosis = [*verdict.trouble], [*verdict.diagnosis]
     if found.missing:
         trouble.append(f"{found.missing} missing")
-        lines = "line" if found.missing == 1 else "lines"
-        diagnosis.append(
-            Diagnosis(
-                "missing-on-path",
-                f"{found.missing} {lines} of {found.name} did not come on this path.",
-            )
-        )
+        lines = numberText(found.missing, "line")
+        text = f"{lines} of {found.name} did not come on this path."
+        diagnosis.append(Diagnosis("missing-on-path", text))
     if found.later.p50 >= LATER:
         diagnosis.append(
             Diagnosis(
@@ -123,12 +120,13 @@ def _compareBy(
     assert percentiles is not None
     # A line that came twice, or first on a connection, is not compared, but it came.
     came, known = set(map(key, other.arrivals)), set(map(key, reference.arrivals))
-    missing = _alone(between, {*common}, came)
+    matched = {*common}
+    missing = _alone(between, matched, came)
     # A server with a timer for each client does not make the same lines for all of
     # them, though most may show the same time. A line in another's place stands for it.
     own = _alone(
         (each for each, at in theirs.items() if theirs[first] <= at <= theirs[last]),
-        {*common},
+        matched,
         known,
     )
     lost = (missing - own).total()

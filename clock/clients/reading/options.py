@@ -50,7 +50,7 @@ _METHOD = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
 class ReadingOptions(CurlOptions):
     """
     Options for addresses that are URLs. They have the names and letters of curl's
-    options. All that browsers write if they copy a request "as cURL" is accepted.
+    options. What browsers write if they copy a GET or POST "as cURL" is accepted.
 
     @ivar headers: for each header to send, the name of its stream, or C{None} for all
         streams, and its own name and value.

@@ -33,8 +33,9 @@ for (const { content } of document.querySelectorAll("template")) translate(conte
 
 // A page in one language leads to the other one.
 const link = document.getElementById("language");
-link.href = `?lang=${language === "en" ? "zh" : "en"}`;
-link.lang = language === "en" ? LANGUAGES.zh.tag : LANGUAGES.en.tag;
+const otherLanguage = language === "en" ? "zh" : "en";
+link.href = `?lang=${otherLanguage}`;
+link.lang = LANGUAGES[otherLanguage].tag;
 
 function amount(number) {
   return number.toLocaleString("en");
