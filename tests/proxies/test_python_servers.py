@@ -47,9 +47,7 @@ PROXIES = {
 
 #: The parent of a worker looks once a second. The time after the last line may be the
 #: same each time, too, by chance.
-CUT = Said(
-    "cut-every-total", frozenset({"cut-every", "cut-every-idle", "cut-within-response"})
-)
+CUT = Said("cut-every-total", frozenset({"cut-every", "cut-within-response"}))
 
 #: As L{cases} takes them.
 SETTINGS = [

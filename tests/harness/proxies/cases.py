@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 from tests.harness.requirements import need_module
-from tests.harness.web import need_websockets
 
 #: The port for TLS.
 TLS = "8443"
@@ -64,8 +63,7 @@ CUT = Said(
 
 class Proxy(NamedTuple):
     """
-    How to run a program. It listens on ports of C{PORTS}, on 8081 at least, unless
-    C{ports} has others.
+    How to run a program, which listens on ports of C{PORTS}.
 
     @ivar command: the command that runs it in the foreground, in a folder with its
         files. C{{folder}} stands for the path of this folder.
@@ -104,22 +102,27 @@ class Case(NamedTuple):
     def __str__(self) -> str:
         return f"{self.program}-{self.address}"
 
+    def modules(self) -> Iterator[str]:
+        """
+        List the modules that are needed for the stream.
+        """
+        if "/socket" in self.address:
+            yield "wsproto"
+        if self.address.startswith(TLS):
+            yield "OpenSSL"
+
     def need(self) -> None:
         """
         Skip if a module that is needed for the stream is not installed.
         """
-        if "/socket" in self.address:
-            need_websockets()
-        if self.address.startswith(TLS):
-            need_module("OpenSSL")
+        for module in self.modules():
+            need_module(module)
 
     def is_possible(self) -> bool:
         """
         Return whether the modules that are needed for the stream are installed.
         """
-        if self.address.startswith(TLS) and find_spec("OpenSSL") is None:
-            return False
-        return "/socket" not in self.address or find_spec("wsproto") is not None
+        return all(map(find_spec, self.modules()))
 
 
 def cases(
