@@ -16,7 +16,7 @@ import pytest
 from tests.harness.clients import Client
 from tests.harness.processes import Program, Server, command
 from tests.harness.requirements import need, need_module
-from tests.harness.times import DEADLINE, LINE
+from tests.harness.times import DEADLINE, LINE, wait_until
 
 TOOLS = {
     "twistd": ["twistd", "-n", "--pidfile=", "--logfile=clock.log"],
@@ -37,14 +37,11 @@ def wait_for_text(path: Path, text: str) -> None:
 
 def connect(path: Path) -> Client:
     """
-    Connect to a UNIX socket as soon as it exists.
+    Connect to a UNIX socket as soon as the server listens on it. The file of the socket
+    exists a moment before.
     """
-    end = time.monotonic() + DEADLINE
-    while not path.is_socket():
-        assert time.monotonic() < end, f"no socket {path}"
-        time.sleep(0.02)
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(path))
+    wait_until(lambda: connection.connect_ex(str(path)) == 0)
     return Client(connection)
 
 
