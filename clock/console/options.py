@@ -82,9 +82,14 @@ class CommandOptions(usage.Options):
     Options whose errors are one line on standard error, and whose help has examples.
 
     @cvar examples: the arguments of each example, and what it does.
+    @cvar unusedNames: the names of further options, which take no value and change
+        nothing. The help does not list them.
+    @cvar unusedLetters: the letters of such options.
     """
 
     examples: Sequence[tuple[str, str]] = ()
+    unusedNames: Sequence[str] = ()
+    unusedLetters = ""
 
     def commandName(self) -> str:
         """
@@ -144,16 +149,22 @@ class CommandOptions(usage.Options):
     def _optionsFirst(self, words: list[str]) -> list[str]:
         """
         Move the options before the arguments: C{usage.Options} stops at the first
-        argument.
+        argument. Leave out those that change nothing.
         """
         if words[-2:-1] == ["--_shell-completion"]:
             return words
         try:
-            found, arguments = getopt.gnu_getopt(words, self.shortOpt, self.longOpt)
+            found, arguments = getopt.gnu_getopt(
+                words,
+                self.shortOpt + self.unusedLetters,
+                [*self.longOpt, *self.unusedNames],
+            )
         except getopt.error as error:
             raise usage.UsageError(str(error)) from None
         options = []
         for name, value in found:
+            if name[1:] in self.unusedLetters or name[2:] in self.unusedNames:
+                continue
             options.append(name)
             if f"{name[2:]}=" in self.longOpt or f"{name[1:]}:" in self.shortOpt:
                 options.append(value)

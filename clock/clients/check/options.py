@@ -9,7 +9,7 @@ import os
 from twisted.python import usage
 
 from clock.clients.check.judge import LEAST_GAP, MAX_GAP, Limits
-from clock.clients.reading.options import ADDRESS_HELP, StreamsOptions
+from clock.clients.reading.streamsoptions import ADDRESS_HELP, StreamsOptions
 from clock.console.options import seconds
 
 #: The default of C{--for}, in seconds: without another option, with C{--once}, and with

@@ -6,33 +6,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+from base64 import b64encode
+from collections.abc import Iterable
 
 from twisted.python import usage
 
 from clock.clients.reading.addresses import hostAndPort
-from clock.clients.reading.curl import CurlOptions, withoutCurl
-from clock.clients.reading.targets import parseTargets
 from clock.clients.reading.urls.endpoint import WebOptions, parseHeader
+from clock.console.options import CommandOptions
 from clock.console.output import warn
 from clock.console.text import oneLine
-
-#: The help on addresses, for the commands that read lines.
-ADDRESS_HELP = (
-    "An ADDRESS is HOST:PORT, an http, https, ws or wss URL, or a Twisted client "
-    "endpoint. The values of --header, --proxy and --connect-to may begin with NAME=: "
-    "then they are for the stream of this name only."
-)
-
-#: The option of the commands that read lines.
-FIELD = [
-    "field",
-    None,
-    None,
-    "Field of JSON lines that has the time or a counter. [default: time, timestamp "
-    "or ts, and tick]",
-]
 
 #: The most bytes of C{--data}: a file may have no end.
 MAX_DATA = 64_000_000
@@ -47,7 +30,7 @@ _ADDRESS = re.compile(r"[!-~]+")
 _METHOD = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
 
 
-class ReadingOptions(CurlOptions):
+class ReadingOptions(CommandOptions):
     """
     Options for addresses that are URLs. They have the names and letters of curl's
     options. What browsers write if they copy a GET or POST "as cURL" is accepted.
@@ -77,8 +60,16 @@ class ReadingOptions(CurlOptions):
             "request": usage.Completer(descr="method"),
             "proxy": usage.Completer(descr="URL"),
             "connect-to": usage.Completer(descr=r"HOST\:PORT"),
+            "user": usage.Completer(descr=r"NAME\:PASSWORD"),
         }
     )
+    # What browsers and tutorials write for curl. What these turn on is always on here,
+    # or means nothing here.
+    unusedNames = (
+        *("compressed", "fail", "globoff", "http2", "include", "location"),
+        *("no-buffer", "show-error", "silent", "verbose"),
+    )
+    unusedLetters = "fgiLNSsv"
     _isWarned = False
 
     def __init__(self) -> None:
@@ -120,6 +111,15 @@ class ReadingOptions(CurlOptions):
             raise usage.UsageError(
                 "--cookie is not 'name=value; name=value' in printable ASCII"
             ) from None
+
+    def opt_user(self, text: str) -> None:
+        """
+        Send this NAME:PASSWORD to http and ws servers (Basic authentication).
+        """
+        if ":" not in text:
+            raise usage.UsageError("--user is not NAME:PASSWORD")
+        secret = b64encode(os.fsencode(text)).decode("ascii")
+        self.headers.append((None, ("Authorization", f"Basic {secret}")))
 
     def opt_data(self, text: str) -> None:
         """
@@ -183,6 +183,7 @@ class ReadingOptions(CurlOptions):
     opt_H = opt_header
     opt_b = opt_cookie
     opt_d = opt_data
+    opt_u = opt_user
     opt_X = opt_request
     opt_x = opt_proxy
 
@@ -231,50 +232,6 @@ class ReadingOptions(CurlOptions):
             connectTo=self._connectTo.get(name, self._connectTo.get(None)),
             http1=bool(self["http1.1"]) or self.get("http1.1-for") == name,
         )
-
-
-class StreamsOptions(ReadingOptions):
-    """
-    The options of a command that reads several streams.
-
-    @ivar targets: the streams to read, in order.
-    """
-
-    optParameters: Sequence[Sequence[Any]] = [
-        FIELD,
-        [
-            "event",
-            None,
-            None,
-            "Name of the server-sent events that are lines; message for those without "
-            "a name. [default: any]",
-        ],
-        ["http1.1-for", None, None, "Name of a stream that does not use HTTP/2."],
-    ]
-    compData = usage.Completions(
-        optActions={"url": usage.Completer(descr="URL")},
-        extraActions=[usage.Completer(descr=r"NAME=HOST\:PORT", repeat=True)],
-    )
-    _urls: Sequence[str] = ()
-
-    def opt_url(self, url: str) -> None:
-        """
-        URL to read, as for curl.
-        """
-        self._urls = [*self._urls, url]
-
-    def parseArgs(self, *texts: str) -> None:
-        """
-        Parse the streams to read. A browser copies a request as a command of curl: its
-        first word is left out, and so are the backslashes before brackets in its URL.
-        """
-        self.targets = parseTargets(withoutCurl((*texts, *self._urls)))
-
-    def postOptions(self) -> None:
-        """
-        Refuse values for streams that do not exist.
-        """
-        self.checkNames(target.name for target in self.targets)
 
 
 def _split(option: str, text: str) -> tuple[str | None, str]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.python import usage
 
-from clock.clients.reading.options import ADDRESS_HELP, StreamsOptions
+from clock.clients.reading.streamsoptions import ADDRESS_HELP, StreamsOptions
 from clock.console.options import seconds
 
 

@@ -172,7 +172,7 @@ class CopyTests(SynchronousTestCase):
         """
         for address, expected in [
             (":0", ":0: a port is a whole number from 1 to 65535"),
-            ("http://a:secret@x/", "http://...@x/: send a password with --header"),
+            ("http://a:secret@x/", "http://...@x/: send a password with --user"),
         ]:
             copied = copy(MemoryReactorClock(), options(address))
             finished = Deferred.fromCoroutine(copied)
@@ -237,6 +237,7 @@ class OptionsTests(fixture.OptionsTestCase):
         ("-b cookies.txt", "--cookie is not 'name=value; name=value' in printable"),
         ("-b a=é", "--cookie is not 'name=value; name=value' in printable ASCII"),
         ("--data @/no/file", "--data '@/no/file': No such file or directory"),
+        ("-u secret", "--user is not NAME:PASSWORD"),
         ("-X GE(T", "--request 'GE(T' is not a method: try POST"),
         ("-H =A:1", "--header '=A:1' has an empty name"),
         ("--connect-to x", "--connect-to 'x' is not HOST:PORT"),
@@ -300,24 +301,30 @@ class OptionsTests(fixture.OptionsTestCase):
 
     def test_copied(self) -> None:
         """
-        The options that browsers and Postman write for curl are accepted.
+        The options that browsers, Postman and tutorials write for curl are accepted.
+        The help does not list those that change nothing.
         """
         words = [
-            "--compressed",
-            "--globoff",
-            "--http2",
-            "--location",
-            "-L",
-            "-N",
-            "--no-buffer",
-            "-b",
-            "a=b; c",
+            *("--compressed", "--fail", "--globoff", "--http2", "--include"),
+            *("--location", "--no-buffer", "--show-error", "--silent", "--verbose"),
+            *("-fgi", "-L", "-N", "-sS", "-v", "-b", "a=b; c"),
         ]
         options = self.parse(*words, "--cookie", "d=e", "--data-raw", "@x")
         cookies = [("Cookie", "a=b; c"), ("Cookie", "d=e")]
         expected = WebOptions(cookies, data=b"@x")
         self.assertEqual(options.webOptions("clock-netcat"), expected)
         self.assertEqual(self.parse("--data-binary", "x").data, b"x")
+        self.assertNotIn("--silent", str(options))
+
+    def test_user(self) -> None:
+        """
+        A name and a password are sent as curl sends them. A password may be secret, so
+        the error does not show it.
+        """
+        options = self.parse("-u", "me:\udcc3\udca9:=")
+        self.assertEqual(
+            options.headers, [(None, ("Authorization", "Basic bWU6w6k6PQ=="))]
+        )
 
     def test_data(self) -> None:
         """

@@ -57,7 +57,7 @@ def httpURL(text: str) -> URL:
     if not url.port or not 1 <= url.port <= 65535:
         raise ValueError("a port is a whole number from 1 to 65535")
     if url.userinfo:
-        raise ValueError("send a password with --header 'Authorization: Basic ...'")
+        raise ValueError("send a password with --user NAME:PASSWORD")
     return url if url.path else url.replace(path=("",))
 
 

@@ -56,12 +56,13 @@ class WebOptions(NamedTuple):
             ("Accept-Encoding", ACCEPTED),
             ("User-Agent", f"txclock/{clock.__version__}"),
         ]
-        headers = self.headers
+        # Twisted sends these itself. Servers may refuse a second one.
+        sent = {"connection"}
+        if self.data is not None or self.method in ("POST", "PUT"):
+            sent.add("content-length")
         if self.data is not None:
             defaults.append(("Content-Type", _contentType(self.data)))
-        if self.data is not None or self.method in ("POST", "PUT"):
-            # Twisted sends the length of the data. Servers may refuse a second one.
-            headers = [each for each in headers if each[0].lower() != "content-length"]
+        headers = [each for each in self.headers if each[0].lower() not in sent]
         replaced = {name.lower() for name, _ in headers}
         kept = (each for each in defaults if each[0].lower() not in replaced)
         return [*kept, *headers]

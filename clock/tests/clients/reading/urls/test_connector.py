@@ -156,10 +156,7 @@ class AddressTests(SynchronousTestCase):
             ("http:///x", "there is no host: try http://localhost:8000/lines"),
             ("http://x:0/", "a port is a whole number from 1 to 65535"),
             ("http://x:65536/", "a port is a whole number from 1 to 65535"),
-            (
-                "http://me:secret@x/",
-                "send a password with --header 'Authorization: Basic ...'",
-            ),
+            ("http://me:secret@x/", "send a password with --user NAME:PASSWORD"),
         ]:
             self.assertEqual(self.refused(url), reason)
         self.assertIn("port", self.refused("ws://x:y/"))

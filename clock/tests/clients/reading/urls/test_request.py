@@ -119,6 +119,15 @@ class RequestTests(WebClientTestCase):
             self.read("http://x/", WebOptions([("content-length", "0")], method=method))
             self.assertEqual(self.transport.value().count(b"Content-Length: 0\r\n"), 1)
 
+    def test_connection(self) -> None:
+        """
+        The user's C{Connection} is left out: this client closes each connection.
+        """
+        self.read("http://x/", WebOptions([("connection", "keep-alive"), ("A", "b")]))
+        self.assertEqual(self.request()[1]["A"], "b")
+        self.assertEqual(self.transport.value().count(b"Connection:"), 1)
+        self.assertIn(b"\r\nConnection: close\r\n", self.transport.value())
+
 
 class RedirectTests(WebClientTestCase):
     """
