@@ -8,6 +8,7 @@ on the words, which are for people.
 from __future__ import annotations
 
 from enum import Enum
+from errno import EHOSTUNREACH
 from typing import NamedTuple
 
 from twisted.internet.error import (
@@ -202,4 +203,6 @@ def endOf(reason: Failure) -> End:
     isTLS = any(isinstance(each, list) for each in getattr(error, "args", ()))
     if isTLS:
         return End(How.TLS, text)
-    return End(How.UNREACHABLE if isinstance(error, ConnectError) else How.OTHER, text)
+    # Twisted has no class for this one.
+    isNoRoute = isinstance(error, ConnectError) and error.osError == EHOSTUNREACH
+    return End(How.UNREACHABLE if isNoRoute else How.OTHER, text)

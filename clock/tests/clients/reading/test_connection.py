@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost, getConnectError
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -348,6 +348,20 @@ class ConnectionTests(SynchronousTestCase):
             self.assertEqual(self.lose(below, reported), how)
         self.assertEqual(self.lose(done, lost, isDone=False), How.TLS)
         self.assertEqual(self.lose(lost, lost, isDone=False), How.RESET)
+
+    def test_refused(self) -> None:
+        """
+        Only some errors of connect(2) mean that there is no route to the host. A UNIX
+        socket may be missing, or another user's.
+        """
+        for number, how in [
+            (errno.ENETUNREACH, How.UNREACHABLE),
+            (errno.EHOSTUNREACH, How.UNREACHABLE),
+            (errno.ENOENT, How.OTHER),
+            (errno.EACCES, How.OTHER),
+        ]:
+            error = getConnectError((number, "x"))
+            self.assertEqual(endOf(Failure(error)).how, how)
 
     def test_resetAsEnd(self) -> None:
         """
