@@ -34,8 +34,8 @@ FAILURES = {
 #: By OpenSSL's reason: what usually makes a TLS handshake fail.
 TLS_FAILURES = {
     "certificate verify failed": "the certificate is self-signed, has expired, or is "
-    "from an authority that this machine does not know; --insecure reads the stream "
-    "all the same",
+    "from an authority that this machine does not know; with a URL, --insecure reads "
+    "the stream all the same",
     "wrong version number": "the server does not speak TLS there: try http or ws",
 }
 
