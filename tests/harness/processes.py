@@ -181,11 +181,13 @@ class Program:
             return True
         return False
 
-    def rest(self) -> Iterator[bytes]:
+    def rest(self, within: float = DEADLINE) -> Iterator[bytes]:
         """
         Return all remaining lines, up to the end of the output.
+
+        @param within: seconds to wait for each.
         """
-        while (arrival := self._stdout.get(timeout=DEADLINE)) is not None:
+        while (arrival := self._stdout.get(timeout=within)) is not None:
             yield arrival.text
 
     def end(self) -> int:

@@ -243,6 +243,8 @@ class Check(Program):
         self, ports: Mapping[str, int], addresses: Iterable[str], *options: str
     ) -> None:
         self._addresses = [*addresses]
+        given = dict(zip(options[::2], options[1::2], strict=True))
+        self._seconds = float(given.get("--for", READ))
         defaults = f"--for {READ} --interval 1 --max-gap {MAX_GAP}".split()
         run = [command("clock-check"), "--json", "--insecure", *defaults]
         run += (_replaced(each, ports) for each in options)
@@ -255,7 +257,7 @@ class Check(Program):
 
         @return: what it has on each address.
         """
-        report = b"".join(self.rest())
+        report = b"".join(self.rest(self._seconds + DEADLINE))
         assert report, self.errors()
         clocks = json.loads(report)["streams"]
         return dict(zip(self._addresses, clocks, strict=True))
