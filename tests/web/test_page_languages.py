@@ -16,6 +16,7 @@ from tests.harness.requirements import need_module
 need_module("selenium")
 
 from tests.harness.browser import Browser, page
+from tests.harness.times import DEADLINE
 
 #: Returns the texts of the page: those of its elements and of its templates, and what
 #: attributes show or a screen reader says.
@@ -124,6 +125,22 @@ def test_link(browser: Browser) -> None:
             browser.run("document.getElementById('language').click()")
             browser.wait(lambda sight: len(sight.clocks) == 1)
             assert shown(browser) == expected
+
+
+def test_left_page(browser: Browser) -> None:
+    """
+    A page that is left has no connections, though the browser keeps it to show it
+    again: the next page may need all six. It then begins anew.
+    """
+    with page(browser):
+        browser.connect(0, 0, 0, 0)
+        browser.run("document.getElementById('language').click()")
+        browser.wait(lambda sight: sight.clocks and not sight.panes)
+        # After a minute, the browser ends them.
+        browser.wait(lambda sight: not sight.clocks[0].served.names, DEADLINE / 2)
+        browser.driver.back()
+        browser.wait(lambda sight: sight.clocks and not sight.panes)
+        browser.connect(0, 0, 0, 0)
 
 
 def test_strings(browser: Browser) -> None:

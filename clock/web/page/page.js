@@ -78,14 +78,21 @@ function follow(path, query, { opened, lost, events }) {
       source.addEventListener(name, (event) => received(event.data));
     }
   }
+  function close() {
+    clearTimeout(timer);
+    source.close();
+    removeEventListener("pagehide", close);
+  }
   connect();
-  return {
-    close() {
-      clearTimeout(timer);
-      source.close();
-    },
-  };
+  // Chromium keeps a page that is left, and its connections, of which it opens only six.
+  addEventListener("pagehide", close);
+  return { close };
 }
+
+// A page that was left, and is shown again, has no connections.
+addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) location.reload();
+});
 
 // What a screen reader says: the changes, and those that come together at once.
 const news = {
