@@ -32,6 +32,9 @@ from tests.harness.times import DEADLINE
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+#: Seconds for a program to end by itself, before it is killed.
+GRACE = 5
+
 #: The folder with the commands of the tested installation.
 BIN = Path(sys.executable).parent
 
@@ -113,6 +116,11 @@ class Program:
 
     def __exit__(self, *exception: object) -> None:
         if self.has_group:
+            # Some programs have named shared memory, which only they remove. If root's
+            # squid leaves it, no other user's squid starts.
+            self.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(GRACE)
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
         if self.process.poll() is None:
