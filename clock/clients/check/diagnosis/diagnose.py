@@ -11,6 +11,8 @@ Where two causes look the same, the diagnosis says so, or names both.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from statistics import median
 
 from clock.clients.check.boundaries import Arrival
 from clock.clients.check.diagnosis.bursts import (
@@ -72,8 +74,7 @@ def diagnose(
             found += diagnoseBursts(bursts, arrivals, showsNothing, encoding)
         else:
             found += diagnoseSilence(evidence, maxGap, now)
-        gaps = evidence.gaps.percentiles()
-        pace = gaps.p50 if interval is None and gaps else interval
+        pace = _pace(arrivals) if interval is None else interval
         found += diagnoseCuts(evidence.made(), pace, once)
         if bursts and interval is not None:
             found += diagnoseMissing(arrivals, interval)
@@ -86,6 +87,19 @@ def diagnose(
         seen = "; ".join(trouble)
         found = [("unclear", f"Seen: {seen}. This check does not show why.")]
     return [Diagnosis(*each) for each in found]
+
+
+def _pace(arrivals: Sequence[Arrival]) -> float | None:
+    """
+    Return the usual time from one line to the next on a connection, in seconds, or
+    C{None}. The first line does not count, because many servers send it at once.
+    """
+    gaps = [
+        after.gap
+        for before, after in pairwise(arrivals)
+        if not before.isFirst and not after.isFirst
+    ]
+    return median(gaps) if gaps else None
 
 
 def _onTime(arrivals: Sequence[Arrival], interval: float | None) -> Findings:

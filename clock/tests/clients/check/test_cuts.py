@@ -295,6 +295,20 @@ class CutsTests(DiagnosisTestCase):
         seen = "^Each of 2 .* 1.00 s after its last byte, when the next line was due: "
         self.assertDiagnosis("cut-every", seen)
 
+    def test_secondLine(self) -> None:
+        """
+        If no connection lives for two lines after its first one, nothing shows when the
+        next line was due: neither the time between two connections, nor that from the
+        first line, which is sent at once, to the second one.
+        """
+        for start, seconds in ((0.2, 1), (2.1, 0.1), (3.2, 1), (5.2, 1)):
+            self.stream.connect(start)
+            lines = served(start, start + seconds)
+            self.stream.send(lines)
+            self.stream.disconnect(lines[-1].at + 0.8)
+        self.assertIsNone(self.stream.verdict().interval)
+        self.assertDiagnosis("cut-every-idle", " 0.80 s after its last byte: an idle ")
+
     def test_kinds(self) -> None:
         """
         A timeout may end connections in several ways.
