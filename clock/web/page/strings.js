@@ -107,7 +107,7 @@ const LANGUAGES = {
 
     clientWithoutNumber: "客户端",
     clientWithNumber: (number) => `客户端 ${number}`,
-    clientOfClock: (client, clock) => `${clock} 的${client}`,
+    clientOfClock: (client, clock) => `${clock}的${client}`,
     turns: {
       connecting: "正在连接",
       connected: "已连接",
@@ -122,15 +122,15 @@ const LANGUAGES = {
     disconnectClient: (client) => `断开${client}`,
     remove: "移除",
     removeClient: (client) => `移除${client}`,
-    terminal: (client) => `${client}的终端`,
+    terminal: (client) => `${client} 的终端`,
     streamComplete: "（数据流已完成）",
     connectionEnded: "（连接已结束）",
 
-    isServed: (client) => `${client}开始接收服务。`,
-    isWaiting: (client) => `${client}正在等待。`,
-    isWaitingAt: (client, place) => `${client}正在等待，排在第 ${place} 位。`,
-    isComplete: (client) => `${client}的数据流已完成。`,
-    isDisconnected: (client) => `${client}已断开。`,
+    isServed: (client) => `${client}：服务中。`,
+    isWaiting: (client) => `${client}：等待中。`,
+    isWaitingAt: (client, place) => `${client}：等待中，第 ${place} 位。`,
+    isComplete: (client) => `${client}：数据流已完成。`,
+    isDisconnected: (client) => `${client}：已断开。`,
     counts: (clock, served, waiting) =>
       `${clock}：${served} 个服务中，${waiting} 个等待中。`,
 
@@ -143,7 +143,7 @@ const LANGUAGES = {
     transport: "传输方式",
     ownClient: (number) => `${number}（本页）`,
     duration: (number, unit) => `${number} ${unit}`,
-    units: { s: "秒", min: "分", h: "小时", d: "天" },
+    units: { s: "秒", min: "分钟", h: "小时", d: "天" },
   },
 };
 
