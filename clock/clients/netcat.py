@@ -57,7 +57,7 @@ class Options(ReadingOptions):
         ("localhost 8000", "the same, in netcat's form"),
         ("[::1]:8080", "an IPv6 address, in brackets"),
         ("http://localhost:8000/lines", "the body of a response"),
-        ("unix:/tmp/clock", "any Twisted client endpoint"),
+        ("unix:/tmp/clock", "a Twisted endpoint"),
     )
     compData = usage.Completions(
         extraActions=[

@@ -46,9 +46,9 @@ class Options(CommandOptions):
         ("--port 8080", "then: nc localhost 8080"),
         ("--sequential --tz Asia/Tokyo", "one client at a time"),
         ("-l tcp:8080 -l unix:/tmp/clock", "two endpoints"),
-        ("--zone Asia/Tokyo=8020", "local time on 8080, Tokyo's time on 8020"),
-        ("--sequential-port 8081", "all clients on 8080, one at a time on 8081"),
-        ("--web 8000", "then open http://localhost:8000/ in a browser"),
+        ("--zone Asia/Tokyo=8020", "8080: local; 8020: Tokyo"),
+        ("--sequential-port 8081", "8081: one client at a time"),
+        ("--web 8000", "see http://localhost:8000/"),
     )
 
     optFlags = [

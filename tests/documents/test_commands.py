@@ -51,6 +51,23 @@ def run(line: str, output: int) -> tuple[int, str]:
     return ended.returncode, ended.stderr.decode()
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_width(name: str) -> None:
+    """
+    The help fits in a terminal with 80 columns.
+    """
+    program, *arguments = name.split()
+    printed = subprocess.run(
+        [command(program), *arguments, "--help"],
+        env={**os.environ, "COLUMNS": "80"},
+        stdout=subprocess.PIPE,
+        timeout=DEADLINE,
+        check=True,
+        text=True,
+    )
+    assert [line for line in printed.stdout.splitlines() if len(line) > 80] == []
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_output_closed(name: str, option: str) -> None:

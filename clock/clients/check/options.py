@@ -38,10 +38,10 @@ class Options(StreamsOptions):
         ("localhost:8080", "read for 10 seconds"),
         ("--for 60 Direct=:8080 Proxy=:8081", "compare two paths"),
         ("https://example.org/events", "server-sent events"),
-        ("-d '{\"n\":1}' https://example.org/chat", "a POST, read to its end"),
-        ("curl https://example.org/chat --data-raw x", "as a browser copies it"),
-        ("--json Here=unix:/tmp/clock", "any Twisted client endpoint"),
-        ("--quiet --junit check.xml Proxy=:8081", "as a test in a pipeline"),
+        ("-d '{\"n\":1}' https://example.org/chat", "a POST, to its end"),
+        ("curl https://example.org/chat --data-raw x", "copied by a browser"),
+        ("--json Here=unix:/tmp/clock", "a Twisted endpoint"),
+        ("--quiet --junit check.xml Proxy=:8081", "a test in a pipeline"),
     )
     optFlags = [
         ["json", None, "Print the report as JSON."],

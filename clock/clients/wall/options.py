@@ -23,7 +23,7 @@ class Options(StreamsOptions):
     examples = (
         ("NewYork=localhost:8010 Tokyo=[::1]:8020", "two clocks"),
         ("Web=http://localhost:8000/events", "server-sent events"),
-        ("Here=unix:/tmp/clock", "any Twisted client endpoint"),
+        ("Here=unix:/tmp/clock", "a Twisted endpoint"),
     )
     optParameters = [
         [
