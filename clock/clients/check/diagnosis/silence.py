@@ -289,12 +289,11 @@ def _withoutLines(last: Connection, silence: float) -> Findings:
 
 
 def _noLines(last: Connection) -> str:
-    took = (last.lastByte or 0) - (last.firstByte or 0)
-    over = f" in {took:.1f} s, {last.longestPause:.2f} s apart at most"
-    over = over if took > TOGETHER else ""
+    took, pause = (last.lastByte or 0) - (last.firstByte or 0), last.longestPause
+    over = f" in {took:.1f} s, {pause:.2f} s apart at most" if took > TOGETHER else ""
+    # A buffer holds back what comes last: nothing, if bytes flow or are complete.
     isComplete = last.how is not None and last.how.isComplete()
-    held = "" if isComplete else ", or a buffer on the way holds the end back"
-    return (
-        f"{last.bytes} bytes came{over}, but no end of a line: the server does not end "
-        f"its lines{held}."
-    )
+    isHeld = not isComplete and not (over and pause < took / 2)
+    held = ", or a buffer on the way holds the end back" if isHeld else ""
+    seen = f"{last.bytes} bytes came{over}, but no end of a line"
+    return f"{seen}: the server does not end its lines{held}."

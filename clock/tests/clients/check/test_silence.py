@@ -259,15 +259,36 @@ class SilenceTests(DiagnosisTestCase):
 
     def test_noLinesInPieces(self) -> None:
         """
-        If bytes without the end of a line flow, that is said. If they are complete, no
-        buffer holds the end back.
+        If bytes without the end of a line flow, that is said, and no buffer is named.
         """
         self.stream.connect()
         for each in range(6):
             self.stream.advance(each)
             self.stream.evidence.bytesReceived(50)
         seen = "^300 bytes came in 5.0 s, 1.00 s apart at most, but no end of a line: "
+        ends = r"the server does not end its lines\.$"
+        self.assertDiagnosis("no-lines", f"{seen}{ends}", 9)
+        self.stream.evidence.bytesReceived(50)
+        seen = "^350 bytes came in 9.0 s, 4.00 s apart at most, but no end of a line: "
+        self.assertDiagnosis("no-lines", f"{seen}{ends}", 10)
+
+    def test_noLinesInBlocks(self) -> None:
+        """
+        A buffer may hold the end of a line back, if bytes do not flow.
+        """
+        self.stream.connect()
+        for each in (0, 1):
+            self.stream.advance(each)
+            self.stream.evidence.bytesReceived(4096)
+        seen = "^8192 bytes came in 1.0 s, 1.00 s apart at most, but no end of a line: "
         self.assertDiagnosis("no-lines", f"{seen}.* or a buffer", 9)
+
+    def test_noLinesAtTheEnd(self) -> None:
+        """
+        If bytes without the end of a line are complete, no buffer holds the end back.
+        """
+        self.stream.connect()
+        self.stream.evidence.bytesReceived(50)
         self.stream.disconnect(9, End(How.COMPLETE, "complete"))
         seen = r"the server does not end its lines\.$"
         self.assertDiagnosis("no-lines", seen, once=True)
