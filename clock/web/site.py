@@ -14,6 +14,7 @@ from twisted.web.server import Request, Site
 
 from clock.web.channel import REQUEST_TIMEOUT, ClockChannel
 from clock.web.connections import Connections
+from clock.web.frames import EventFrames, LineFrames
 from clock.web.messages import SERVER
 from clock.web.origins import OriginAccess
 from clock.web.resources import (
@@ -25,7 +26,7 @@ from clock.web.resources import (
 )
 from clock.web.shapes import PaddedStreams
 from clock.web.status import HealthResource, StatusResource
-from clock.web.streams import EventFrames, LineFrames, StreamResource
+from clock.web.streams import StreamResource
 from twisted import version  # type: ignore[attr-defined]
 
 #: The files of the page, and their media types.

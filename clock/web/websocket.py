@@ -21,12 +21,13 @@ from wsproto.utilities import generate_accept_token
 from clock.factory import ClockFactory
 from clock.protocol import ClockProtocol
 from clock.web.channel import ClockChannel
+from clock.web.frames import LineFrames, SharedFrames
 from clock.web.messages import elements, responseHead
 from clock.web.origins import OriginAccess
 from clock.web.pacing import PacedInput, PauseBoth
 from clock.web.resources import Clocks, TextResource
 from clock.web.shapes import PaddedStreams, Shape, shapedClient
-from clock.web.streams import LineFrames, SharedFrames, chosenFactory, handOver
+from clock.web.streams import chosenFactory, handOver
 from clock.web.transport import ChannelTransport
 
 #: Status code with which the server closes a WebSocket whose stream is complete (RFC
