@@ -4,11 +4,12 @@ Find the interval of a stream from the times that its lines show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
+from clock.clients.check.boundaries import Arrival
 from clock.clients.reading.timestamps import SECOND
 
 #: Two times are alike if they differ by at most this part.
@@ -45,20 +46,30 @@ class Point(NamedTuple):
     resolution: int
 
 
+_Line = TypeVar("_Line", Arrival, Point)
+
+
+def successive(lines: Iterable[_Line]) -> Iterator[tuple[_Line, _Line]]:
+    """
+    Return each line together with the one before it on its connection. The first line
+    of a connection does not count, because many servers send it at once.
+
+    @param lines: the lines.
+    """
+    for before, after in pairwise(lines):
+        if not before.isFirst and not after.isFirst:
+            yield before, after
+
+
 def findInterval(points: Sequence[Point]) -> float | None:
     """
     Find the interval.
 
-    @param points: the lines. The first line of a connection does not count, because
-        many servers send it at once.
+    @param points: the lines. The first line of a connection does not count.
 
     @return: seconds between two lines, rounded; C{None} if the lines are not regular.
     """
-    pairs = [
-        (before, after)
-        for before, after in pairwise(points)
-        if not before.isFirst and not after.isFirst
-    ]
+    pairs = [*successive(points)]
     if len(pairs) < FEWEST:
         return None
     shown = [(after.instant - before.instant) / SECOND for before, after in pairs]

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from statistics import median_low
 from typing import NamedTuple
 
 from clock.clients.check.boundaries import Arrival
 from clock.clients.check.diagnosis.words import Findings, countText, rangeText
 from clock.clients.check.evidence import Evidence
+from clock.clients.check.interval import successive
 from clock.clients.reading.timestamps import SECOND
 
 #: Lines arrive together if the gap is at most this many seconds, or a quarter of an
@@ -93,11 +93,7 @@ def countTogether(evidence: Evidence, maxGap: float, showsNothing: bool) -> int:
     if interval is None or not showsNothing:
         found = findBursts(arrivals, interval, maxGap)
         return sum(each.lines - 1 for each in found) * _areMost(found, arrivals)
-    # The second line may follow the first at once, which is sent on connecting.
-    return sum(
-        not before.isFirst and not after.isFirst and after.gap < interval / 10
-        for before, after in pairwise(arrivals)
-    )
+    return sum(after.gap < interval / 10 for _, after in successive(arrivals))
 
 
 def _findWithoutInterval(arrivals: Sequence[Arrival]) -> list[Burst]:

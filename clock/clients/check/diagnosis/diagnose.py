@@ -11,7 +11,6 @@ Where two causes look the same, the diagnosis says so, or names both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from statistics import median
 
 from clock.clients.check.boundaries import Arrival
@@ -38,6 +37,7 @@ from clock.clients.check.diagnosis.steps import (
 )
 from clock.clients.check.diagnosis.words import Findings
 from clock.clients.check.evidence import Evidence
+from clock.clients.check.interval import successive
 from clock.clients.check.verdict import Diagnosis
 
 
@@ -92,13 +92,9 @@ def diagnose(
 def _pace(arrivals: Sequence[Arrival]) -> float | None:
     """
     Return the usual time from one line to the next on a connection, in seconds, or
-    C{None}. The first line does not count, because many servers send it at once.
+    C{None}. The first line does not count.
     """
-    gaps = [
-        after.gap
-        for before, after in pairwise(arrivals)
-        if not before.isFirst and not after.isFirst
-    ]
+    gaps = [after.gap for _, after in successive(arrivals)]
     return median(gaps) if gaps else None
 
 
