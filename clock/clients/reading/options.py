@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import os
 import re
-from base64 import b64encode
 from collections.abc import Iterable
 
 from twisted.python import usage
 
 from clock.clients.reading.addresses import hostAndPort
 from clock.clients.reading.urls.endpoint import WebOptions, parseHeader
+from clock.clients.reading.urls.settings import basicAuthorization
 from clock.console.options import CommandOptions
 from clock.console.output import warn
 from clock.console.text import oneLine
@@ -118,8 +118,8 @@ class ReadingOptions(CommandOptions):
         """
         if ":" not in text:
             raise usage.UsageError("--user is not NAME:PASSWORD")
-        secret = b64encode(os.fsencode(text)).decode("ascii")
-        self.headers.append((None, ("Authorization", f"Basic {secret}")))
+        value = basicAuthorization(os.fsencode(text))
+        self.headers.append((None, ("Authorization", value)))
 
     def opt_data(self, text: str) -> None:
         """

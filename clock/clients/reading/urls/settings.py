@@ -5,10 +5,20 @@ The user's settings for requests.
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import clock
+
+
+def basicAuthorization(credentials: bytes) -> str:
+    """
+    Return the header's value for Basic authentication (RFC 7617).
+
+    @param credentials: the name and the password, with a colon between them.
+    """
+    return f"Basic {b64encode(credentials).decode('ascii')}"
 
 
 class WebOptions(NamedTuple):

@@ -5,13 +5,14 @@ Proxies on this client's side: which one is used for a URL, as curl(1) chooses i
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from hyperlink import URL
+
+from clock.clients.reading.urls.settings import basicAuthorization
 
 #: The variables of the environment for each scheme, the first one that is set. A CGI
 #: program has the header C{Proxy} of its client in C{HTTP_PROXY}: curl ignores it.
@@ -129,6 +130,6 @@ def _parseProxy(text: str) -> Proxy:
     authorization = None
     if userinfo is not None:
         user, _, password = map(unquote_to_bytes, userinfo.partition(":"))
-        authorization = f"Basic {b64encode(user + b':' + password).decode()}"
+        authorization = basicAuthorization(user + b":" + password)
     url = f"{scheme}://{host}:{port}"
     return Proxy(url, host.strip("[]"), port, scheme == "https", authorization)
