@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
 import pytest
@@ -29,10 +28,7 @@ def wait_for_text(path: Path, text: str) -> None:
     """
     Wait until a file exists and contains a text.
     """
-    end = time.monotonic() + DEADLINE
-    while not path.exists() or text not in path.read_text("utf-8"):
-        assert time.monotonic() < end, f"no {text!r} in {path}"
-        time.sleep(0.02)
+    wait_until(lambda: path.exists() and text in path.read_text("utf-8"))
 
 
 def connect(path: Path) -> Client:
