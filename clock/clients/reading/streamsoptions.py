@@ -20,15 +20,6 @@ ADDRESS_HELP = (
     "then they are for the stream of this name only."
 )
 
-#: The option of the commands that read lines.
-FIELD = [
-    "field",
-    None,
-    None,
-    "Field of JSON lines that has the time or a counter. [default: time, timestamp "
-    "or ts, and tick]",
-]
-
 #: A bracket that curl would otherwise expand, as C{[1-9]} to each of these numbers.
 _ESCAPED = re.compile(r"\\([][{}])")
 
@@ -41,7 +32,13 @@ class StreamsOptions(ReadingOptions):
     """
 
     optParameters: Sequence[Sequence[Any]] = [
-        FIELD,
+        [
+            "field",
+            None,
+            None,
+            "Field of JSON lines that has the time or a counter. [default: time, "
+            "timestamp or ts, and tick]",
+        ],
         [
             "event",
             None,
