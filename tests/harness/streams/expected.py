@@ -254,7 +254,9 @@ TIMING = {
         "delayed cut-every-idle", r"\b0\.\d+ s after its last", "haproxy/pausing"
     ),
     "haproxy_timeout": bad(
-        "cut-every-idle", r"\b0\.[789]\d* s after its last", "haproxy_prompt/pausing"
+        "cut-every-idle",
+        r"\b0\.[789]\d* s after its last",
+        "haproxy_prompt/pausing_too",
     ),
 }
 

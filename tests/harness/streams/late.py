@@ -171,6 +171,14 @@ async def pausing(peer: Peer) -> None:
 
 
 @stream
+async def pausing_too(peer: Peer) -> None:
+    """
+    The same, counted apart: each of two readers gets every number of events.
+    """
+    await pausing(peer)
+
+
+@stream
 async def skipping(peer: Peer) -> None:
     """
     Times in whole seconds. After four lines, three seconds are left out.
